@@ -1,0 +1,127 @@
+import ipaddr from 'ipaddr.js'
+
+/** Which private or plain-http hosts an operator allowed (`PRIVATE_UPSTREAMS`). */
+export interface PrivateHosts {
+  /** True when this host may be reached although it is private or plain http. */
+  allows(hostname: string): boolean
+}
+
+/** Cloud metadata services, by name and address: refused even when a wider range is allowed. */
+const METADATA_HOSTS = new Set([
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'instance-data',
+  'instance-data.ec2.internal',
+])
+const METADATA_ADDRESSES = [
+  '169.254.169.254',
+  '169.254.170.2',
+  '169.254.170.23',
+  '100.100.100.200',
+  '192.0.0.192',
+  '168.63.129.16',
+  'fd00:ec2::254',
+  'fd20:ce::254',
+]
+
+const PRIVATE_SUFFIXES = [
+  '.localhost',
+  '.local',
+  '.internal',
+  '.lan',
+  '.home',
+  '.corp',
+  '.intranet',
+  '.home.arpa',
+]
+
+/** Parses a comma-separated list of host names, addresses and CIDRs. Throws naming a bad entry. */
+export function parsePrivateHosts(list: string): PrivateHosts {
+  const names = new Set<string>()
+  const ranges: [ipaddr.IPv4 | ipaddr.IPv6, number][] = []
+  for (const entry of list
+    .split(',')
+    .map((item) => item.trim().toLowerCase())
+    .filter(Boolean)) {
+    if (entry.includes('/')) ranges.push(ipaddr.parseCIDR(entry))
+    else if (ipaddr.isValid(entry)) ranges.push(hostRange(ipaddr.process(entry)))
+    else if (/^[a-z0-9.-]+$/.test(entry)) names.add(entry)
+    else throw new Error(`"${entry}" is neither a host name nor an address nor a CIDR`)
+  }
+  return {
+    allows(hostname) {
+      const address = addressOf(hostname)
+      if (!address) return names.has(canonicalName(hostname))
+      return ranges.some(
+        ([base, bits]) => base.kind() === address.kind() && address.match(base, bits),
+      )
+    },
+  }
+}
+
+/** What is wrong with a URL as an upstream, as a sentence; undefined when it may be called. */
+export function upstreamUrlProblem(text: string, privateHosts: PrivateHosts): string | undefined {
+  if (!URL.canParse(text)) return 'is not an absolute URL'
+  const url = new URL(text)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be an https URL'
+  if (url.username !== '' || url.password !== '') return 'must not carry credentials'
+  if (url.hash !== '' || text.includes('#')) return 'must not carry a fragment'
+  return hostProblem(url, privateHosts)
+}
+
+function hostProblem(url: URL, privateHosts: PrivateHosts): string | undefined {
+  const { hostname } = url
+  if (isMetadataHost(hostname)) return 'points to a cloud metadata service'
+  if (privateHosts.allows(hostname)) return undefined
+  if (isPrivateHost(hostname)) {
+    return 'points to a private address; list its host in PRIVATE_UPSTREAMS to allow it'
+  }
+  if (url.protocol === 'http:') {
+    return 'must use https; list its host in PRIVATE_UPSTREAMS to allow plain http'
+  }
+  return undefined
+}
+
+function isMetadataHost(hostname: string): boolean {
+  const address = addressOf(hostname)
+  if (!address) return METADATA_HOSTS.has(canonicalName(hostname))
+  return METADATA_ADDRESSES.some((known) => ipaddr.process(known).toString() === address.toString())
+}
+
+function isPrivateHost(hostname: string): boolean {
+  const address = addressOf(hostname)
+  if (address) return address.range() !== 'unicast'
+  const name = canonicalName(hostname)
+  return (
+    name === 'localhost' ||
+    !name.includes('.') ||
+    PRIVATE_SUFFIXES.some((suffix) => name.endsWith(suffix))
+  )
+}
+
+/** The address a URL's hostname stands for, embedded IPv4 unwrapped (mapped, NAT64, 6to4). */
+function addressOf(hostname: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  const bare = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  if (!ipaddr.isValid(bare)) return undefined
+  const address = ipaddr.process(bare)
+  return address instanceof ipaddr.IPv6 ? (embeddedIpv4(address) ?? address) : address
+}
+
+function embeddedIpv4(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
+  const bytes = address.toByteArray()
+  const range = address.range()
+  if (range === 'rfc6052' || range === 'rfc6145' || range === 'ipv4Mapped') {
+    return new ipaddr.IPv4(bytes.slice(12))
+  }
+  if (range === '6to4') return new ipaddr.IPv4(bytes.slice(2, 6))
+  return undefined
+}
+
+function hostRange(address: ipaddr.IPv4 | ipaddr.IPv6): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+function canonicalName(hostname: string): string {
+  return hostname.toLowerCase().replace(/\.$/, '')
+}

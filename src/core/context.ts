@@ -1,0 +1,56 @@
+import type { ErrorCode } from './errors.ts'
+
+/** Milliseconds since the epoch. Workers freeze it between I/O: never time CPU with it. */
+export interface Clock {
+  now(): number
+}
+
+/** Where ids and chance come from, so that a test can fix both. */
+export interface Random {
+  /** A UUID, version 4. */
+  uuid(): string
+  /** Uniform in [0, 1). Never for secrets. */
+  fraction(): number
+  /** Bytes fit for keys and nonces. */
+  bytes(length: number): Uint8Array<ArrayBuffer>
+}
+
+export const systemClock: Clock = { now: () => Date.now() }
+
+export const systemRandom: Random = {
+  uuid: () => crypto.randomUUID(),
+  fraction: () => Math.random(),
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+}
+
+/**
+ * What the event line of this request will say; filled in on the way (see `observability/`).
+ * Never holds a token, an argument or a result.
+ */
+export interface RequestFacts {
+  route?: string
+  /** `principal.key`: issuer and a hash of the subject. */
+  principal?: string
+  tenant?: string
+  server?: string
+  endpoint?: string
+  method?: string
+  tool?: string
+  era?: 'modern' | 'legacy'
+  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | ErrorCode
+  /** Time until the upstream's response headers. */
+  upstreamMs?: number
+  attempts?: number
+}
+
+/** Everything a verb may need besides its input and its deps. One per request. */
+export interface CallContext {
+  readonly requestId: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Aborted when the caller disconnects. */
+  readonly signal: AbortSignal
+  readonly facts: RequestFacts
+  /** Keeps the invocation alive for work behind the response. Failures become events. */
+  waitUntil(work: Promise<unknown>): void
+}

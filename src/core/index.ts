@@ -1,0 +1,34 @@
+/** Rank 0: the words every other room uses. */
+export { type PrivateHosts, parsePrivateHosts, upstreamUrlProblem } from './address.ts'
+export { fromBase64Url, toBase64Url } from './base64url.ts'
+export {
+  type CallContext,
+  type Clock,
+  type Random,
+  type RequestFacts,
+  systemClock,
+  systemRandom,
+} from './context.ts'
+export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
+export {
+  ERROR_WIRE,
+  type ErrorCode,
+  type ErrorDetail,
+  type ErrorWire,
+  GatewayError,
+  toGatewayError,
+} from './errors.ts'
+export { EndpointId, RESERVED_PATHS, requestIdFrom, ServerId, ServerPath, TenantId } from './ids.ts'
+export {
+  countWaiting,
+  createOutbound,
+  type Fetcher,
+  type Outbound,
+  type OutboundFault,
+  type OutboundOptions,
+  type OutboundRequest,
+  type OutboundResult,
+  readBounded,
+} from './outbound.ts'
+export { type Principal, principalKey } from './principal.ts'
+export { createSealer, type Sealer, type SealPurpose } from './seal.ts'

@@ -1,0 +1,161 @@
+import { type PrivateHosts, upstreamUrlProblem } from './address.ts'
+import { GatewayError } from './errors.ts'
+
+/** Opens a connection to a server. The platform's `fetch`, or a test's. */
+export type Fetcher = (request: Request) => Promise<Response>
+
+/** What may be asked of the network. Redirects are never followed. */
+export interface OutboundRequest {
+  readonly url: string
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly headers: Headers
+  readonly body?: string
+  /** Until response headers; the body is the caller's to bound. */
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+}
+
+/** Why no response came. Whether the other side acted on the request cannot be known. */
+export type OutboundFault = 'refused_address' | 'redirect' | 'timeout' | 'cancelled' | 'network'
+
+export type OutboundResult =
+  | { readonly kind: 'response'; readonly response: Response }
+  | { readonly kind: 'fault'; readonly fault: OutboundFault; readonly message: string }
+
+/** The only way out of the gateway. Guards the address on every request, not only at registration. */
+export interface Outbound {
+  send(request: OutboundRequest): Promise<OutboundResult>
+  /** A JSON document of at most `maxBytes`; throws `upstream_failed` for anything else. */
+  getJson(url: string, options: { timeoutMs: number; maxBytes: number }): Promise<unknown>
+}
+
+/** An invocation may have six fetches waiting for headers; more would queue (Workers limits). */
+const MAX_WAITING = 6
+
+/** Limits counted within one invocation. `strict` throws instead of queueing (tests). */
+export interface OutboundOptions {
+  readonly privateHosts: PrivateHosts
+  readonly fetcher?: Fetcher
+}
+
+/** @see OutboundOptions */
+export function createOutbound(options: OutboundOptions): Outbound {
+  const fetcher = options.fetcher ?? ((request) => fetch(request))
+
+  async function send(request: OutboundRequest): Promise<OutboundResult> {
+    const problem = upstreamUrlProblem(request.url, options.privateHosts)
+    if (problem) return fault('refused_address', `The address ${problem}.`)
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), request.timeoutMs)
+    const signals = [deadline.signal, ...(request.signal ? [request.signal] : [])]
+    try {
+      const response = await fetcher(
+        new Request(request.url, {
+          method: request.method,
+          headers: request.headers,
+          body: request.body ?? null,
+          redirect: 'manual',
+          signal: AbortSignal.any(signals),
+        }),
+      )
+      if (response.status >= 300 && response.status < 400 && response.status !== 304) {
+        await response.body?.cancel()
+        return fault('redirect', 'The server answered with a redirect, which is never followed.')
+      }
+      return { kind: 'response', response }
+    } catch (cause) {
+      if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
+      if (deadline.signal.aborted) {
+        return fault('timeout', `No response within ${request.timeoutMs} ms.`)
+      }
+      return fault('network', networkMessage(cause))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    send,
+    async getJson(url, { timeoutMs, maxBytes }) {
+      const headers = new Headers({ accept: 'application/json' })
+      const result = await send({ url, method: 'GET', headers, timeoutMs })
+      if (result.kind === 'fault') throw new GatewayError('upstream_failed', result.message)
+      const { response } = result
+      if (!response.ok) {
+        await response.body?.cancel()
+        throw new GatewayError('upstream_failed', `The server answered ${response.status}.`)
+      }
+      return parseJson(await readBounded(response.body, maxBytes))
+    },
+  }
+}
+
+/**
+ * Reads a whole body as UTF-8 text.
+ * Throws `body_too_large` past `maxBytes`, without reading on.
+ */
+export async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<string> {
+  if (!body) return ''
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  const reader = body.getReader()
+  let text = ''
+  let total = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    total += value.byteLength
+    if (total > maxBytes) {
+      await reader.cancel()
+      throw new GatewayError('body_too_large', `The body is larger than ${maxBytes} bytes.`)
+    }
+    text += decodeChunk(decoder, value)
+  }
+  return text + decodeChunk(decoder)
+}
+
+function decodeChunk(decoder: TextDecoder, chunk?: Uint8Array): string {
+  try {
+    return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
+  } catch (cause) {
+    throw new GatewayError('parse_error', 'The body is not valid UTF-8.', { cause })
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new GatewayError('upstream_failed', 'The server answered with malformed JSON.', { cause })
+  }
+}
+
+function fault(kind: OutboundFault, message: string): OutboundResult {
+  return { kind: 'fault', fault: kind, message }
+}
+
+function networkMessage(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : ''
+  return /refused|lost|reset|closed|disconnect/i.test(text)
+    ? 'The connection failed or was closed before a response came.'
+    : 'The server could not be reached.'
+}
+
+/** Counts fetches waiting for headers; used by tests to prove the bound is kept. */
+export function countWaiting(fetcher: Fetcher): Fetcher & { readonly most: () => number } {
+  let waiting = 0
+  let most = 0
+  const counted = async (request: Request): Promise<Response> => {
+    waiting += 1
+    most = Math.max(most, waiting)
+    if (waiting > MAX_WAITING) throw new Error(`${waiting} fetches wait for headers at once`)
+    try {
+      return await fetcher(request)
+    } finally {
+      waiting -= 1
+    }
+  }
+  return Object.assign(counted, { most: () => most })
+}

@@ -1,0 +1,60 @@
+import type { ErrorCode, RequestFacts } from '../core/index.ts'
+
+/** Something that happened and that an operator may want to count or read. One arm per kind. */
+export type GatewayEvent =
+  | ({
+      readonly type: 'request'
+      readonly requestId: string
+      readonly httpMethod: string
+      readonly status: number
+      /** Until the last byte of the answer. */
+      readonly durationMs: number
+    } & RequestFacts)
+  | {
+      readonly type: 'fault'
+      readonly requestId: string
+      readonly where: string
+      readonly error: string
+    }
+  | {
+      readonly type: 'stale_policy'
+      readonly requestId: string
+      readonly tenant: string
+      readonly ageMs: number
+    }
+  | { readonly type: 'limiter_unavailable'; readonly requestId: string; readonly tenant: string }
+  | { readonly type: 'breaker_unavailable'; readonly requestId: string; readonly endpoint: string }
+  | { readonly type: 'bootstrap_admin'; readonly requestId: string; readonly principal: string }
+  | { readonly type: 'session_reestablished'; readonly requestId: string; readonly server: string }
+  | {
+      readonly type: 'health_changed'
+      readonly tenant: string
+      readonly server: string
+      readonly endpoint: string
+      readonly health: 'healthy' | 'unhealthy'
+      readonly reason: string
+    }
+  | { readonly type: 'catalog_changed'; readonly tenant: string; readonly server: string }
+  | { readonly type: 'health_round'; readonly endpoints: number; readonly objects: number }
+  | { readonly type: 'key_refresh_failed'; readonly issuer: string; readonly error: ErrorCode }
+
+/** Writes events. Never throws, never waits. */
+export interface Events {
+  emit(event: GatewayEvent): void
+}
+
+/** One JSON line per event, as Workers Logs and any collector read it. */
+export function createEvents(writeLine: (line: string) => void, now: () => number): Events {
+  return {
+    emit(event) {
+      writeLine(JSON.stringify({ time: new Date(now()).toISOString(), ...event }))
+    },
+  }
+}
+
+/** A fault's text for an event: the error and its causes, without stacks. */
+export function describeFault(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return 'a value that is not an Error was thrown'
+  const cause = thrown.cause === undefined ? '' : ` <- ${describeFault(thrown.cause)}`
+  return `${thrown.name}: ${thrown.message.slice(0, 300)}${cause}`
+}

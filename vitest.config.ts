@@ -1,0 +1,53 @@
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+/**
+ * unit: pure files, on Node.  worker: one room in workerd with real D1 and Durable Objects.
+ * flows: the whole Worker in workerd against real upstream processes.
+ * e2e: the built bundle on a bare workerd, real clients, servers and identity provider.
+ */
+const workerd = (extra: Record<string, unknown> = {}) =>
+  cloudflareTest(async () => ({
+    remoteBindings: false,
+    wrangler: { configPath: './wrangler.toml' },
+    miniflare: {
+      bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations'), ...extra },
+    },
+  }))
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/**/*.unit.test.ts'], environment: 'node' } },
+      {
+        plugins: [workerd()],
+        test: {
+          name: 'worker',
+          include: ['test/**/*.worker.test.ts'],
+          setupFiles: ['./test/support/apply-migrations.ts'],
+          isolate: false,
+        },
+      },
+      {
+        plugins: [workerd()],
+        test: {
+          name: 'flows',
+          include: ['test/flows/**/*.flow.test.ts'],
+          setupFiles: ['./test/support/apply-migrations.ts'],
+          globalSetup: ['./test/support/upstreams.ts'],
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.e2e.test.ts'],
+          environment: 'node',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
