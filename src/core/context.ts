@@ -53,4 +53,9 @@ export interface CallContext {
   readonly facts: RequestFacts
   /** Keeps the invocation alive for work behind the response. Failures become events. */
   waitUntil(work: Promise<unknown>): void
+  /**
+   * For an answer that streams: the event line waits until the returned function is called, so that
+   * it can tell how the stream ended. Calling it again does nothing.
+   */
+  holdEvent(): () => void
 }

@@ -50,6 +50,7 @@ export const ERROR_WIRE = {
   rate_limited: wire(429, -31011, 'Too many requests', 'Wait for Retry-After seconds.'),
   internal: wire(500, -32603, 'Internal error', 'Report the request id to your administrator.'),
   upstream_failed: wire(502, -31012, 'Upstream failed', 'Check the health of the server.'),
+  misconfigured: wire(503, -31016, 'Misconfigured', 'Run: npm run gatehouse -- validate'),
   policy_unavailable: wire(503, -31013, 'Policy unavailable', 'Try again in a few seconds.'),
   upstream_unavailable: wire(503, -31014, 'Upstream unavailable', 'Try again after Retry-After.'),
   upstream_timeout: wire(504, -31015, 'Upstream timed out', 'Try again, or raise timeoutMs.'),

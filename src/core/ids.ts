@@ -11,6 +11,7 @@ export type TenantId = z.infer<typeof TenantId>
 export const RESERVED_PATHS: ReadonlySet<string> = new Set([
   'admin',
   'agents',
+  'all',
   'api',
   'assets',
   'auth',
@@ -31,6 +32,7 @@ export const RESERVED_PATHS: ReadonlySet<string> = new Set([
   'oauth',
   'oauth2',
   'openapi',
+  'own',
   'public',
   'register',
   'sse',

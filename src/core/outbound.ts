@@ -78,7 +78,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
     send,
     async getJson(url, { timeoutMs, maxBytes }) {
       const headers = new Headers({ accept: 'application/json' })
-      const result = await send({ url, method: 'GET', headers, timeoutMs })
+      // One deadline for headers and body: a trickling body must not hold a key refresh.
+      const signal = AbortSignal.timeout(timeoutMs)
+      const result = await send({ url, method: 'GET', headers, timeoutMs, signal })
       if (result.kind === 'fault') throw new GatewayError('upstream_failed', result.message)
       const { response } = result
       if (!response.ok) {
@@ -99,7 +101,7 @@ export async function readBounded(
   maxBytes: number,
 ): Promise<string> {
   if (!body) return ''
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const reader = body.getReader()
   let text = ''
   let total = 0

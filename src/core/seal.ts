@@ -38,24 +38,26 @@ export function createSealer(
   secrets: readonly string[],
   deps: { readonly clock: Clock; readonly random: Random },
 ): Sealer {
-  const keys = new Map<string, Promise<CryptoKey>>()
-  const keyIds = Promise.all(
-    secrets.map(async (secret) => (await sha256Hex(`gatehouse key id\n${secret}`)).slice(0, 8)),
-  )
+  // Settled values only: a promise in flight belongs to the request that started it.
+  const keys = new Map<string, CryptoKey>()
+  let knownKeyIds: readonly string[] | undefined
 
-  const keyFor = (secret: string, purpose: SealPurpose): Promise<CryptoKey> => {
+  async function keyFor(secret: string, purpose: SealPurpose): Promise<CryptoKey> {
     const name = `${purpose}\n${secret}`
-    const known = keys.get(name)
-    if (known) return known
-    const derived = deriveKey(secret, purpose)
-    keys.set(name, derived)
-    return derived
+    const key = keys.get(name) ?? (await deriveKey(secret, purpose))
+    keys.set(name, key)
+    return key
+  }
+
+  async function keyIds(): Promise<readonly string[]> {
+    knownKeyIds ??= await Promise.all(secrets.map(keyIdOf))
+    return knownKeyIds
   }
 
   return {
     async seal(purpose, boundTo, value, expiresAt) {
       const [secret] = secrets
-      const [keyId] = await keyIds
+      const [keyId] = await keyIds()
       if (secret === undefined || keyId === undefined) throw new Error('no sealing secret')
       const nonce = deps.random.bytes(NONCE_BYTES)
       const plain = new TextEncoder().encode(JSON.stringify({ v: value, exp: expiresAt }))
@@ -73,7 +75,7 @@ export function createSealer(
     async open(purpose, boundTo, sealed) {
       if (sealed.length > MAX_SEALED_CHARS) return undefined
       const [keyId, body, ...rest] = sealed.split('.')
-      const index = (await keyIds).indexOf(keyId ?? '')
+      const index = (await keyIds()).indexOf(keyId ?? '')
       const secret = secrets[index]
       const bytes = body === undefined ? undefined : fromBase64Url(body)
       if (secret === undefined || bytes === undefined || rest.length > 0) return undefined
@@ -84,6 +86,10 @@ export function createSealer(
       return envelope['v']
     },
   }
+}
+
+async function keyIdOf(secret: string): Promise<string> {
+  return (await sha256Hex(`gatehouse key id\n${secret}`)).slice(0, 8)
 }
 
 async function deriveKey(secret: string, purpose: SealPurpose): Promise<CryptoKey> {

@@ -1,0 +1,86 @@
+import { type Context, Hono } from 'hono'
+import type { Deps } from './deps.ts'
+import {
+  guards,
+  type HttpEnv,
+  notFoundHandler,
+  problemHandler,
+  requestContext,
+} from './http/index.ts'
+import { resourceMetadataUrl } from './identity/index.ts'
+import { createMcpRoutes } from './mcp/index.ts'
+import type { Actor } from './policy/index.ts'
+import { registryRoutes } from './registry/index.ts'
+
+/**
+ * The gateway as a page: every request passes the guards, then goes to the one feature that owns
+ * its path. Start reading here, then in mcp/relay.ts.
+ */
+export function createApp(deps: Deps): Hono<HttpEnv> {
+  const { config, identity, registry } = deps
+  const app = new Hono<HttpEnv>()
+
+  app.onError(problemHandler(deps.events))
+  app.notFound(notFoundHandler)
+  app.use(requestContext(deps))
+  app.use(guards(config))
+
+  // Operations: alive, and whether the registry can be read. No secrets, no names.
+  app.get('/health', async (c) => {
+    const health = await registry.status(c.get('call'))
+    return c.json(health, health.status === 'ok' ? 200 : 503)
+  })
+
+  // The gateway's own issuer.
+  app.get('/.well-known/jwks.json', async (c) => {
+    c.header('cache-control', 'public, max-age=300')
+    return c.json(await identity.jwks())
+  })
+
+  // Management: REST over the registry's verbs, described by OpenAPI.
+  const management = registryRoutes<HttpEnv>({
+    verbs: registry.verbs,
+    context: (c) => c.get('call'),
+    actor: (c) => actorOf(deps, c),
+  })
+  app.route('/api/v1', management)
+  app.get('/openapi.json', (c) =>
+    c.json(management.getOpenAPI31Document(openApi(config.publicUrl))),
+  )
+
+  // MCP: /{server}/mcp and the metadata that tells a client where to get a token.
+  app.route(
+    '/',
+    createMcpRoutes({
+      identity,
+      relay: deps.relay,
+      publicUrl: config.publicUrl,
+      authorizationServers:
+        config.issuers.length > 0 ? config.issuers.map(({ issuer }) => issuer) : [config.publicUrl],
+      ...(config.advertisedScopes.length > 0 ? { scopesSupported: config.advertisedScopes } : {}),
+    }),
+  )
+  return app
+}
+
+/** Who manages, and what the tenant's policy lets them do. */
+async function actorOf({ config, identity, registry }: Deps, c: Context<HttpEnv>): Promise<Actor> {
+  const call = c.get('call')
+  const principal = await identity.authenticate(c.req.raw.headers, {
+    url: `${config.publicUrl}/api/v1`,
+    metadataUrl: resourceMetadataUrl(config.publicUrl),
+  })
+  call.facts.principal = principal.key
+  call.facts.tenant = principal.tenant
+  return registry.snapshots.actor(call, principal)
+}
+
+const openApi = (publicUrl: string) => ({
+  openapi: '3.1.0',
+  info: {
+    title: 'Gatehouse management API',
+    version: '1',
+    description: 'Errors are RFC 9457 problem documents with a stable `code` and a `requestId`.',
+  },
+  servers: [{ url: `${publicUrl}/api/v1` }],
+})

@@ -1,0 +1,127 @@
+import {
+  type Clock,
+  createOutbound,
+  createSealer,
+  type Fetcher,
+  type Random,
+  systemClock,
+  systemRandom,
+} from './core/index.ts'
+import type { Bindings, Config } from './env.ts'
+import { challenge, createIdentity, resourceMetadataUrl } from './identity/index.ts'
+import type { ProbeSliceDeps } from './jobs/index.ts'
+import { createLimits } from './limits/index.ts'
+import {
+  createDiscover,
+  createInFlight,
+  createProbe,
+  createRelay,
+  createSessions,
+  createUpstreams,
+} from './mcp/index.ts'
+import { createEvents } from './observability/index.ts'
+import { createRegistry } from './registry/index.ts'
+import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
+
+/** What a test may replace; production uses the platform's. */
+export interface Seams {
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly fetcher?: Fetcher
+  readonly writeLine?: (line: string) => void
+}
+
+/** How old a snapshot may be, and what then (DESIGN.md, Decision 4). */
+const FRESH_MS = 3_000
+const STALE_MS = 5_000
+
+/** All wiring, once per isolate: each line gives a room what it needs and nothing more. */
+export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
+  const clock = seams.clock ?? systemClock
+  const random = seams.random ?? systemRandom
+  const events = createEvents(seams.writeLine ?? writeToConsole, () => clock.now())
+  const { privateHosts, publicUrl, signingKey } = config
+  const outbound = createOutbound({
+    privateHosts,
+    ...(seams.fetcher ? { fetcher: seams.fetcher } : {}),
+  })
+  const sealer = createSealer(config.secrets, { clock, random })
+  const own = signingKey ? { issuer: publicUrl, signingKeyJwk: signingKey } : undefined
+  const identity = createIdentity({
+    publicUrl,
+    issuers: config.issuers,
+    own,
+    outbound,
+    clock,
+    events,
+  })
+  const limits = createLimits({
+    config,
+    events,
+    object: (tenant) => env.LIMITERS.getByName(tenant),
+  })
+  const breakers = createBreakers({
+    config: breakerConfig(config),
+    events,
+    object: (endpoint) => env.BREAKERS.getByName(endpoint),
+  })
+  const discover = createDiscover(outbound)
+  const registry = createRegistry({
+    d1: env.DB,
+    sealer,
+    discover,
+    privateHosts,
+    events,
+    freshness: {
+      freshMs: FRESH_MS,
+      staleMs: STALE_MS,
+      policyMaxStaleMs: config.policyMaxStaleMs,
+    },
+    bootstrapAdmin: config.bootstrapAdmin,
+  })
+  const sessions = createSessions({
+    sealer,
+    clock,
+    object: (name) => env.SESSIONS.getByName(name),
+    onReopened: ({ requestId }, server) =>
+      events.emit({ type: 'session_reestablished', requestId, server }),
+  })
+  const relay = createRelay({
+    snapshots: registry.snapshots,
+    limits,
+    events,
+    sessions,
+    upstreams: createUpstreams({ outbound, breakers }),
+    inFlight: createInFlight(),
+    maxBodyBytes: config.maxBodyBytes,
+    challenge: (path, scope) =>
+      challenge(resourceMetadataUrl(`${publicUrl}/${path}/mcp`), {
+        code: 'insufficient_scope',
+        scope,
+      }),
+  })
+  const slice: ProbeSliceDeps = {
+    probes: registry.probes,
+    probe: createProbe(outbound),
+    discover,
+    breakers,
+  }
+  return { config, clock, random, events, outbound, identity, registry, relay, slice, env }
+}
+
+export type Deps = ReturnType<typeof createDeps>
+
+/** The breaker's numbers; also for its object, which exists before the rest is wired. */
+export function breakerConfig(config: Config | undefined) {
+  if (!config) return DEFAULT_BREAKER
+  return {
+    ...DEFAULT_BREAKER,
+    failureThreshold: config.breakerFailureThreshold,
+    openMs: config.breakerOpenMs,
+  }
+}
+
+function writeToConsole(line: string): void {
+  // biome-ignore lint/suspicious/noConsole: Workers Logs reads event lines from the console.
+  console.log(line)
+}

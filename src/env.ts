@@ -1,0 +1,214 @@
+import { z } from 'zod'
+import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
+import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
+import type { ProbeStub } from './jobs/index.ts'
+import type { LimiterStub } from './limits/index.ts'
+import type { SessionState } from './mcp/index.ts'
+import { BootstrapAdmin } from './policy/index.ts'
+import type { BreakerStub } from './resilience/index.ts'
+
+/** Text variables and secrets, as wrangler gives them. `.dev.vars.example` explains each. */
+export interface EnvVars {
+  readonly PUBLIC_URL?: string
+  readonly ALLOWED_HOSTS?: string
+  readonly ALLOWED_ORIGINS?: string
+  readonly TRUSTED_ISSUERS?: string
+  readonly ADVERTISED_SCOPES?: string
+  readonly BOOTSTRAP_ADMIN?: string
+  readonly PRIVATE_UPSTREAMS?: string
+  readonly MAX_BODY_BYTES?: string
+  readonly LIMIT_PRINCIPAL_PER_MINUTE?: string
+  readonly LIMIT_TENANT_PER_MINUTE?: string
+  readonly BREAKER_FAILURE_THRESHOLD?: string
+  readonly BREAKER_OPEN_MS?: string
+  readonly POLICY_MAX_STALE_MS?: string
+  readonly GATEHOUSE_SECRET?: string
+  readonly GATEHOUSE_SECRET_PREVIOUS?: string
+  readonly GATEHOUSE_SIGNING_KEY?: string
+}
+
+/** One object per name, reached by native RPC. */
+export interface Namespace<Stub> {
+  getByName(name: string): Stub
+}
+
+/** What wrangler.toml binds. */
+export interface Bindings {
+  readonly DB: D1Database
+  readonly SESSIONS: Namespace<SessionState>
+  readonly LIMITERS: Namespace<LimiterStub>
+  readonly BREAKERS: Namespace<BreakerStub>
+  readonly PROBES: Namespace<ProbeStub>
+}
+
+export type Env = EnvVars & Bindings
+
+/** The configuration, parsed once per isolate (DESIGN.md, Decision 9). */
+export interface Config {
+  /** The gateway's origin, without a slash at the end. */
+  readonly publicUrl: string
+  readonly allowedHosts: ReadonlySet<string>
+  readonly allowedOrigins: ReadonlySet<string>
+  readonly issuers: readonly IssuerConfig[]
+  readonly advertisedScopes: readonly string[]
+  readonly bootstrapAdmin: BootstrapAdmin | undefined
+  readonly privateHosts: PrivateHosts
+  readonly maxBodyBytes: number
+  readonly principalPerMinute: number
+  readonly tenantPerMinute: number
+  readonly breakerFailureThreshold: number
+  readonly breakerOpenMs: number
+  readonly policyMaxStaleMs: number
+  /** First seals, all open. */
+  readonly secrets: readonly string[]
+  readonly signingKey: SigningKeyJwk | undefined
+}
+
+/** One thing wrong with the configuration, and how to mend it. */
+export interface ConfigProblem {
+  readonly variable: string
+  readonly message: string
+  readonly fix: string
+}
+
+export type ConfigResult =
+  | { readonly kind: 'config'; readonly config: Config }
+  | { readonly kind: 'problems'; readonly problems: readonly ConfigProblem[] }
+
+/** 32 random bytes in base64url are 43 characters. */
+const MIN_SECRET_CHARS = 43
+
+const SECRET_FIX =
+  'Make one with: node -e "console.log(crypto.randomBytes(32).toString(\'base64url\'))"'
+
+/** Parses every variable and names every problem at once; never shows a secret's value. */
+export function parseConfig(env: EnvVars): ConfigResult {
+  const problems: ConfigProblem[] = []
+  const read = createReader(env, problems)
+
+  const publicUrl = read('PUBLIC_URL', '', parseOrigin, 'Set it to the URL that clients use.')
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).host
+  const config = {
+    publicUrl,
+    allowedHosts: read('ALLOWED_HOSTS', '', (text) => new Set([host, ...listOf(text)]), ''),
+    allowedOrigins: read(
+      'ALLOWED_ORIGINS',
+      '',
+      (text) => new Set([publicUrl ?? '', ...listOf(text).map(parseOrigin)]),
+      'List origins such as https://app.example.com, separated by commas.',
+    ),
+    issuers: read(
+      'TRUSTED_ISSUERS',
+      '[]',
+      (text) => z.array(IssuerConfig).parse(JSON.parse(text)),
+      'Set it to a JSON array such as [{"preset":"keycloak","issuer":"https://idp/realms/x"}].',
+    ),
+    advertisedScopes: read('ADVERTISED_SCOPES', '', listOf, ''),
+    bootstrapAdmin: read(
+      'BOOTSTRAP_ADMIN',
+      'null',
+      (text) => BootstrapAdmin.nullable().parse(JSON.parse(text)) ?? undefined,
+      'Set it to JSON such as {"issuer":"https://idp","subject":"..."}.',
+    ),
+    privateHosts: read(
+      'PRIVATE_UPSTREAMS',
+      '',
+      parsePrivateHosts,
+      'List host names, addresses or CIDRs, separated by commas.',
+    ),
+    maxBodyBytes: read('MAX_BODY_BYTES', '4194304', integer(1_024, 104_857_600), ''),
+    principalPerMinute: read('LIMIT_PRINCIPAL_PER_MINUTE', '600', integer(1, 1_000_000), ''),
+    tenantPerMinute: read('LIMIT_TENANT_PER_MINUTE', '6000', integer(1, 10_000_000), ''),
+    breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),
+    breakerOpenMs: read('BREAKER_OPEN_MS', '30000', integer(100, 3_600_000), ''),
+    policyMaxStaleMs: read('POLICY_MAX_STALE_MS', '60000', integer(5_000, 3_600_000), ''),
+    secret: read('GATEHOUSE_SECRET', '', parseSecret, SECRET_FIX),
+    previous: read('GATEHOUSE_SECRET_PREVIOUS', '', optional(parseSecret), SECRET_FIX),
+    signingKey: read(
+      'GATEHOUSE_SIGNING_KEY',
+      '',
+      optional((text) => SigningKeyJwk.parse(JSON.parse(text))),
+      'Set it to a private ES256 JWK; npm start makes one in .dev.vars.',
+    ),
+  }
+  if (problems.length > 0) return { kind: 'problems', problems }
+  const { secret, previous, ...rest } = config
+  const secrets = [secret, previous].filter((value) => value !== undefined)
+  return { kind: 'config', config: { ...(rest as Complete<typeof rest>), secrets } }
+}
+
+/** Without problems every variable has been read; only what is optional may be undefined. */
+type Complete<T> = {
+  [K in keyof T]: K extends 'bootstrapAdmin' | 'signingKey' ? T[K] : Exclude<T[K], undefined>
+}
+
+function createReader(env: EnvVars, problems: ConfigProblem[]) {
+  return function read<T>(
+    variable: keyof EnvVars,
+    fallback: string,
+    parse: (text: string) => T,
+    fix: string,
+  ): T | undefined {
+    const text = env[variable]?.trim()
+    try {
+      return parse(text === undefined || text === '' ? fallback : text)
+    } catch (thrown) {
+      const isSecret = variable.startsWith('GATEHOUSE_')
+      problems.push({
+        variable,
+        message: isSecret ? secretProblem(text) : describe(thrown),
+        fix: fix === '' ? 'See .dev.vars.example for its form.' : fix,
+      })
+      return undefined
+    }
+  }
+}
+
+function describe(thrown: unknown): string {
+  if (thrown instanceof z.ZodError) {
+    return thrown.issues
+      .map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`)
+      .join('; ')
+  }
+  return thrown instanceof Error ? thrown.message : 'is malformed'
+}
+
+function secretProblem(text: string | undefined): string {
+  return text === undefined || text === '' ? 'is missing' : 'is too short or malformed'
+}
+
+function parseOrigin(text: string): string {
+  if (!URL.canParse(text)) throw new Error('is not an absolute URL')
+  const url = new URL(text)
+  const isWeb = url.protocol === 'https:' || url.protocol === 'http:'
+  if (!isWeb || text.replace(/\/$/, '').toLowerCase() !== url.origin) {
+    throw new Error('must be an origin: scheme, host and port, nothing else')
+  }
+  return url.origin
+}
+
+function parseSecret(text: string): string {
+  if (text.length < MIN_SECRET_CHARS) throw new Error('is too short')
+  return text
+}
+
+function optional<T>(parse: (text: string) => T): (text: string) => T | undefined {
+  return (text) => (text === '' ? undefined : parse(text))
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new Error(`must be a whole number from ${min} to ${max}`)
+    }
+    return value
+  }
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(/[\s,]+/)
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== '')
+}

@@ -1,0 +1,37 @@
+import type { ErrorHandler, NotFoundHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { GatewayError, toGatewayError } from '../core/index.ts'
+import { describeFault, type Events } from '../observability/index.ts'
+import { problemResponse } from './problem.ts'
+import type { HttpEnv } from './request-context.ts'
+
+/** Renders whatever a route threw as a problem document; what we did not foresee is an event too. */
+export function problemHandler(events: Events): ErrorHandler<HttpEnv> {
+  return (thrown, c) => {
+    const call = c.get('call')
+    const error = thrown instanceof HTTPException ? fromHono(thrown) : toGatewayError(thrown)
+    call.facts.outcome = error.code
+    if (error.code === 'internal') {
+      const { requestId } = call
+      events.emit({ type: 'fault', requestId, where: 'http', error: describeFault(thrown) })
+    }
+    return problemResponse(error, call.requestId)
+  }
+}
+
+/** A path that no route owns. */
+export const notFoundHandler: NotFoundHandler<HttpEnv> = (c) => {
+  c.get('call').facts.outcome = 'not_found'
+  return problemResponse(
+    new GatewayError('not_found', 'There is nothing at this path.', {
+      fix: 'See /openapi.json for the paths of the REST API, and /{server}/mcp for MCP.',
+    }),
+    c.get('call').requestId,
+  )
+}
+
+function fromHono(exception: HTTPException): GatewayError {
+  if (exception.status === 413) return new GatewayError('body_too_large', 'The body is too large.')
+  if (exception.status < 500) return new GatewayError('invalid_request', exception.message)
+  return toGatewayError(exception)
+}

@@ -1,0 +1,72 @@
+import { env } from 'cloudflare:workers'
+import { createApp } from './app.ts'
+import { GatewayError, systemClock, systemRandom } from './core/index.ts'
+import { breakerConfig, createDeps } from './deps.ts'
+import { type Env, parseConfig } from './env.ts'
+import { problemResponse } from './http/index.ts'
+import { runHealthRound } from './jobs/index.ts'
+import { createProbeObject } from './jobs/probe-object.ts'
+import { createLimiterObject } from './limits/limiter-object.ts'
+import { createSessionObject } from './mcp/session-object.ts'
+import { createEvents } from './observability/index.ts'
+import { createBreakerObject } from './resilience/breaker-object.ts'
+
+// At module scope: parsing and wiring, no I/O. What needs the network is built on first use.
+const parsed = parseConfig(env as Env)
+const config = parsed.kind === 'config' ? parsed.config : undefined
+const deps = config ? createDeps(env as Env, config) : undefined
+const app = deps ? createApp(deps) : undefined
+const log = createEvents(
+  (line) => console.log(line),
+  () => systemClock.now(),
+)
+
+export class LimiterObject extends createLimiterObject({ clock: systemClock }) {}
+
+export class BreakerObject extends createBreakerObject({
+  clock: systemClock,
+  config: breakerConfig(config),
+}) {}
+
+export class SessionObject extends createSessionObject({ outbound: () => wired().outbound }) {}
+
+export class ProbeObject extends createProbeObject({
+  clock: systemClock,
+  random: systemRandom,
+  events: log,
+  slice: () => wired().slice,
+}) {}
+
+export default {
+  fetch(request, _env, ctx) {
+    return app ? app.fetch(request, _env, ctx) : misconfigured()
+  },
+  async scheduled() {
+    const { env: bindings, events, registry } = wired()
+    await runHealthRound({
+      events,
+      listEndpointIds: registry.probes.listEndpointIds,
+      probeObject: (name) => bindings.PROBES.getByName(name),
+    })
+  },
+} satisfies ExportedHandler<Env>
+
+function wired() {
+  if (!deps) throw new GatewayError('misconfigured', 'The gateway is not configured.')
+  return deps
+}
+
+/** Says what is wrong to the operator's log, and to the caller only that something is. */
+function misconfigured(): Response {
+  const requestId = systemRandom.uuid()
+  const problems = parsed.kind === 'problems' ? parsed.problems : []
+  for (const { variable, message, fix } of problems) {
+    const error = `${variable} ${message}. ${fix}`
+    log.emit({ type: 'fault', requestId, where: 'configuration', error })
+  }
+  const error = new GatewayError(
+    'misconfigured',
+    'The gateway is not configured; its log says why.',
+  )
+  return problemResponse(error, requestId)
+}

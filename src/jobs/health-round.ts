@@ -1,0 +1,48 @@
+import type { EndpointId } from '../core/index.ts'
+import type { Events } from '../observability/index.ts'
+
+/** The RPC surface of a ProbeObject, as the round uses it. */
+export interface ProbeStub {
+  /** Queues endpoints to probe soon. Returns at once. */
+  wake(endpoints: readonly EndpointId[]): Promise<void>
+}
+
+export interface HealthRoundDeps {
+  listEndpointIds(limit: number, after?: string): Promise<EndpointId[]>
+  probeObject(name: string): ProbeStub
+  readonly events: Events
+}
+
+/** At most this many endpoints per probe object. */
+export const ENDPOINTS_PER_OBJECT = 100
+/** Ids read per D1 call. */
+const PAGE = 2_000
+/** A round covers at most this many endpoints: 200 objects, well under the subrequest limit. */
+const MAX_ENDPOINTS = 20_000
+/** Calls that wait at once. */
+const CONCURRENCY = 6
+
+/**
+ * Wakes the probe objects, each with its share of all endpoints, and returns; they probe in
+ * invocations of their own. Endpoint ids are random, so a slice of their order is a hash bucket.
+ */
+export async function runHealthRound(deps: HealthRoundDeps): Promise<void> {
+  const shares: EndpointId[][] = []
+  let count = 0
+  for (let after = ''; count < MAX_ENDPOINTS; ) {
+    const ids = await deps.listEndpointIds(PAGE, after)
+    for (let at = 0; at < ids.length; at += ENDPOINTS_PER_OBJECT) {
+      shares.push(ids.slice(at, at + ENDPOINTS_PER_OBJECT))
+    }
+    count += ids.length
+    after = ids.at(-1) ?? ''
+    if (ids.length < PAGE) break
+  }
+  for (let at = 0; at < shares.length; at += CONCURRENCY) {
+    const batch = shares.slice(at, at + CONCURRENCY)
+    await Promise.all(
+      batch.map((share, offset) => deps.probeObject(`probe-${at + offset}`).wake(share)),
+    )
+  }
+  deps.events.emit({ type: 'health_round', endpoints: count, objects: shares.length })
+}

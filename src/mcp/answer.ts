@@ -1,0 +1,156 @@
+import { type CallContext, GatewayError } from '../core/index.ts'
+import type { InboundRequest } from './eras.ts'
+import { statusError } from './upstream/failure.ts'
+import { createJsonEditor, type JsonRule } from './wire/json-editor.ts'
+import { peek, pump, type StreamEnd } from './wire/pump.ts'
+import { errorMessage, type RawId } from './wire/reply.ts'
+import { createSseEditor } from './wire/sse-editor.ts'
+
+/** What the answer to one request must become on its way to the client. */
+export interface AnswerPlan {
+  readonly inbound: InboundRequest
+  /** The client's id, raw. */
+  readonly clientId: RawId
+  /** Our id towards the upstream, raw. */
+  readonly upstreamId: RawId
+  readonly server: string
+  readonly timeoutMs: number
+  /** Which tools `tools/list` may show. */
+  readonly showsTool: 'all' | ((name: string) => boolean)
+  /** Headers for the client, such as a sealed session id. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly onEnd: (end: StreamEnd) => void
+}
+
+/**
+ * Turns the upstream's response into the client's, streaming: the id is restored, denied tools are
+ * left out, and every other byte of the body passes. Throws `upstream_failed` for what is no answer.
+ */
+export async function answer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  response: Response,
+): Promise<Response> {
+  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  if (response.body && response.ok && type === 'text/event-stream') {
+    return streamAnswer(ctx, plan, response.body)
+  }
+  if (response.body && type === 'application/json' && isAnswerStatus(plan, response.status)) {
+    return jsonAnswer(ctx, plan, response.body, response.status)
+  }
+  await response.body?.cancel()
+  throw statusError(response.status, plan.server)
+}
+
+/** Statuses under which an MCP server may put a JSON-RPC error that is the client's business. */
+function isAnswerStatus(plan: AnswerPlan, status: number): boolean {
+  return status === 200 || status === 400 || (status === 404 && plan.inbound.era === 'modern')
+}
+
+function streamAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  source: ReadableStream<Uint8Array>,
+): Response {
+  let isAnswered = false
+  const editor = createSseEditor(
+    rulesFor(ctx, plan, (id) => {
+      if (id !== plan.upstreamId) return id
+      isAnswered = true
+      return plan.clientId
+    }),
+  )
+  const body = pump({
+    source,
+    editor,
+    idleTimeoutMs: plan.timeoutMs,
+    epilogue: () => (isAnswered ? undefined : lostAnswer(ctx, plan)),
+    onEnd: plan.onEnd,
+  })
+  return new Response(body, {
+    headers: {
+      ...plan.headers,
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    },
+  })
+}
+
+async function jsonAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  source: ReadableStream<Uint8Array>,
+  status: number,
+): Promise<Response> {
+  const { first, body } = await peek(source, plan.timeoutMs)
+  if (first !== 'data') throw brokenOff(plan.server)
+  // HTTP itself says that this body answers this request, so its id is ours to restore.
+  const editor = createJsonEditor(rulesFor(ctx, plan, () => plan.clientId))
+  const edited = pump({
+    source: body,
+    editor,
+    idleTimeoutMs: plan.timeoutMs,
+    epilogue: () => undefined,
+    onEnd: plan.onEnd,
+  })
+  return new Response(edited, {
+    status,
+    headers: {
+      ...plan.headers,
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+    },
+  })
+}
+
+function rulesFor(ctx: CallContext, plan: AnswerPlan, id: (raw: string) => string): JsonRule {
+  const { showsTool } = plan
+  const note = (outcome: 'rpc_error' | 'tool_error', applies: (raw: string) => boolean) => ({
+    replace: (raw: string) => {
+      if (applies(raw)) ctx.facts.outcome = outcome
+      return raw
+    },
+  })
+  const isFiltered = plan.inbound.method === 'tools/list' && showsTool !== 'all'
+  const filter: Readonly<Record<string, JsonRule>> = isFiltered
+    ? {
+        tools: { keepElement: (raw) => showsTool(toolName(raw)) },
+        // What one principal may see must not be cached for another.
+        cacheScope: { replace: () => '"private"' },
+      }
+    : {}
+  return {
+    members: {
+      id: { replace: id },
+      error: note('rpc_error', () => true),
+      result: { members: { isError: note('tool_error', (raw) => raw === 'true'), ...filter } },
+    },
+  }
+}
+
+function toolName(raw: string): string {
+  try {
+    const tool: unknown = JSON.parse(raw)
+    const name = typeof tool === 'object' && tool !== null && 'name' in tool ? tool.name : ''
+    return typeof name === 'string' ? name : ''
+  } catch {
+    // Not a tool that anyone can be allowed: it is left out.
+    return ''
+  }
+}
+
+function brokenOff(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The server "${server}" closed the connection before its answer was complete.`,
+    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+  )
+}
+
+/** The last event of a stream that ended without the answer, so that no client waits for it. */
+function lostAnswer(ctx: CallContext, plan: AnswerPlan): Uint8Array {
+  ctx.facts.outcome = 'upstream_failed'
+  const message = errorMessage(brokenOff(plan.server), plan.clientId, ctx.requestId)
+  return new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
+}

@@ -1,0 +1,190 @@
+import { classifyInboundRequest } from '@modelcontextprotocol/server'
+import { GatewayError, isPlainObject } from '../core/index.ts'
+import { LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from './messages.ts'
+import { decodeHeaderValue } from './wire/header-value.ts'
+import { type Span, scanRequest } from './wire/scan-request.ts'
+
+/** What arrived, decided once at the edge; everything behind is total over it. */
+export type Inbound = InboundRequest | InboundNotification | InboundResponse
+
+export interface InboundRequest {
+  readonly kind: 'request'
+  readonly era: 'modern' | 'legacy'
+  readonly text: string
+  readonly method: string
+  /** The mirrored name: tool, prompt, resource URI or task id. */
+  readonly name?: string
+  readonly params: Readonly<Record<string, unknown>>
+  /** Where the id stands in `text`. */
+  readonly id: Span
+  /** Negotiated or claimed protocol revision, when one was named. */
+  readonly version?: string
+}
+
+export interface InboundNotification {
+  readonly kind: 'notification'
+  readonly era: 'modern' | 'legacy'
+  readonly text: string
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly version?: string
+}
+
+/** A legacy client's answer to a request of its server. */
+export interface InboundResponse {
+  readonly kind: 'response'
+  readonly era: 'legacy'
+  readonly text: string
+  readonly version?: string
+}
+
+/**
+ * Reads one POST body into what it is, or throws the error of the first rule it breaks.
+ * Envelope and version claims are judged by the SDK's classifier; the standard headers of a modern
+ * request, and the versions this gateway speaks, here.
+ * Source: MCP 2026-07-28, Streamable HTTP, Request metadata and Standard headers.
+ */
+export function readInbound(text: string, headers: Headers): Inbound {
+  const scan = scanRequest(text)
+  if (scan.kind === 'refused') {
+    throw new GatewayError('parse_error', `The body was refused: ${scan.reason}.`)
+  }
+  const body = parseJson(text)
+  if (Array.isArray(body)) {
+    throw new GatewayError('invalid_request', 'JSON-RPC batches are not accepted here.', {
+      fix: 'Send each message in a request of its own.',
+    })
+  }
+  const version = header(headers, 'mcp-protocol-version')
+  const method = header(headers, 'mcp-method')
+  const outcome = classifyInboundRequest({
+    httpMethod: 'POST',
+    body,
+    ...(version === undefined ? {} : { protocolVersionHeader: version }),
+    ...(method === undefined ? {} : { mcpMethodHeader: method }),
+  })
+  switch (outcome.kind) {
+    case 'reject':
+      throw rejection(outcome.code, outcome.message, outcome.data)
+    case 'legacy':
+      return legacyInbound(text, asMessage(body), scan.id, version)
+    case 'modern':
+      return modernInbound(text, outcome.message, scan.id, headers, outcome.classification.revision)
+  }
+}
+
+interface Message {
+  readonly method?: unknown
+  readonly params?: unknown
+}
+
+function modernInbound(
+  text: string,
+  message: Message,
+  id: Span | undefined,
+  headers: Headers,
+  version: string | undefined,
+): Inbound {
+  const claimed = version ?? header(headers, 'mcp-protocol-version') ?? ''
+  if (claimed !== MODERN_VERSION) throw unsupportedVersion(claimed, [MODERN_VERSION])
+  const method = String(message.method)
+  const params = paramsOf(message)
+  if (id === undefined) {
+    return { kind: 'notification', era: 'modern', text, method, params, version: claimed }
+  }
+  requireStandardHeaders(headers, method, params)
+  const name = nameOf(method, params)
+  const request = { kind: 'request', era: 'modern', text, method, params, id } as const
+  return { ...request, version: claimed, ...(name === undefined ? {} : { name }) }
+}
+
+function legacyInbound(
+  text: string,
+  message: Message,
+  id: Span | undefined,
+  version: string | undefined,
+): Inbound {
+  const known: readonly string[] = LEGACY_VERSIONS
+  if (version !== undefined && !known.includes(version)) {
+    throw unsupportedVersion(version, [MODERN_VERSION, ...known])
+  }
+  const common = { era: 'legacy', text, ...(version === undefined ? {} : { version }) } as const
+  if (typeof message.method !== 'string') return { ...common, kind: 'response' }
+  const method = message.method
+  const params = paramsOf(message)
+  if (id === undefined) return { ...common, kind: 'notification', method, params }
+  const name = nameOf(method, params)
+  return { ...common, kind: 'request', method, params, id, ...(name === undefined ? {} : { name }) }
+}
+
+function requireStandardHeaders(
+  headers: Headers,
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+): void {
+  if (header(headers, 'mcp-protocol-version') === undefined) {
+    throw mismatch('The MCP-Protocol-Version header is missing.')
+  }
+  if (header(headers, 'mcp-method') === undefined) {
+    throw mismatch('The Mcp-Method header is missing.')
+  }
+  const name = nameOf(method, params)
+  if (name === undefined) return
+  const value = header(headers, 'mcp-name')
+  if (value === undefined) throw mismatch(`The Mcp-Name header is missing; ${method} needs it.`)
+  if (decodeHeaderValue(value) !== name) {
+    throw mismatch(`The Mcp-Name header does not match params.${methodFacts(method).nameField}.`)
+  }
+}
+
+/** The version error of either era; `data` as the specification shapes it. */
+export function unsupportedVersion(requested: string, supported: readonly string[]): GatewayError {
+  const shown = requested.slice(0, 32)
+  return new GatewayError('unsupported_version', `Unsupported protocol version: ${shown}`, {
+    data: { supported, requested: shown },
+  })
+}
+
+function rejection(rpc: number, message: string, data: unknown): GatewayError {
+  const options = isPlainObject(data) ? { data } : {}
+  switch (rpc) {
+    case -32020:
+      return new GatewayError('header_mismatch', message, options)
+    case -32022:
+      return new GatewayError('unsupported_version', message, options)
+    case -32602:
+      return new GatewayError('invalid_params', message, options)
+    default:
+      return new GatewayError('invalid_request', message, options)
+  }
+}
+
+function nameOf(method: string, params: Readonly<Record<string, unknown>>): string | undefined {
+  const field = methodFacts(method).nameField
+  const value = field === undefined ? undefined : params[field]
+  return typeof value === 'string' ? value : undefined
+}
+
+function paramsOf(message: Message): Readonly<Record<string, unknown>> {
+  return isPlainObject(message.params) ? message.params : {}
+}
+
+function asMessage(body: unknown): Message {
+  return isPlainObject(body) ? body : {}
+}
+
+function header(headers: Headers, name: string): string | undefined {
+  return headers.get(name)?.trim()
+}
+
+function mismatch(message: string): GatewayError {
+  return new GatewayError('header_mismatch', message)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new GatewayError('parse_error', 'The body is not valid JSON.', { cause })
+  }
+}

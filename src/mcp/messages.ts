@@ -1,0 +1,40 @@
+/**
+ * What the gateway must know of each MCP method; anything else is relayed as it is.
+ * Sources: MCP 2026-07-28, Streamable HTTP, Standard headers; SEP-2663 for tasks.
+ */
+export interface MethodFacts {
+  /** The member of `params` that the `Mcp-Name` header mirrors. */
+  readonly nameField?: 'name' | 'uri' | 'taskId'
+  /** Asking twice does no harm, whatever the server. */
+  readonly isSafe: boolean
+}
+
+const METHODS: Readonly<Record<string, MethodFacts>> = {
+  initialize: { isSafe: false },
+  ping: { isSafe: true },
+  'server/discover': { isSafe: true },
+  'tools/list': { isSafe: true },
+  'tools/call': { nameField: 'name', isSafe: false },
+  'prompts/list': { isSafe: true },
+  'prompts/get': { nameField: 'name', isSafe: true },
+  'resources/list': { isSafe: true },
+  'resources/templates/list': { isSafe: true },
+  'resources/read': { nameField: 'uri', isSafe: true },
+  'completion/complete': { isSafe: true },
+  'tasks/get': { nameField: 'taskId', isSafe: true },
+  'tasks/update': { nameField: 'taskId', isSafe: false },
+  'tasks/cancel': { nameField: 'taskId', isSafe: false },
+}
+
+const UNKNOWN_METHOD: MethodFacts = { isSafe: false }
+
+/** Facts of a method; an unknown one has no name header and is never repeated. */
+export function methodFacts(method: string): MethodFacts {
+  return Object.hasOwn(METHODS, method) ? (METHODS[method] ?? UNKNOWN_METHOD) : UNKNOWN_METHOD
+}
+
+/** The modern revision this gateway speaks. */
+export const MODERN_VERSION = '2026-07-28'
+
+/** Legacy revisions that travel over Streamable HTTP, newest first. */
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const

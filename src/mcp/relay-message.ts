@@ -1,0 +1,57 @@
+import type { CallContext } from '../core/index.ts'
+import type { InboundNotification, InboundResponse } from './eras.ts'
+import type { InFlight } from './in-flight.ts'
+import { type RequestRelayDeps, sendInSession } from './relay-request.ts'
+import type { LegacySession } from './sessions.ts'
+import type { Target } from './target.ts'
+import { hopTwoHeaders } from './upstream/headers.ts'
+
+/** A message without an answer of its own. */
+export interface OneWay {
+  readonly inbound: InboundNotification | InboundResponse
+  readonly target: Target
+  readonly session?: LegacySession
+}
+
+/**
+ * Passes a legacy notification, or a client's response to its server's request, on: 202.
+ * A modern client has nothing to notify over HTTP (a disconnect is its cancel), so what it sends is
+ * accepted and dropped (MCP 2026-07-28, Streamable HTTP).
+ */
+export function createOneWayRelay(deps: RequestRelayDeps) {
+  return async function relayOneWay(ctx: CallContext, message: OneWay): Promise<Response> {
+    const { inbound, target, session } = message
+    const body = inbound.era === 'modern' ? undefined : outgoingText(deps.inFlight, message)
+    if (body !== undefined) {
+      const { response } = await sendInSession(ctx, deps, message, (sessionId) => ({
+        server: target.server,
+        method: 'POST',
+        body,
+        canRetry: false,
+        headers: hopTwoHeaders({
+          custom: target.server.headers,
+          ...(inbound.version === undefined ? {} : { version: inbound.version }),
+          ...(sessionId === undefined ? {} : { sessionId }),
+        }),
+        ...(session ? { pinned: session.endpoint } : {}),
+      }))
+      await response.body?.cancel()
+    }
+    return new Response(null, { status: 202, headers: { 'cache-control': 'no-store' } })
+  }
+}
+
+/** The text to send; undefined for a cancel of a request that does not run here (any more). */
+function outgoingText(
+  inFlight: InFlight,
+  { inbound, target, session }: OneWay,
+): string | undefined {
+  if (inbound.kind !== 'notification' || inbound.method !== 'notifications/cancelled') {
+    return inbound.text
+  }
+  const scope = session?.key ?? `${target.actor.principal.key}\n${target.server.id}`
+  const upstreamId = inFlight.find(scope, JSON.stringify(inbound.params['requestId']))
+  if (upstreamId === undefined) return undefined
+  const params = { ...inbound.params, requestId: JSON.parse(upstreamId) }
+  return JSON.stringify({ jsonrpc: '2.0', method: inbound.method, params })
+}

@@ -1,0 +1,200 @@
+import { type CallContext, GatewayError, readBounded } from '../core/index.ts'
+import { toolFilter } from '../policy/index.ts'
+import type { ServerRecord } from '../registry/index.ts'
+import { answer } from './answer.ts'
+import type { Inbound, InboundRequest } from './eras.ts'
+import type { InFlight } from './in-flight.ts'
+import { methodFacts } from './messages.ts'
+import { helloOf, type LegacySession, type Sessions, sessionNotFound } from './sessions.ts'
+import type { Target } from './target.ts'
+import { addModernHeaders, hopTwoHeaders } from './upstream/headers.ts'
+import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
+import { checkParamHeaders } from './wire/param-headers.ts'
+import type { RawId } from './wire/reply.ts'
+import { replaceSpan } from './wire/scan-request.ts'
+
+/** Everything known about one request when it leaves. */
+export interface Outgoing {
+  readonly inbound: InboundRequest
+  readonly headers: Headers
+  readonly target: Target
+  /** The opened legacy session, when the client sent one. */
+  readonly session?: LegacySession
+}
+
+export interface RequestRelayDeps {
+  readonly upstreams: Upstreams
+  readonly sessions: Sessions
+  readonly inFlight: InFlight
+}
+
+/** An upstream error body that is read to see whether it forgot the session. */
+const MAX_ERROR_BYTES = 65_536
+
+/** Sends one request and streams its answer back. */
+export function createRequestRelay(deps: RequestRelayDeps) {
+  return async function relayRequest(ctx: CallContext, outgoing: Outgoing): Promise<Response> {
+    const { inbound, target, session } = outgoing
+    const { server } = target
+    const clientId = inbound.text.slice(inbound.id.start, inbound.id.end)
+    const upstreamId = JSON.stringify(ctx.random.uuid())
+    const build = prepare(outgoing, upstreamId)
+
+    const scope = session?.key ?? `${target.actor.principal.key}\n${server.id}`
+    const forget = deps.inFlight.add(scope, clientId, upstreamId)
+    try {
+      const answered = await sendInSession(ctx, deps, outgoing, build)
+      return await answer(
+        ctx,
+        {
+          inbound,
+          clientId,
+          upstreamId,
+          server: server.path,
+          timeoutMs: server.timeoutMs,
+          showsTool: toolFilter(target.actor, server),
+          headers: await sessionHeader(ctx, deps, outgoing, answered),
+          onEnd: endOfCall(ctx, deps, answered, forget),
+        },
+        answered.response,
+      )
+    } catch (thrown) {
+      forget()
+      throw thrown
+    }
+  }
+}
+
+/** Builds the upstream call for the session id that is current when it is sent. */
+type BuildCall = (sessionId?: string) => Parameters<Upstreams['send']>[1] & { body: string }
+
+function prepare(outgoing: Outgoing, upstreamId: RawId): BuildCall {
+  const { inbound, headers, target, session } = outgoing
+  const { server } = target
+  const tool = inbound.method === 'tools/call' ? server.tools.get(inbound.name ?? '') : undefined
+  const headerParams = tool?.headerParams ?? []
+  if (inbound.era === 'modern')
+    checkParamHeaders(headers, headerParams, inbound.params['arguments'])
+  const body = replaceSpan(inbound.text, inbound.id, upstreamId)
+  const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
+
+  return (sessionId) => {
+    const hop = hopTwoHeaders({
+      custom: server.headers,
+      ...(inbound.version === undefined ? {} : { version: inbound.version }),
+      ...(sessionId === undefined ? {} : { sessionId }),
+    })
+    if (inbound.era === 'modern') addModernHeaders(hop, inbound, headers, headerParams)
+    return {
+      server,
+      method: 'POST',
+      headers: hop,
+      body,
+      canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
+      ...(session ? { pinned: session.endpoint } : {}),
+    }
+  }
+}
+
+/** Sends; when the upstream forgot the session, opens it again and sends once more. */
+export async function sendInSession(
+  ctx: CallContext,
+  deps: Pick<RequestRelayDeps, 'upstreams' | 'sessions'>,
+  { target, session }: Pick<Outgoing, 'target' | 'session'>,
+  build: (sessionId?: string) => Parameters<Upstreams['send']>[1],
+): Promise<UpstreamAnswer> {
+  if (!session) return deps.upstreams.send(ctx, build())
+  const first = await deps.upstreams.send(ctx, build(deps.sessions.currentUpstreamId(session)))
+  const checked = await forgotSession(first.response)
+  if (!checked.forgot) return { ...first, response: checked.response }
+  // The upstream refused before it ran anything, so sending again cannot run it twice.
+  const reopened = await deps.sessions.recover(ctx, session, {
+    server: target.server.path,
+    url: first.endpoint.url,
+    custom: target.server.headers,
+    timeoutMs: target.server.timeoutMs,
+  })
+  return deps.upstreams.send(ctx, build(reopened))
+}
+
+/**
+ * 404 is the specified answer for a session that is gone; many servers answer 400 with an error
+ * that speaks of the session instead.
+ */
+async function forgotSession(
+  response: Response,
+): Promise<{ readonly forgot: boolean; readonly response: Response }> {
+  if (response.status === 404) {
+    await response.body?.cancel()
+    return { forgot: true, response }
+  }
+  if (response.status !== 400) return { forgot: false, response }
+  const text = await readBounded(response.body, MAX_ERROR_BYTES)
+  const { status, headers } = response
+  return {
+    forgot: /"code"\s*:\s*-320\d\d\b/.test(text) && /session/i.test(text),
+    response: new Response(text, { status, headers }),
+  }
+}
+
+/** The sealed session id, when the upstream opened a session in answer to `initialize`. */
+async function sessionHeader(
+  ctx: CallContext,
+  deps: RequestRelayDeps,
+  { inbound, target }: Outgoing,
+  { endpoint, response }: UpstreamAnswer,
+): Promise<Record<string, string>> {
+  const upstreamId = response.headers.get('mcp-session-id')
+  if (inbound.method !== 'initialize' || upstreamId === null || !response.ok) return {}
+  const { server, actor } = target
+  const hello = helloOf(inbound.params)
+  const sealed = await deps.sessions.seal(actor.principal, server.path, {
+    key: ctx.random.uuid(),
+    server: server.id,
+    endpoint: endpoint.id,
+    upstreamId,
+    ...(hello ? { hello } : {}),
+  })
+  return { 'mcp-session-id': sealed }
+}
+
+function endOfCall(
+  ctx: CallContext,
+  deps: RequestRelayDeps,
+  { endpoint }: UpstreamAnswer,
+  forget: () => void,
+): (end: 'complete' | 'cancelled' | 'broken') => void {
+  const release = ctx.holdEvent()
+  return (end) => {
+    forget()
+    if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+    if (end === 'broken') {
+      ctx.facts.outcome = 'upstream_failed'
+      deps.upstreams.reportBroken(ctx, endpoint.id)
+    }
+    release()
+  }
+}
+
+/**
+ * A session belongs to one server and one of its endpoints; both must still be there. A server that
+ * gives sessions needs them; one that gives none is served without (DESIGN.md, Decision 5).
+ */
+export function requireSession(
+  server: ServerRecord,
+  inbound: Inbound,
+  session: LegacySession | undefined,
+): void {
+  if (session) {
+    const endpoint = server.endpoints.find(({ id }) => id === session.endpoint)
+    if (session.server !== server.id || !endpoint) throw sessionNotFound()
+    return
+  }
+  const isHello = inbound.kind === 'request' && inbound.method === 'initialize'
+  if (inbound.era === 'legacy' && !isHello && server.upstream.sessionful) throw sessionRequired()
+}
+
+/** For a legacy request without a session id to a server that gives them. */
+export function sessionRequired(): GatewayError {
+  return new GatewayError('session_required', 'This server needs the Mcp-Session-Id header.')
+}

@@ -1,0 +1,150 @@
+import {
+  type CallContext,
+  GatewayError,
+  type Principal,
+  readBounded,
+  toGatewayError,
+} from '../core/index.ts'
+import type { Limits } from '../limits/index.ts'
+import { describeFault, type Events } from '../observability/index.ts'
+import type { Snapshots } from '../registry/index.ts'
+import { type Inbound, readInbound } from './eras.ts'
+import { createOneWayRelay } from './relay-message.ts'
+import {
+  createRequestRelay,
+  type RequestRelayDeps,
+  requireSession,
+  sessionRequired,
+} from './relay-request.ts'
+import type { LegacySession } from './sessions.ts'
+import { authorise, requireSameEra, resolveTarget } from './target.ts'
+import { errorReply, type RawId, statusOf } from './wire/reply.ts'
+
+/**
+ * The relay: one authenticated POST in, the upstream's answer out. Read `post` from top to bottom:
+ * each line is a station, and the order is part of the contract (DESIGN.md, The path of a call).
+ */
+export interface Relay {
+  post(ctx: CallContext, principal: Principal, path: string, request: Request): Promise<Response>
+  /** Ends a legacy session. */
+  delete(ctx: CallContext, principal: Principal, path: string, request: Request): Promise<Response>
+}
+
+export interface RelayDeps extends RequestRelayDeps {
+  readonly snapshots: Snapshots
+  readonly limits: Limits
+  readonly events: Events
+  readonly maxBodyBytes: number
+  /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
+  readonly challenge: (path: string, scope: string) => string
+}
+
+/** @see Relay */
+export function createRelay(deps: RelayDeps): Relay {
+  const relayRequest = createRequestRelay(deps)
+  const relayOneWay = createOneWayRelay(deps)
+
+  async function relay(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    headers: Headers,
+    inbound: Inbound,
+  ): Promise<Response> {
+    const session = await sessionOf(principal, path, headers, inbound)
+    const target = await resolveTarget(ctx, deps.snapshots, principal, path)
+    requireSession(target.server, inbound, session)
+    authorise(target, inbound, (scope) => deps.challenge(path, scope))
+    requireSameEra(target.server, inbound)
+    await admit(ctx, principal)
+    const common = { target, ...(session ? { session } : {}) }
+    return inbound.kind === 'request'
+      ? relayRequest(ctx, { inbound, headers, ...common })
+      : relayOneWay(ctx, { inbound, ...common })
+  }
+
+  /** The session comes first: a client must learn that it is gone before anything else fails. */
+  async function sessionOf(
+    principal: Principal,
+    path: string,
+    headers: Headers,
+    inbound: Inbound,
+  ): Promise<LegacySession | undefined> {
+    const id = headers.get('mcp-session-id')
+    if (inbound.era === 'modern' || id === null) return undefined
+    return deps.sessions.open(principal, path, id)
+  }
+
+  async function admit(ctx: CallContext, principal: Principal): Promise<void> {
+    const admission = await deps.limits.admit(ctx, principal)
+    if (admission.kind === 'admitted') return
+    const seconds = admission.retryAfterSeconds
+    throw new GatewayError(
+      'rate_limited',
+      `The limit of this ${admission.scope} is used up; try again in ${seconds} s.`,
+      { headers: { 'retry-after': String(seconds) }, data: { retryAfterSeconds: seconds } },
+    )
+  }
+
+  return {
+    async post(ctx, principal, path, request) {
+      let id: RawId = 'null'
+      let inbound: Inbound | undefined
+      try {
+        const text = await readBounded(request.body, deps.maxBodyBytes)
+        inbound = readInbound(text, request.headers)
+        if (inbound.kind === 'request') id = text.slice(inbound.id.start, inbound.id.end)
+        noteFacts(ctx, path, inbound)
+        return await relay(ctx, principal, path, request.headers, inbound)
+      } catch (thrown) {
+        const error = toGatewayError(thrown)
+        ctx.facts.outcome = error.code
+        if (error.code === 'internal') {
+          deps.events.emit({
+            type: 'fault',
+            requestId: ctx.requestId,
+            where: 'relay',
+            error: describeFault(thrown),
+          })
+        }
+        return errorReply(error, id, ctx.requestId, statusOf(error.code, inbound?.era))
+      }
+    },
+
+    async delete(ctx, principal, path, request) {
+      try {
+        const id = request.headers.get('mcp-session-id')
+        if (id === null) throw sessionRequired()
+        const session = await deps.sessions.open(principal, path, id)
+        await deps.sessions.end(session)
+        ctx.waitUntil(closeUpstream(ctx, principal, path, session))
+        return new Response(null, { status: 204 })
+      } catch (thrown) {
+        const error = toGatewayError(thrown)
+        ctx.facts.outcome = error.code
+        return errorReply(error, 'null', ctx.requestId)
+      }
+    },
+  }
+
+  /** Ours has ended already; telling the upstream is a courtesy that may fail. */
+  async function closeUpstream(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    session: LegacySession,
+  ): Promise<void> {
+    const { server } = await resolveTarget(ctx, deps.snapshots, principal, path)
+    await deps.upstreams.close(server, session.endpoint, deps.sessions.currentUpstreamId(session))
+  }
+}
+
+function noteFacts(ctx: CallContext, path: string, inbound: Inbound): void {
+  ctx.facts.server = path
+  ctx.facts.era = inbound.era
+  if (inbound.kind === 'response') return
+  ctx.facts.method = inbound.method.slice(0, 64)
+  if (inbound.kind === 'request' && inbound.method === 'tools/call' && inbound.name !== undefined) {
+    ctx.facts.tool = inbound.name.slice(0, 128)
+  }
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod'
+import {
+  type CallContext,
+  EndpointId,
+  GatewayError,
+  isPlainObject,
+  type Principal,
+  type Sealer,
+  ServerId,
+} from '../core/index.ts'
+import type { ClientHello, OpenSessionInput } from './upstream/open-session.ts'
+
+/** A mirrored legacy session: all of it travels sealed in the session id (DESIGN.md, Decision 5). */
+export const LegacySession = z.object({
+  /** Names the SessionObject that holds what may change. */
+  key: z.uuid(),
+  server: ServerId,
+  endpoint: EndpointId,
+  upstreamId: z.string().min(1).max(1_024),
+  /** Absent when it was too large to travel: such a session cannot be opened again. */
+  hello: z
+    .object({
+      protocolVersion: z.string(),
+      capabilities: z.record(z.string(), z.unknown()),
+      clientInfo: z.record(z.string(), z.unknown()),
+    })
+    .optional(),
+})
+export type LegacySession = z.infer<typeof LegacySession>
+
+/** What became of an upstream session that the upstream says it does not know. */
+export type Recovery =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'reopened'; readonly upstreamId: string }
+  | { readonly kind: 'failed'; readonly message: string }
+
+/** The RPC surface of the SessionObject, as this room uses it. */
+export interface SessionState {
+  /** Leaves a tombstone until `expiresAt` (epoch ms). Idempotent. */
+  end(expiresAt: number): Promise<void>
+  /** Opens the upstream session again, once for all who ask with the same `failedUpstreamId`. */
+  recover(failedUpstreamId: string, input: OpenSessionInput, expiresAt: number): Promise<Recovery>
+}
+
+export interface Sessions {
+  /** The `Mcp-Session-Id` for the client. */
+  seal(principal: Principal, path: string, session: LegacySession): Promise<string>
+  /** Throws `session_not_found` for an id that is unknown, foreign, expired or ended. */
+  open(principal: Principal, path: string, sessionId: string): Promise<LegacySession>
+  /** The upstream id to use now: it changes when the session had to be opened again. */
+  currentUpstreamId(session: LegacySession): string
+  end(session: LegacySession): Promise<void>
+  /** After an upstream 404. Throws `session_not_found`, or `upstream_failed`. */
+  recover(
+    ctx: CallContext,
+    session: LegacySession,
+    upstream: Omit<OpenSessionInput, 'hello'>,
+  ): Promise<string>
+}
+
+export interface SessionsDeps {
+  readonly sealer: Sealer
+  readonly clock: { now(): number }
+  readonly object: (name: string) => SessionState
+  readonly onReopened: (ctx: CallContext, server: string) => void
+}
+
+/** Absolute lifetime of a session id. */
+export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+/** Client hello larger than this (JSON characters) does not fit a header. */
+const MAX_HELLO_CHARS = 2_048
+/** Sessions whose upstream id changed or that ended, remembered per isolate; oldest out. */
+const MAX_REMEMBERED = 5_000
+
+/** @see Sessions */
+export function createSessions(deps: SessionsDeps): Sessions {
+  const moved = new Map<string, string>()
+  const ended = new Set<string>()
+
+  return {
+    seal(principal, path, session) {
+      const expiresAt = deps.clock.now() + SESSION_TTL_MS
+      return deps.sealer.seal('session', binding(principal, path), session, expiresAt)
+    },
+
+    async open(principal, path, sessionId) {
+      const opened = await deps.sealer.open('session', binding(principal, path), sessionId)
+      const session = LegacySession.safeParse(opened)
+      if (!session.success || ended.has(session.data.key)) throw sessionNotFound()
+      return session.data
+    },
+
+    currentUpstreamId: (session) => moved.get(session.key) ?? session.upstreamId,
+
+    async end(session) {
+      remember(ended, session.key)
+      await deps.object(session.key).end(deps.clock.now() + SESSION_TTL_MS)
+    },
+
+    async recover(ctx, session, upstream) {
+      if (!session.hello) throw sessionNotFound()
+      const failed = moved.get(session.key) ?? session.upstreamId
+      const recovery = await deps
+        .object(session.key)
+        .recover(failed, { ...upstream, hello: session.hello }, deps.clock.now() + SESSION_TTL_MS)
+      switch (recovery.kind) {
+        case 'ended':
+          remember(ended, session.key)
+          throw sessionNotFound()
+        case 'failed':
+          throw new GatewayError('upstream_failed', recovery.message)
+        case 'reopened':
+          if (moved.size >= MAX_REMEMBERED) moved.delete(moved.keys().next().value ?? '')
+          moved.set(session.key, recovery.upstreamId)
+          deps.onReopened(ctx, upstream.server)
+          return recovery.upstreamId
+      }
+    },
+  }
+}
+
+/** The same words for unknown, foreign, expired and ended: nothing leaks about which. */
+export function sessionNotFound(): GatewayError {
+  return new GatewayError('session_not_found', 'The session is unknown, expired or was ended.')
+}
+
+/** What a client said in `initialize`, when it is small enough to travel in the session id. */
+export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello | undefined {
+  const { protocolVersion, capabilities, clientInfo } = params
+  if (typeof protocolVersion !== 'string') return undefined
+  const info = isPlainObject(clientInfo) ? clientInfo : {}
+  const hello = {
+    protocolVersion,
+    capabilities: isPlainObject(capabilities) ? capabilities : {},
+    clientInfo: { name: info['name'], version: info['version'] },
+  }
+  return JSON.stringify(hello).length > MAX_HELLO_CHARS ? undefined : hello
+}
+
+function binding(principal: Principal, path: string): string[] {
+  return [principal.tenant, principal.key, path]
+}
+
+function remember(set: Set<string>, key: string): void {
+  if (set.size >= MAX_REMEMBERED) set.delete(set.keys().next().value ?? '')
+  set.add(key)
+}

@@ -1,0 +1,70 @@
+import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
+import { type Actor, decide, notFoundServer } from '../policy/index.ts'
+import type { ServerRecord, Snapshots } from '../registry/index.ts'
+import { type Inbound, unsupportedVersion } from './eras.ts'
+import { LEGACY_VERSIONS, MODERN_VERSION } from './messages.ts'
+
+/** The server a request is for, and what its caller may do. */
+export interface Target {
+  readonly actor: Actor
+  readonly server: ServerRecord
+}
+
+/** Throws `not_found` alike for a server that is missing, disabled, or not the caller's to see. */
+export async function resolveTarget(
+  ctx: CallContext,
+  snapshots: Snapshots,
+  principal: Principal,
+  path: string,
+): Promise<Target> {
+  const snapshot = await snapshots.tenant(ctx, principal.tenant)
+  const server = await snapshot.server(ctx, path)
+  if (!server?.enabled) throw notFoundServer(path)
+  return { actor: { principal, rights: snapshot.rights(principal) }, server }
+}
+
+/**
+ * Asks the policy about what the body says, never about what a header says. A denial reads like
+ * something unknown (DESIGN.md, Decision 7). `challenge` gives the `WWW-Authenticate` of a 403.
+ */
+export function authorise(
+  { actor, server }: Target,
+  inbound: Inbound,
+  challenge: (scope: string) => string,
+): void {
+  const method = inbound.kind === 'response' ? 'notifications/response' : inbound.method
+  const name = inbound.kind === 'request' ? inbound.name : undefined
+  const decision = decide(actor, server, method, name)
+  switch (decision.kind) {
+    case 'allow':
+      return
+    case 'unknown_server':
+      throw notFoundServer(server.path)
+    case 'unknown_method':
+      throw new GatewayError('method_not_found', 'Method not found')
+    case 'unknown_tool':
+      throw new GatewayError('unknown_tool', `Unknown tool: ${(name ?? '').slice(0, 128)}`)
+    case 'insufficient_scope':
+      throw new GatewayError(
+        'insufficient_scope',
+        `The token lacks the OAuth scope "${decision.scope}".`,
+        { headers: { 'www-authenticate': challenge(decision.scope) } },
+      )
+  }
+}
+
+/**
+ * Refuses what cannot be mirrored: the two sides speak different eras. The error is the one that
+ * makes a dual-era client fall back (MCP 2026-07-28, Versioning).
+ */
+export function requireSameEra(server: ServerRecord, inbound: Inbound): void {
+  const { eras, protocolVersions } = server.upstream
+  if (eras === 'unknown' || eras === 'dual' || eras === inbound.era) return
+  if (inbound.era === 'modern') {
+    const legacy = protocolVersions.filter((version) => version !== MODERN_VERSION)
+    throw unsupportedVersion(MODERN_VERSION, legacy.length > 0 ? legacy : LEGACY_VERSIONS)
+  }
+  const named = inbound.kind === 'request' ? inbound.params['protocolVersion'] : undefined
+  const requested = typeof named === 'string' ? named : (inbound.version ?? LEGACY_VERSIONS[0])
+  throw unsupportedVersion(requested, [MODERN_VERSION])
+}

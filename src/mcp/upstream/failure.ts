@@ -1,0 +1,50 @@
+import { GatewayError, type OutboundFault } from '../../core/index.ts'
+
+/** Whether this outcome counts against the endpoint's breaker: its fault, not the caller's. */
+export function isEndpointFault(fault: OutboundFault): boolean {
+  return fault === 'timeout' || fault === 'network'
+}
+
+/** The caller's view of a request that got no response. Names the server, never its address. */
+export function faultError(fault: OutboundFault, server: string, timeoutMs: number): GatewayError {
+  switch (fault) {
+    case 'timeout':
+      return new GatewayError(
+        'upstream_timeout',
+        `The server "${server}" did not answer within ${timeoutMs} ms.`,
+      )
+    case 'refused_address':
+      return new GatewayError(
+        'upstream_failed',
+        `The address of the server "${server}" is not allowed; the request was not sent.`,
+        { fix: 'Ask an administrator to correct its endpoint.' },
+      )
+    case 'redirect':
+      return new GatewayError(
+        'upstream_failed',
+        `The server "${server}" answered with a redirect, which is never followed.`,
+        { fix: 'Ask an administrator to register the final URL.' },
+      )
+    case 'network':
+    case 'cancelled':
+      return new GatewayError(
+        'upstream_failed',
+        `The connection to the server "${server}" failed or was closed before it answered.`,
+      )
+  }
+}
+
+/** The caller's view of a response that is no MCP answer. */
+export function statusError(status: number, server: string): GatewayError {
+  if (status === 401 || status === 403) {
+    return new GatewayError(
+      'upstream_failed',
+      `The server "${server}" refused the gateway's credentials (HTTP ${status}).`,
+      { fix: 'Ask an administrator to check the credentials stored for this server.' },
+    )
+  }
+  return new GatewayError(
+    'upstream_failed',
+    `The server "${server}" answered with HTTP ${status}, which is not an MCP answer.`,
+  )
+}

@@ -1,0 +1,48 @@
+import type { InboundRequest } from '../eras.ts'
+import { encodeHeaderValue } from '../wire/header-value.ts'
+import { type HeaderParam, paramHeaders } from '../wire/param-headers.ts'
+
+/** What hop 2 needs to know besides the message. */
+export interface HopTwo {
+  /** Protocol revision to announce; absent on a legacy `initialize`. */
+  readonly version?: string
+  /** The upstream's own session id, never ours. */
+  readonly sessionId?: string
+  /** Custom headers of the server, set by its administrator. */
+  readonly custom: readonly (readonly [name: string, value: string])[]
+}
+
+const ACCEPT = 'application/json, text/event-stream'
+const USER_AGENT = 'Gatehouse/0.1'
+
+/**
+ * The headers of hop 2, built from nothing: no header of hop 1 is copied, so no credential, cookie,
+ * forwarding or hop-by-hop header can pass (ATTACKS 2 and 14; PROTOCOL.md section 5, statement 11).
+ */
+export function hopTwoHeaders(hop: HopTwo): Headers {
+  const headers = new Headers()
+  for (const [name, value] of hop.custom) headers.set(name, value)
+  headers.set('accept', ACCEPT)
+  headers.set('content-type', 'application/json')
+  headers.set('user-agent', USER_AGENT)
+  if (hop.version !== undefined) headers.set('mcp-protocol-version', hop.version)
+  if (hop.sessionId !== undefined) headers.set('mcp-session-id', hop.sessionId)
+  return headers
+}
+
+/**
+ * Adds what a modern request announces in headers, computed from the body that will run; the only
+ * headers taken from hop 1 are `Mcp-Param-*` that no known tool parameter owns.
+ */
+export function addModernHeaders(
+  headers: Headers,
+  inbound: InboundRequest,
+  inboundHeaders: Headers,
+  params: readonly HeaderParam[],
+): void {
+  headers.set('mcp-method', inbound.method)
+  if (inbound.name !== undefined) headers.set('mcp-name', encodeHeaderValue(inbound.name))
+  for (const [name, value] of paramHeaders(inboundHeaders, params, inbound.params['arguments'])) {
+    headers.set(name, value)
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  type CallContext,
+  type EndpointId,
+  GatewayError,
+  type Outbound,
+  type OutboundResult,
+} from '../../core/index.ts'
+import type { ServerRecord } from '../../registry/index.ts'
+import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
+import { faultError, isEndpointFault } from './failure.ts'
+import { closeSession } from './probe.ts'
+
+export type Endpoint = ServerRecord['endpoints'][number]
+
+/** One message for one server. */
+export interface UpstreamCall {
+  readonly server: ServerRecord
+  readonly headers: Headers
+  readonly body: string
+  /** A legacy session stays on the endpoint that opened it. */
+  readonly pinned?: EndpointId
+  /** Sending twice does no harm. */
+  readonly canRetry: boolean
+}
+
+export interface UpstreamAnswer {
+  readonly endpoint: Endpoint
+  readonly response: Response
+}
+
+/** Picks an endpoint, asks its breaker, sends, tells the breaker. */
+export interface Upstreams {
+  /** Throws `upstream_unavailable`, `upstream_timeout` or `upstream_failed`. */
+  send(ctx: CallContext, call: UpstreamCall): Promise<UpstreamAnswer>
+  /** Tells an upstream that its session is over. Never throws. */
+  close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
+  /** For a stream that broke after its headers were accepted. */
+  reportBroken(ctx: CallContext, endpoint: EndpointId): void
+}
+
+export interface UpstreamsDeps {
+  readonly outbound: Outbound
+  readonly breakers: Breakers
+}
+
+/** @see Upstreams */
+export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstreams {
+  async function sendOnce(
+    ctx: CallContext,
+    call: UpstreamCall,
+    tried: Set<EndpointId>,
+  ): Promise<{ endpoint: Endpoint; result: OutboundResult }> {
+    const endpoint = await choose(ctx, call, tried)
+    tried.add(endpoint.id)
+    const startedAt = ctx.clock.now()
+    ctx.facts.endpoint = endpoint.id
+    ctx.facts.attempts = tried.size
+    const result = await outbound.send({
+      url: endpoint.url,
+      method: 'POST',
+      headers: call.headers,
+      body: call.body,
+      timeoutMs: call.server.timeoutMs,
+      signal: ctx.signal,
+    })
+    ctx.facts.upstreamMs = ctx.clock.now() - startedAt
+    const outcome = outcomeOf(result)
+    if (outcome) breakers.record(ctx, endpoint.id, outcome)
+    return { endpoint, result }
+  }
+
+  /** A second attempt goes elsewhere when there is an elsewhere. */
+  async function choose(
+    ctx: CallContext,
+    { server, pinned }: UpstreamCall,
+    tried: ReadonlySet<EndpointId>,
+  ): Promise<Endpoint> {
+    const own = server.endpoints.filter(({ id }) => pinned === undefined || id === pinned)
+    const fresh = own.filter(({ id }) => !tried.has(id))
+    const endpoints = fresh.length > 0 ? fresh : own
+    const choice = await chooseEndpoint(ctx, { breakers, balancer: 'weighted-random', endpoints })
+    if (choice.kind === 'endpoint') return choice.endpoint
+    throw unavailable(server, choice.retryAfterSeconds)
+  }
+
+  return {
+    async send(ctx, call) {
+      const tried = new Set<EndpointId>()
+      const { endpoint, result } = await attempt({
+        ctx,
+        maxAttempts: 2,
+        canRetry: call.canRetry,
+        run: () => sendOnce(ctx, call, tried),
+        isRetryable: ({ result }) => outcomeOf(result) === 'failure',
+      })
+      if (result.kind === 'response') return { endpoint, response: result.response }
+      throw faultError(result.fault, call.server.path, call.server.timeoutMs)
+    },
+
+    async close(server, endpointId, sessionId) {
+      const endpoint = server.endpoints.find(({ id }) => id === endpointId)
+      if (!endpoint) return
+      const { headers, timeoutMs } = server
+      await closeSession(outbound, { url: endpoint.url, headers, timeoutMs }, sessionId)
+    },
+
+    reportBroken(ctx, endpoint) {
+      breakers.record(ctx, endpoint, 'failure')
+    },
+  }
+}
+
+/** What the breaker learns: undefined when the outcome says nothing of the endpoint's health. */
+function outcomeOf(result: OutboundResult): 'success' | 'failure' | undefined {
+  if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
+  return isEndpointFault(result.fault) ? 'failure' : undefined
+}
+
+function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {
+  return new GatewayError(
+    'upstream_unavailable',
+    `The server "${server.path}" is failing; the gateway waits before it tries again.`,
+    {
+      headers: { 'retry-after': String(retryAfterSeconds) },
+      data: { retryAfterSeconds },
+    },
+  )
+}

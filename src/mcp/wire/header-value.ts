@@ -1,0 +1,37 @@
+import { fromBase64Url } from '../../core/index.ts'
+
+const PREFIX = '=?base64?'
+const SUFFIX = '?='
+
+/**
+ * Text as an HTTP header value: as it is when it is visible ASCII, otherwise in the base64 sentinel.
+ * Source: MCP 2026-07-28, Streamable HTTP, Value encoding.
+ */
+export function encodeHeaderValue(text: string): string {
+  const isPlain = /^[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?$/.test(text)
+  if (isPlain && !(text.startsWith(PREFIX) && text.endsWith(SUFFIX))) return text
+  const bytes = new TextEncoder().encode(text)
+  let binary = ''
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return `${PREFIX}${btoa(binary)}${SUFFIX}`
+}
+
+/** The text a header value stands for; undefined when a sentinel holds no valid base64 of UTF-8. */
+export function decodeHeaderValue(value: string): string | undefined {
+  const trimmed = value.replace(/^[ \t]+|[ \t]+$/g, '')
+  if (!trimmed.startsWith(PREFIX) || !trimmed.endsWith(SUFFIX)) return trimmed
+  if (trimmed.length < PREFIX.length + SUFFIX.length) return undefined
+  const base64 = trimmed.slice(PREFIX.length, -SUFFIX.length)
+  const canonical = base64
+    .replace(/={1,2}$/, '')
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+  const bytes = /[-_]/.test(base64) ? undefined : fromBase64Url(canonical)
+  if (!bytes) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    // Not UTF-8: the caller answers with a header mismatch.
+    return undefined
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * A streaming editor for one JSON document: it lets every byte through as it comes, except the few
+ * values that a rule names. It never holds more than one such value, so a result of any size costs
+ * constant memory. Malformed input passes through as it is; the reader will find out.
+ */
+
+/** What to do at one place of the document. Rules form a tree of member names. */
+export interface JsonRule {
+  /** Rules for the members of an object. */
+  readonly members?: Readonly<Record<string, JsonRule>>
+  /** For an array: an element is kept when this holds for its raw JSON. Too large: dropped. */
+  readonly keepElement?: (raw: string) => boolean
+  /** For a value: what to write instead of its raw JSON. Too large: left as it is. */
+  readonly replace?: (raw: string) => string
+}
+
+export interface JsonEditor {
+  /** The edited bytes that can be written now. */
+  write(chunk: Uint8Array): Uint8Array
+  /** What was still held back; afterwards the editor is ready for another document. */
+  end(): Uint8Array
+}
+
+/** A scalar that a rule replaces is held at most this long. */
+const MAX_SCALAR_BYTES = 4_096
+/** An array element that a rule judges is held at most this long. */
+const MAX_ELEMENT_BYTES = 1_048_576
+/** No rule names a longer member. */
+const MAX_KEY_BYTES = 64
+
+interface Frame {
+  readonly isObject: boolean
+  readonly rule: JsonRule | undefined
+  expectsKey: boolean
+  kept: number
+}
+
+interface Capture {
+  readonly depth: number
+  readonly isElement: boolean
+  readonly rule: JsonRule
+  readonly parts: Uint8Array[]
+  size: number
+  tooLarge: boolean
+}
+
+/** @see JsonEditor */
+export function createJsonEditor(root: JsonRule): JsonEditor {
+  const decoder = new TextDecoder()
+  const encoder = new TextEncoder()
+  let frames: Frame[] = []
+  let capture: Capture | undefined
+  let key = ''
+  let keyBytes: number[] | undefined
+  let lexeme: 'none' | 'string' | 'key' | 'literal' = 'none'
+  let escaped = false
+  let out: Uint8Array[] = []
+
+  const top = (): Frame | undefined => frames[frames.length - 1]
+
+  function childRule(): JsonRule | undefined {
+    const frame = top()
+    if (!frame) return root
+    if (!frame.isObject) return undefined
+    const members = frame.rule?.members
+    return members && Object.hasOwn(members, key) ? members[key] : undefined
+  }
+
+  /** Hands bytes on: to the capture, to nowhere (separators of a judged array), or out. */
+  function pass(bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return
+    if (!capture) {
+      if (!isBetweenJudgedElements()) out.push(bytes)
+      return
+    }
+    const limit = capture.isElement ? MAX_ELEMENT_BYTES : MAX_SCALAR_BYTES
+    if (capture.size + bytes.byteLength > limit && !capture.tooLarge) {
+      capture.tooLarge = true
+      if (!capture.isElement) out.push(...capture.parts)
+      capture.parts.length = 0
+    }
+    if (!capture.tooLarge) capture.parts.push(bytes)
+    else if (!capture.isElement) out.push(bytes)
+    capture.size += bytes.byteLength
+  }
+
+  function isBetweenJudgedElements(): boolean {
+    const frame = top()
+    return frame !== undefined && !frame.isObject && frame.rule?.keepElement !== undefined
+  }
+
+  function beginValue(): JsonRule | undefined {
+    const frame = top()
+    const rule = childRule()
+    if (capture) return undefined
+    if (frame && !frame.isObject && frame.rule?.keepElement) {
+      capture = newCapture(frames.length, true, frame.rule)
+    } else if (rule?.replace) {
+      capture = newCapture(frames.length, false, rule)
+    }
+    return rule
+  }
+
+  function endValue(): void {
+    if (!capture || capture.depth !== frames.length) return
+    const done = capture
+    capture = undefined
+    if (done.tooLarge) return
+    const raw = decoder.decode(concat(done.parts))
+    if (!done.isElement) {
+      out.push(encoder.encode(done.rule.replace?.(raw) ?? raw))
+      return
+    }
+    const frame = top()
+    if (!frame || !done.rule.keepElement?.(raw)) return
+    if (frame.kept > 0) out.push(COMMA_BYTES)
+    frame.kept += 1
+    out.push(...done.parts)
+  }
+
+  function write(chunk: Uint8Array): Uint8Array {
+    let from = 0
+    let at = 0
+    const flushTo = (end: number): void => {
+      pass(chunk.subarray(from, end))
+      from = end
+    }
+    while (at < chunk.length) {
+      if (lexeme === 'string' || lexeme === 'key') {
+        const end = skipString(chunk, at)
+        if (lexeme === 'key' && keyBytes)
+          collectKey(chunk.subarray(at, end.closed ? end.next - 1 : end.next))
+        at = end.next
+        if (!end.closed) break
+        const wasKey = lexeme === 'key'
+        lexeme = 'none'
+        if (wasKey) finishKey()
+        else {
+          flushTo(at)
+          endValue()
+        }
+        continue
+      }
+      const byte = chunk[at] ?? 0
+      if (lexeme === 'literal') {
+        if (!isDelimiter(byte)) {
+          at += 1
+          continue
+        }
+        flushTo(at)
+        lexeme = 'none'
+        endValue()
+      }
+      at = step(byte, at, flushTo)
+    }
+    flushTo(chunk.length)
+    return take()
+  }
+
+  /** One structural byte outside of strings and literals; the index to go on from. */
+  function step(byte: number, at: number, flushTo: (end: number) => void): number {
+    const frame = top()
+    switch (byte) {
+      case OPEN_OBJECT:
+      case OPEN_ARRAY: {
+        flushTo(at)
+        const rule = beginValue()
+        flushTo(at + 1)
+        const isObject = byte === OPEN_OBJECT
+        frames.push({ isObject, rule, expectsKey: isObject, kept: 0 })
+        return at + 1
+      }
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY:
+        flushTo(at)
+        frames.pop()
+        flushTo(at + 1)
+        endValue()
+        return at + 1
+      case COMMA:
+        if (frame?.isObject) frame.expectsKey = true
+        flushTo(at + 1)
+        return at + 1
+      case COLON:
+        if (frame?.isObject) frame.expectsKey = false
+        return at + 1
+      case QUOTE:
+        escaped = false
+        if (frame?.isObject && frame.expectsKey) {
+          lexeme = 'key'
+          keyBytes = frame.rule?.members && !capture ? [] : undefined
+          key = ''
+        } else {
+          flushTo(at)
+          beginValue()
+          lexeme = 'string'
+        }
+        return at + 1
+      default:
+        if (!isSpace(byte)) {
+          flushTo(at)
+          beginValue()
+          lexeme = 'literal'
+        }
+        return at + 1
+    }
+  }
+
+  function skipString(chunk: Uint8Array, start: number): { next: number; closed: boolean } {
+    let from = escaped ? start + 1 : start
+    escaped = false
+    for (;;) {
+      const quote = chunk.indexOf(QUOTE, from)
+      const end = quote === -1 ? chunk.length : quote
+      const isEscaped = hasOddBackslashes(chunk, from, end)
+      if (quote === -1) {
+        escaped = isEscaped
+        return { next: end, closed: false }
+      }
+      if (!isEscaped) return { next: quote + 1, closed: true }
+      from = quote + 1
+    }
+  }
+
+  function collectKey(bytes: Uint8Array): void {
+    if (!keyBytes) return
+    if (keyBytes.length + bytes.length > MAX_KEY_BYTES) keyBytes = undefined
+    else keyBytes.push(...bytes)
+  }
+
+  function finishKey(): void {
+    if (!keyBytes) return
+    const raw = decoder.decode(new Uint8Array(keyBytes))
+    keyBytes = undefined
+    key = raw.includes('\\') ? unescapeKey(raw) : raw
+  }
+
+  function take(): Uint8Array {
+    const taken = concat(out)
+    out = []
+    return taken
+  }
+
+  return {
+    write,
+    end() {
+      if (lexeme === 'literal') endValue()
+      if (capture && !capture.isElement) out.push(...capture.parts)
+      const rest = take()
+      frames = []
+      capture = undefined
+      lexeme = 'none'
+      return rest
+    },
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const COMMA = 0x2c
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const OPEN_ARRAY = 0x5b
+const CLOSE_ARRAY = 0x5d
+const COMMA_BYTES = new Uint8Array([COMMA])
+
+function newCapture(depth: number, isElement: boolean, rule: JsonRule): Capture {
+  return { depth, isElement, rule, parts: [], size: 0, tooLarge: false }
+}
+
+function hasOddBackslashes(bytes: Uint8Array, from: number, end: number): boolean {
+  let at = end
+  while (at > from && bytes[at - 1] === BACKSLASH) at -= 1
+  return (end - at) % 2 === 1
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
+function isDelimiter(byte: number): boolean {
+  return byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || isSpace(byte)
+}
+
+function unescapeKey(raw: string): string {
+  try {
+    return String(JSON.parse(`"${raw}"`))
+  } catch {
+    // Not valid JSON: no rule can mean it.
+    return ''
+  }
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts
+  if (parts.length === 1 && only) return only
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.byteLength
+  }
+  return whole
+}

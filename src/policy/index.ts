@@ -1,0 +1,10 @@
+/** Rank 2: what principals may do. Decisions are pure; the document comes from D1. */
+export { BootstrapAdmin, isBootstrapAdmin } from './bootstrap.ts'
+export { type Actor, type Decision, decide, type Target, toolFilter } from './decide.ts'
+export { canPermission, notFoundServer, requirePermission } from './permissions.ts'
+export { createPolicyRepository, type PolicyRepository } from './repository.ts'
+export { type Rights, rightsOf } from './rights.ts'
+export { BUILT_IN_SCOPES } from './roles.ts'
+export { type AccessScope, type Grant, Permission, type PolicyDocument } from './scopes.ts'
+export { PolicySeed, parsePolicySeed, type SeedProblem } from './seed.ts'
+export { accessScopes, groupMappings, userGroups } from './tables.ts'

@@ -1,0 +1,21 @@
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { DrizzleD1Database } from 'drizzle-orm/d1'
+
+export type Statement = BatchItem<'sqlite'>
+
+/** Runs the statements as one transaction: all of them, or none. */
+export async function runBatch(
+  db: DrizzleD1Database,
+  statements: readonly Statement[],
+): Promise<void> {
+  const [first, ...rest] = statements
+  if (first !== undefined) await db.batch([first, ...rest])
+}
+
+/** Whether D1 refused a write because of a constraint of this kind. */
+export function isConstraintFault(thrown: unknown, kind: 'UNIQUE' | 'FOREIGN KEY'): boolean {
+  if (!(thrown instanceof Error)) return false
+  return (
+    thrown.message.includes(`${kind} constraint failed`) || isConstraintFault(thrown.cause, kind)
+  )
+}

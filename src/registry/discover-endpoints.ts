@@ -1,0 +1,90 @@
+import { type CallContext, GatewayError } from '../core/index.ts'
+import { buildCatalog, type Catalog } from './catalog.ts'
+import type { CustomHeaders } from './custom-headers.ts'
+import type {
+  DiscoverUpstream,
+  Discovery,
+  UpstreamAddress,
+  UpstreamFacts,
+} from './server-record.ts'
+
+/** Asking takes several requests; a server that needs longer than this is not up. */
+const MAX_DISCOVERY_MS = 15_000
+
+/** What came of asking every endpoint of a server. */
+export interface DiscoveryOutcome {
+  /** Of the first endpoint that answered; undefined when none did. */
+  readonly found: { readonly facts: UpstreamFacts; readonly catalog: Catalog } | undefined
+  /** By URL: what failed, or null for an endpoint that answered. */
+  readonly problems: ReadonlyMap<string, string | null>
+}
+
+export interface DiscoveryOptions {
+  readonly urls: readonly string[]
+  readonly headers: CustomHeaders
+  readonly timeoutMs: number
+  /** Whether a server of which no endpoint answers is an outcome instead of an error. */
+  readonly allowUnreachable: boolean
+}
+
+/** @see createDiscoverEndpoints */
+export type DiscoverEndpoints = (
+  ctx: CallContext,
+  options: DiscoveryOptions,
+) => Promise<DiscoveryOutcome>
+
+/**
+ * Asks the endpoints one after the other (an invocation has six connections at once). Throws
+ * `upstream_unreachable` naming what failed at each endpoint when none answered, `upstream_failed`
+ * when a catalogue is over its bounds.
+ */
+export function createDiscoverEndpoints(discover: DiscoverUpstream): DiscoverEndpoints {
+  return async (ctx, { urls, headers, timeoutMs, allowUnreachable }) => {
+    const problems = new Map<string, string | null>()
+    let found: DiscoveryOutcome['found']
+    for (const url of urls) {
+      const answer = await ask(ctx, discover, {
+        url,
+        headers: Object.entries(headers),
+        timeoutMs: Math.min(timeoutMs, MAX_DISCOVERY_MS),
+      })
+      problems.set(url, answer.kind === 'failed' ? answer.problem : null)
+      if (answer.kind === 'failed' || found !== undefined) continue
+      const { facts } = answer.discovery
+      found = { facts, catalog: await buildCatalog(answer.discovery) }
+    }
+    if (found === undefined && !allowUnreachable) throw unreachable(problems)
+    return { found, problems }
+  }
+}
+
+type Answer =
+  | { readonly kind: 'answered'; readonly discovery: Discovery }
+  | { readonly kind: 'failed'; readonly problem: string }
+
+async function ask(
+  ctx: CallContext,
+  discover: DiscoverUpstream,
+  upstream: UpstreamAddress,
+): Promise<Answer> {
+  try {
+    return { kind: 'answered', discovery: await discover(ctx, upstream) }
+  } catch (thrown) {
+    // Anything else is our own fault and says nothing of the endpoint.
+    if (!(thrown instanceof GatewayError)) throw thrown
+    return { kind: 'failed', problem: thrown.message }
+  }
+}
+
+function unreachable(problems: ReadonlyMap<string, string | null>): GatewayError {
+  const failed = [...problems].map(([url, problem]) => ({
+    // The query may hold a key.
+    endpoint: url.split('?')[0] ?? url,
+    problem: problem ?? '',
+  }))
+  const text = failed.map(({ endpoint, problem }) => `${endpoint}: ${problem}`).join(' ')
+  return new GatewayError('upstream_unreachable', `No endpoint answered. ${text}`, {
+    fix: 'Check the URL and the server, or register it with ?allowUnreachable=true.',
+    data: { endpoints: failed },
+  })
+}

@@ -1,0 +1,81 @@
+import type { PrivateHosts, Sealer } from '../core/index.ts'
+import type { Events } from '../observability/index.ts'
+import type { BootstrapAdmin } from '../policy/index.ts'
+import { createCursors } from './cursor.ts'
+import { createHeaderVault } from './custom-headers.ts'
+import { createDiscoverEndpoints } from './discover-endpoints.ts'
+import type { FreshnessConfig } from './freshness.ts'
+import { createProbes } from './probes.ts'
+import { createRepositories } from './repository.ts'
+import type { DiscoverUpstream } from './server-record.ts'
+import { createSnapshots } from './snapshot.ts'
+import { createStatus } from './status.ts'
+import type { VerbDeps } from './verb-deps.ts'
+import { createDeleteServer } from './verbs/delete-server.ts'
+import { createGetPolicy } from './verbs/get-policy.ts'
+import { createGetServer } from './verbs/get-server.ts'
+import { createListServers } from './verbs/list-servers.ts'
+import { createListTools } from './verbs/list-tools.ts'
+import { me } from './verbs/me.ts'
+import { createPatchServer } from './verbs/patch-server.ts'
+import { createRefreshServer } from './verbs/refresh-server.ts'
+import { createRegisterServer } from './verbs/register-server.ts'
+import { createReplacePolicy } from './verbs/replace-policy.ts'
+import { createReplaceServer } from './verbs/replace-server.ts'
+import { createServerHealth } from './verbs/server-health.ts'
+import { createToggleServer } from './verbs/toggle-server.ts'
+
+export interface RegistryDeps {
+  readonly d1: D1Database
+  readonly sealer: Sealer
+  readonly discover: DiscoverUpstream
+  readonly privateHosts: PrivateHosts
+  readonly events: Events
+  readonly freshness: FreshnessConfig
+  readonly bootstrapAdmin?: BootstrapAdmin | undefined
+}
+
+/** The registry: its verbs, the snapshots that calls read, and what health checks need. */
+export function createRegistry(options: RegistryDeps) {
+  const repositories = createRepositories(options.d1)
+  const headers = createHeaderVault(options.sealer)
+  const { events, privateHosts, freshness, bootstrapAdmin } = options
+  const source = {
+    generation: repositories.snapshots.generation,
+    policy: repositories.policies.load,
+    server: repositories.snapshots.server,
+  }
+  const snapshots = createSnapshots({ source, headers, events, freshness, bootstrapAdmin })
+  const deps: VerbDeps = {
+    repositories,
+    snapshots,
+    headers,
+    events,
+    privateHosts,
+    cursors: createCursors(options.sealer),
+    discoverEndpoints: createDiscoverEndpoints(options.discover),
+  }
+  return {
+    snapshots,
+    probes: createProbes(deps),
+    status: createStatus({ countByHealth: repositories.health.countByHealth, events }),
+    verbs: {
+      registerServer: createRegisterServer(deps),
+      listServers: createListServers(deps),
+      getServer: createGetServer(deps),
+      replaceServer: createReplaceServer(deps),
+      patchServer: createPatchServer(deps),
+      deleteServer: createDeleteServer(deps),
+      toggleServer: createToggleServer(deps),
+      refreshServer: createRefreshServer(deps),
+      listTools: createListTools(deps),
+      serverHealth: createServerHealth(deps),
+      getPolicy: createGetPolicy(deps),
+      replacePolicy: createReplacePolicy(deps),
+      me,
+    },
+  }
+}
+
+export type Registry = ReturnType<typeof createRegistry>
+export type RegistryVerbs = Registry['verbs']

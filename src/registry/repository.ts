@@ -1,0 +1,27 @@
+import { drizzle } from 'drizzle-orm/d1'
+import { createCatalogRepository } from './catalog-repository.ts'
+import { createHealthRepository } from './health-repository.ts'
+import { createPolicyStore } from './policy-repository.ts'
+import { createServerRepository } from './server-repository.ts'
+import { createSnapshotRepository } from './snapshot-repository.ts'
+
+/** Everything that the registry keeps in D1. */
+export interface Repositories {
+  readonly servers: ReturnType<typeof createServerRepository>
+  readonly catalog: ReturnType<typeof createCatalogRepository>
+  readonly health: ReturnType<typeof createHealthRepository>
+  readonly policies: ReturnType<typeof createPolicyStore>
+  readonly snapshots: ReturnType<typeof createSnapshotRepository>
+}
+
+/** Opens the repositories over one database. */
+export function createRepositories(d1: D1Database): Repositories {
+  const db = drizzle(d1)
+  return {
+    servers: createServerRepository(db),
+    catalog: createCatalogRepository(db),
+    health: createHealthRepository(db),
+    policies: createPolicyStore(db),
+    snapshots: createSnapshotRepository(db),
+  }
+}

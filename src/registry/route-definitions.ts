@@ -1,0 +1,179 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { z } from 'zod'
+import { PolicySeed } from '../policy/index.ts'
+import {
+  NoQuery,
+  ServerInput,
+  ServerListQuery,
+  ServerPatch,
+  ToggleInput,
+  ToolListQuery,
+  WriteQuery,
+} from './schemas.ts'
+import { HealthOut, MeOut, ProblemOut, ServerOut, ServerPage, ToolPage } from './views.ts'
+
+const PATH = z.object({ path: z.string() })
+
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: ProblemOut } },
+})
+const answer = (description: string, schema: z.ZodType) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+const body = (schema: z.ZodType, required = true) => ({
+  required,
+  content: { 'application/json': { schema } },
+})
+
+const common = {
+  security: [{ bearer: [] }],
+}
+const refused = {
+  400: problem('The input is invalid; `problems` names each member.'),
+  401: problem('No valid credential.'),
+  403: problem('A permission or an OAuth scope is missing.'),
+  429: problem('Too many requests.'),
+}
+const unknown = { 404: problem('No such server, or none that the caller may list.') }
+const unreachable = {
+  415: problem('The body is not JSON.'),
+  422: problem('No endpoint answered.'),
+  502: problem('The upstream offers more than the registry keeps.'),
+}
+
+/** The REST surface of the registry, relative to where it is mounted. */
+export const ROUTES = {
+  registerServer: createRoute({
+    ...common,
+    method: 'post',
+    path: '/servers',
+    operationId: 'registerServer',
+    summary: 'Register a server: connect to it and store what it offers',
+    request: { query: WriteQuery, body: body(ServerInput) },
+    responses: {
+      201: answer('Registered.', ServerOut),
+      409: problem('The path is taken.'),
+      ...refused,
+      ...unreachable,
+    },
+  }),
+  listServers: createRoute({
+    ...common,
+    method: 'get',
+    path: '/servers',
+    operationId: 'listServers',
+    summary: 'List servers by path',
+    request: { query: ServerListQuery },
+    responses: { 200: answer('A page.', ServerPage), ...refused },
+  }),
+  getServer: createRoute({
+    ...common,
+    method: 'get',
+    path: '/servers/{path}',
+    operationId: 'getServer',
+    summary: 'Show a server',
+    request: { params: PATH, query: NoQuery },
+    responses: { 200: answer('The server.', ServerOut), ...refused, ...unknown },
+  }),
+  replaceServer: createRoute({
+    ...common,
+    method: 'put',
+    path: '/servers/{path}',
+    operationId: 'replaceServer',
+    summary: 'Replace a server',
+    request: { params: PATH, query: WriteQuery, body: body(ServerInput) },
+    responses: { 200: answer('Replaced.', ServerOut), ...refused, ...unknown, ...unreachable },
+  }),
+  patchServer: createRoute({
+    ...common,
+    method: 'patch',
+    path: '/servers/{path}',
+    operationId: 'patchServer',
+    summary: 'Change members of a server',
+    request: { params: PATH, query: WriteQuery, body: body(ServerPatch) },
+    responses: { 200: answer('Changed.', ServerOut), ...refused, ...unknown, ...unreachable },
+  }),
+  deleteServer: createRoute({
+    ...common,
+    method: 'delete',
+    path: '/servers/{path}',
+    operationId: 'deleteServer',
+    summary: 'Delete a server',
+    request: { params: PATH, query: NoQuery },
+    responses: { 204: { description: 'Deleted.' }, ...refused, ...unknown },
+  }),
+  toggleServer: createRoute({
+    ...common,
+    method: 'post',
+    path: '/servers/{path}/toggle',
+    operationId: 'toggleServer',
+    summary: 'Enable or disable a server',
+    request: { params: PATH, query: NoQuery, body: body(ToggleInput, false) },
+    responses: { 200: answer('Switched.', ServerOut), ...refused, ...unknown },
+  }),
+  refreshServer: createRoute({
+    ...common,
+    method: 'post',
+    path: '/servers/{path}/refresh',
+    operationId: 'refreshServer',
+    summary: 'Ask the upstream again what it offers',
+    request: { params: PATH, query: NoQuery },
+    responses: { 200: answer('Refreshed.', ServerOut), ...refused, ...unknown, ...unreachable },
+  }),
+  listTools: createRoute({
+    ...common,
+    method: 'get',
+    path: '/servers/{path}/tools',
+    operationId: 'listTools',
+    summary: 'List the stored tools of a server',
+    request: { params: PATH, query: ToolListQuery },
+    responses: { 200: answer('A page.', ToolPage), ...refused, ...unknown },
+  }),
+  serverHealth: createRoute({
+    ...common,
+    method: 'get',
+    path: '/servers/{path}/health',
+    operationId: 'serverHealth',
+    summary: 'Show what the last health checks found',
+    request: { params: PATH, query: NoQuery },
+    responses: { 200: answer('The health.', HealthOut), ...refused, ...unknown },
+  }),
+  me: createRoute({
+    ...common,
+    method: 'get',
+    path: '/me',
+    operationId: 'me',
+    summary: 'Show who the caller is and may do',
+    request: { query: NoQuery },
+    responses: { 200: answer('The caller.', MeOut), ...refused },
+  }),
+  getPolicy: createRoute({
+    ...common,
+    method: 'get',
+    path: '/policy',
+    operationId: 'getPolicy',
+    summary: 'Show the access policy of the tenant',
+    request: { query: NoQuery },
+    responses: { 200: answer('The policy.', PolicySeed), ...refused },
+  }),
+  replacePolicy: createRoute({
+    ...common,
+    method: 'put',
+    path: '/policy',
+    operationId: 'replacePolicy',
+    summary: 'Replace the access policy of the tenant',
+    request: { query: NoQuery, body: body(PolicySeed) },
+    responses: { 200: answer('Replaced.', PolicySeed), ...refused },
+  }),
+}
+
+/** Describes the bearer token once for all operations. */
+export function describeSecurity(app: Pick<OpenAPIHono, 'openAPIRegistry'>): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+  })
+}

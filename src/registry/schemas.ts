@@ -1,0 +1,194 @@
+import { z } from 'zod'
+import { GatewayError, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
+import { CustomHeaders, CustomHeadersPatch } from './custom-headers.ts'
+import { Health } from './server-record.ts'
+
+const MAX_URL_CHARS = 2048
+const MAX_ENDPOINTS = 10
+const MAX_TAGS = 20
+const MAX_GROUPS = 50
+
+/** One line: no control characters, no white space around it. */
+const line = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u, 'must be one line without control characters')
+    .refine((text) => text.trim() === text, 'must not start or end with white space')
+
+/** Unique within its list. */
+const unique = <T>(items: readonly T[]): boolean => new Set(items).size === items.length
+const UNIQUE = 'must not hold anything twice'
+
+export const Tag = line(50).refine((tag) => tag === tag.toLowerCase(), 'must be lower-case')
+
+/** One address of a server; calls are spread over them by weight. */
+export const EndpointInput = z.strictObject({
+  url: z.string().min(1).max(MAX_URL_CHARS),
+  weight: z.number().int().min(1).max(1000).default(1),
+})
+
+const endpoints = z
+  .array(EndpointInput)
+  .min(1)
+  .max(MAX_ENDPOINTS)
+  .refine((list) => unique(list.map((endpoint) => endpoint.url)), 'must not hold a URL twice')
+
+/** Where the entry came from. */
+export const Provenance = z.strictObject({
+  source: line(100),
+  url: z.string().max(MAX_URL_CHARS).refine(isPlainWebUrl, 'must be an http(s) URL').optional(),
+  version: line(100).optional(),
+})
+export type Provenance = z.infer<typeof Provenance>
+
+const fields = {
+  name: line(100),
+  description: z.string().max(2000),
+  tags: z.array(Tag).max(MAX_TAGS).refine(unique, UNIQUE),
+  license: z.string().max(100),
+  visibility: z.enum(['public', 'group', 'private']),
+  allowedGroups: z.array(line(128)).max(MAX_GROUPS).refine(unique, UNIQUE),
+  enabled: z.boolean(),
+  transport: z.literal('streamable-http'),
+  authStrategy: z.literal('none'),
+  timeoutMs: z.number().int().min(1000).max(300_000),
+  trustAnnotations: z.boolean(),
+}
+
+/** A whole server, as registered and as replaced. */
+export const ServerInput = z
+  .strictObject({
+    path: ServerPath,
+    name: fields.name,
+    description: fields.description.default(''),
+    tags: fields.tags.default([]),
+    license: fields.license.default(''),
+    visibility: fields.visibility.default('public'),
+    allowedGroups: fields.allowedGroups.default([]),
+    enabled: fields.enabled.default(true),
+    transport: fields.transport.default('streamable-http'),
+    authStrategy: fields.authStrategy.default('none'),
+    headers: CustomHeaders.default({}),
+    timeoutMs: fields.timeoutMs.default(30_000),
+    trustAnnotations: fields.trustAnnotations.default(false),
+    provenance: Provenance.default({ source: 'manual' }),
+    endpoints,
+  })
+  .refine(namesItsGroups, {
+    path: ['allowedGroups'],
+    message: 'must name a group when visibility is group',
+  })
+export type ServerInput = z.infer<typeof ServerInput>
+
+/** The members to change; the path of a server never changes. */
+export const ServerPatch = z
+  .strictObject({
+    name: fields.name.optional(),
+    description: fields.description.optional(),
+    tags: fields.tags.optional(),
+    license: fields.license.optional(),
+    visibility: fields.visibility.optional(),
+    allowedGroups: fields.allowedGroups.optional(),
+    enabled: fields.enabled.optional(),
+    transport: fields.transport.optional(),
+    authStrategy: fields.authStrategy.optional(),
+    headers: CustomHeadersPatch.optional(),
+    timeoutMs: fields.timeoutMs.optional(),
+    trustAnnotations: fields.trustAnnotations.optional(),
+    provenance: Provenance.optional(),
+    endpoints: endpoints.optional(),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, 'must change something')
+export type ServerPatch = z.infer<typeof ServerPatch>
+
+/** The state to switch to; without it the state flips. */
+export const ToggleInput = z.strictObject({ enabled: fields.enabled.optional() })
+export type ToggleInput = z.infer<typeof ToggleInput>
+
+const paging = {
+  cursor: z.string().max(2048).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(30),
+}
+
+/** Which servers, and which page of them. */
+export const ServerListQuery = z.strictObject({
+  ...paging,
+  tag: Tag.optional(),
+  /** Part of path, name or description, in any case. */
+  text: z.string().min(1).max(100).optional(),
+  health: Health.optional(),
+})
+export type ServerListQuery = z.infer<typeof ServerListQuery>
+
+export const ToolListQuery = z.strictObject(paging)
+export type ToolListQuery = z.infer<typeof ToolListQuery>
+
+export const WriteQuery = z.strictObject({
+  /** `true` stores the server even when no endpoint answers; it is unhealthy then. */
+  allowUnreachable: z.enum(['true', 'false']).default('false'),
+})
+export type WriteQuery = z.infer<typeof WriteQuery>
+
+export const NoQuery = z.strictObject({})
+
+/** One thing wrong with an input: where, and what. */
+export interface InputProblem {
+  /** Keys and indexes joined by `.`; empty for the document itself. */
+  readonly path: string
+  readonly message: string
+}
+
+/** The parsed input. Throws `invalid_params` with every problem in `detail.data.problems`. */
+export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const parsed = schema.safeParse(input)
+  if (parsed.success) return parsed.data
+  throw invalidInput(
+    parsed.error.issues.map((issue) => ({
+      path: issue.path.map(String).join('.'),
+      // zod says only "Invalid key in record"; the reasons lie one level deeper.
+      message:
+        issue.code === 'invalid_key'
+          ? issue.issues.map((inner) => inner.message).join('; ')
+          : issue.message,
+    })),
+  )
+}
+
+/** Throws `invalid_params` when an endpoint may not be called. */
+export function checkEndpoints(
+  list: readonly { readonly url: string }[],
+  privateHosts: PrivateHosts,
+): void {
+  const problems = list.flatMap(({ url }, index) => {
+    const message = upstreamUrlProblem(url, privateHosts)
+    return message === undefined ? [] : [{ path: `endpoints.${index}.url`, message }]
+  })
+  if (problems.length > 0) throw invalidInput(problems)
+}
+
+/** `invalid_params` that names every problem, with the first in the message. */
+export function invalidInput(problems: readonly InputProblem[]): GatewayError {
+  const [first] = problems
+  const where = first?.path ? `${first.path}: ` : ''
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  return new GatewayError('invalid_params', `${where}${first?.message ?? 'is invalid'}${more}.`, {
+    data: { problems },
+  })
+}
+
+/** A server for groups has to name one; the same rule holds for what a patch comes to. */
+export function namesItsGroups(server: {
+  readonly visibility: string
+  readonly allowedGroups: readonly string[]
+}): boolean {
+  return server.visibility !== 'group' || server.allowedGroups.length > 0
+}
+
+function isPlainWebUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const url = new URL(text)
+  const isWeb = url.protocol === 'https:' || url.protocol === 'http:'
+  return isWeb && url.username === '' && url.password === ''
+}

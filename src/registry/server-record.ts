@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import type { CallContext, EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+
+/** One argument that a client mirrors into `Mcp-Param-<header>` (MCP 2026-07-28, Tools). */
+export const HeaderParam = z.object({
+  header: z.string(),
+  /** Keys from the arguments object down to the value. */
+  path: z.array(z.string()).readonly(),
+  type: z.enum(['string', 'integer', 'boolean']),
+})
+export type HeaderParam = z.infer<typeof HeaderParam>
+
+/** What the relay has to know of a tool without reading its definition. */
+export interface ToolFacts {
+  readonly headerParams: readonly HeaderParam[]
+  /** What the upstream claims; believed only on servers whose admin ticked `trustAnnotations`. */
+  readonly readOnly: boolean
+  readonly idempotent: boolean
+}
+
+/** What an upstream said of itself when it was last asked. */
+export const UpstreamFacts = z.object({
+  eras: z.enum(['modern', 'legacy', 'dual', 'unknown']),
+  protocolVersions: z.array(z.string()).readonly(),
+  sessionful: z.boolean(),
+  serverInfo: z.record(z.string(), z.unknown()).optional(),
+  capabilities: z.record(z.string(), z.unknown()).optional(),
+  instructions: z.string().optional(),
+})
+export type UpstreamFacts = z.infer<typeof UpstreamFacts>
+
+/** The facts of a server that was never reached. */
+export const UNKNOWN_UPSTREAM: UpstreamFacts = {
+  eras: 'unknown',
+  protocolVersions: [],
+  sessionful: false,
+}
+
+export const Health = z.enum(['healthy', 'unhealthy', 'unknown'])
+export type Health = z.infer<typeof Health>
+
+/** What an upstream offers: raw JSON of every page, not yet trusted. */
+export interface Discovery {
+  readonly facts: UpstreamFacts
+  readonly tools: readonly unknown[]
+  readonly resources: readonly unknown[]
+  readonly resourceTemplates: readonly unknown[]
+  readonly prompts: readonly unknown[]
+}
+
+/** Where and how to reach an upstream. */
+export interface UpstreamAddress {
+  readonly url: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly timeoutMs: number
+}
+
+/**
+ * Asks an upstream what it is and what it offers, and closes the session it opened. Throws
+ * `GatewayError('upstream_unreachable')` saying what failed.
+ */
+export type DiscoverUpstream = (ctx: CallContext, upstream: UpstreamAddress) => Promise<Discovery>
+
+/** What the hot path knows of a server; from the per-isolate snapshot. */
+export interface ServerRecord {
+  readonly id: ServerId
+  readonly tenant: TenantId
+  readonly path: ServerPath
+  readonly name: string
+  /** `principal.key` of the owner. */
+  readonly owner: string
+  readonly visibility: 'public' | 'group' | 'private'
+  readonly allowedGroups: readonly string[]
+  readonly enabled: boolean
+  readonly timeoutMs: number
+  readonly trustAnnotations: boolean
+  readonly transport: 'streamable-http'
+  readonly authStrategy: 'none'
+  readonly endpoints: readonly {
+    readonly id: EndpointId
+    readonly url: string
+    readonly weight: number
+    readonly health: Health
+  }[]
+  readonly upstream: UpstreamFacts
+  /** Custom headers for every request to the upstream, opened from their seal. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Tools that may be served, by name; those with an invalid definition are absent. */
+  readonly tools: ReadonlyMap<string, ToolFacts>
+}

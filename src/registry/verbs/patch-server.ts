@@ -1,0 +1,48 @@
+import type { CallContext } from '../../core/index.ts'
+import type { Actor } from '../../policy/index.ts'
+import { authorizeServer } from '../authorize.ts'
+import { patchHeaders } from '../custom-headers.ts'
+import {
+  checkEndpoints,
+  invalidInput,
+  namesItsGroups,
+  parseInput,
+  ServerPatch,
+} from '../schemas.ts'
+import { updateServer } from '../update-server.ts'
+import type { VerbDeps } from '../verb-deps.ts'
+import type { ServerOut } from '../views.ts'
+
+/**
+ * Changes the members that the patch names. Throws `not_found`, `forbidden`, `invalid_params`,
+ * `upstream_failed`, and `upstream_unreachable` unless `allowUnreachable`. Change log:
+ * `server.update`.
+ */
+export function createPatchServer(deps: VerbDeps) {
+  return async function patchServer(
+    ctx: CallContext,
+    actor: Actor,
+    path: string,
+    input: unknown,
+    options: { readonly allowUnreachable: boolean },
+  ): Promise<ServerOut> {
+    const server = await authorizeServer(deps.repositories, actor, 'modify_service', path)
+    const { headers: headerPatch, endpoints, ...patch } = parseInput(ServerPatch, input)
+    const columns = withoutUndefined(patch)
+    if (!namesItsGroups({ ...server, ...columns })) {
+      throw invalidInput([
+        { path: 'allowedGroups', message: 'must name a group when visibility is group' },
+      ])
+    }
+    checkEndpoints(endpoints ?? [], deps.privateHosts)
+    const { tenant, id, headersSealed } = server
+    const headers =
+      headerPatch && patchHeaders(await deps.headers.open(tenant, id, headersSealed), headerPatch)
+    return updateServer(deps, ctx, actor, server, { columns, headers, endpoints, ...options })
+  }
+}
+
+/** True by zod: an absent member of a parsed JSON object has no key, so none is undefined. */
+function withoutUndefined<T extends object>(patch: T) {
+  return patch as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

@@ -1,0 +1,76 @@
+import { type CallContext, ServerId } from '../../core/index.ts'
+import { type Actor, requirePermission } from '../../policy/index.ts'
+import { NOTHING_DISCOVERED } from '../catalog.ts'
+import { healthOf, type StoredServer } from '../rows.ts'
+import { checkEndpoints, parseInput, ServerInput } from '../schemas.ts'
+import { mergeEndpoints, withOutcome } from '../server-endpoints.ts'
+import { UNKNOWN_UPSTREAM } from '../server-record.ts'
+import { pathTaken } from '../server-repository.ts'
+import type { VerbDeps } from '../verb-deps.ts'
+import { type ServerOut, serverOutOf } from '../views.ts'
+
+/**
+ * Registers a server for the actor, who becomes its owner: asks it what it offers and stores both.
+ * Throws `forbidden`, `invalid_params`, `conflict` for a path that is taken, `upstream_failed` for
+ * a catalogue over its bounds, and `upstream_unreachable` unless `allowUnreachable`. Change log:
+ * `server.register`.
+ */
+export function createRegisterServer(deps: VerbDeps) {
+  return async function registerServer(
+    ctx: CallContext,
+    actor: Actor,
+    input: unknown,
+    options: { readonly allowUnreachable: boolean },
+  ): Promise<ServerOut> {
+    requirePermission(actor, 'register_service')
+    const wanted = parseInput(ServerInput, input)
+    checkEndpoints(wanted.endpoints, deps.privateHosts)
+    const { tenant, key: owner } = actor.principal
+    requirePermission(actor, 'register_service', { ...wanted, owner })
+    const existing = await deps.repositories.servers.find(tenant, wanted.path)
+    if (existing !== undefined) throw pathTaken(wanted.path)
+
+    const outcome = await deps.discoverEndpoints(ctx, {
+      urls: wanted.endpoints.map((endpoint) => endpoint.url),
+      headers: wanted.headers,
+      timeoutMs: wanted.timeoutMs,
+      allowUnreachable: options.allowUnreachable,
+    })
+
+    const now = ctx.clock.now()
+    const { headers, ...columns } = wanted
+    const id = ServerId.parse(ctx.random.uuid())
+    const endpoints = withOutcome(mergeEndpoints(ctx, wanted.endpoints, []), outcome, now)
+    const server: StoredServer = {
+      ...columns,
+      id,
+      tenant,
+      owner,
+      endpoints,
+      headersSealed: await deps.headers.seal(tenant, id, headers),
+      headerNames: Object.keys(headers),
+      health: healthOf(endpoints),
+      upstream: outcome.found?.facts ?? UNKNOWN_UPSTREAM,
+      discovered: outcome.found?.catalog.counts ?? NOTHING_DISCOVERED,
+      catalogHash: outcome.found?.catalog.hash ?? null,
+      discoveredAt: outcome.found === undefined ? null : now,
+      createdAt: now,
+      updatedAt: now,
+    }
+    await deps.repositories.servers.insert(ctx, server, outcome.found?.catalog, {
+      tenant,
+      actor: owner,
+      action: 'server.register',
+      target: server.path,
+      summary: {
+        id,
+        endpoints: endpoints.length,
+        visibility: server.visibility,
+        health: server.health,
+        discovered: server.discovered,
+      },
+    })
+    deps.snapshots.drop(tenant)
+    return serverOutOf(actor, server)
+  }
+}

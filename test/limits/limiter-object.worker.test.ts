@@ -1,0 +1,83 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import type { LeaseRequest } from '../../src/limits/index.ts'
+
+const request = (key: string, want: number, part: Partial<LeaseRequest> = {}): LeaseRequest => ({
+  key,
+  limit: 100,
+  want,
+  unspent: [],
+  ...part,
+})
+
+describe('the limiter object', () => {
+  it('grants several keys in one call and counts each at once', async () => {
+    const stub = env.LIMITERS.getByName('limiter-two-keys')
+    const [tenant, principal] = await stub.lease([request('tenant', 60), request('p', 10)])
+    expect([tenant?.granted, principal?.granted]).toEqual([60, 10])
+    const [rest, more] = await stub.lease([request('tenant', 60), request('p', 10)])
+    expect([rest?.granted, more?.granted]).toEqual([40, 10])
+    const [none] = await stub.lease([request('tenant', 60)])
+    expect(none?.granted).toBe(0)
+    expect(none?.retryAfterMs).toBeGreaterThan(0)
+    expect(none?.retryAfterMs).toBeLessThan(121_000)
+  })
+
+  it('never grants more than the limit to 50 callers at once', async () => {
+    const stub = env.LIMITERS.getByName('limiter-burst')
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => stub.lease([request('p', 10)])),
+    )
+    expect(answers.reduce((sum, [grant]) => sum + (grant?.granted ?? 0), 0)).toBe(100)
+  })
+
+  it('takes back what an isolate did not spend', async () => {
+    const stub = env.LIMITERS.getByName('limiter-unspent')
+    const [first] = await stub.lease([request('p', 100)])
+    const unspent = [{ count: 7, grantedAt: first?.grantedAt ?? 0 }]
+    const [second] = await stub.lease([request('p', 100, { unspent })])
+    expect(second?.granted).toBe(7)
+  })
+
+  it('remembers what it granted when it was evicted', async () => {
+    const stub = env.LIMITERS.getByName('limiter-evicted')
+    await stub.lease([request('p', 95)])
+    await evictDurableObject(stub)
+    const [grant] = await stub.lease([request('p', 10)])
+    expect(grant?.granted).toBe(5)
+  })
+
+  it('keeps busy windows at the alarm, forgets idle ones, and in the end everything', async () => {
+    const stub = env.LIMITERS.getByName('limiter-alarm')
+    await stub.lease([request('busy', 1), request('idle', 1)])
+    await runInDurableObject(stub, (_instance, { storage }) => {
+      storage.kv.put('window:idle', { bucket: 1, current: 1, previous: 1 })
+    })
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    const kept = await runInDurableObject(stub, (_instance, { storage }) =>
+      [...storage.kv.list({ prefix: 'window:' })].map(([key]) => key),
+    )
+    expect(kept).toEqual(['window:busy'])
+    await runInDurableObject(stub, (_instance, { storage }) => {
+      storage.kv.put('window:busy', { bucket: 1, current: 1, previous: 1 })
+    })
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    const left = await runInDurableObject(stub, async (_instance, { storage }) => ({
+      keys: [...storage.kv.list()].length,
+      alarm: await storage.getAlarm(),
+    }))
+    expect(left).toEqual({ keys: 0, alarm: null })
+    const [again] = await stub.lease([request('busy', 100)])
+    expect(again?.granted).toBe(100)
+  })
+
+  it('starts afresh from counters of another version and from garbage', async () => {
+    const stub = env.LIMITERS.getByName('limiter-schema')
+    await stub.lease([request('p', 100)])
+    await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('schema', 0))
+    expect((await stub.lease([request('p', 100)]))[0]?.granted).toBe(100)
+    await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('window:p', 'what'))
+    expect((await stub.lease([request('p', 100)]))[0]?.granted).toBe(100)
+  })
+})

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { attempt } from '../../src/resilience/index.ts'
+
+function plan(results: readonly string[], part: { canRetry?: boolean; aborted?: boolean } = {}) {
+  const pauses: number[] = []
+  const runs: number[] = []
+  const aborting = new AbortController()
+  if (part.aborted) aborting.abort()
+  const random = { fraction: () => 0.5, uuid: () => '', bytes: (n: number) => new Uint8Array(n) }
+  return {
+    pauses,
+    runs,
+    aborting,
+    ctx: { random, signal: aborting.signal },
+    maxAttempts: 3,
+    canRetry: part.canRetry ?? true,
+    run: async (count: number) => {
+      runs.push(count)
+      return results[count - 1] ?? 'none'
+    },
+    isRetryable: (result: string) => result === 'bad',
+    baseDelayMs: 100,
+    sleep: async (ms: number) => void pauses.push(ms),
+  }
+}
+
+describe('attempt', () => {
+  it('runs once when the first result is good', async () => {
+    const one = plan(['good'])
+    expect(await attempt(one)).toBe('good')
+    expect(one.runs).toEqual([1])
+  })
+
+  it('runs again until a result is good, pausing longer each time with jitter', async () => {
+    const three = plan(['bad', 'bad', 'good'])
+    expect(await attempt(three)).toBe('good')
+    expect(three.pauses).toEqual([50, 100])
+  })
+
+  it('gives the last result when attempts are used up', async () => {
+    const bad = plan(['bad', 'bad', 'bad', 'good'])
+    expect(await attempt(bad)).toBe('bad')
+    expect(bad.runs).toEqual([1, 2, 3])
+  })
+
+  it('never runs twice what must not be sent twice', async () => {
+    const once = plan(['bad', 'good'], { canRetry: false })
+    expect(await attempt(once)).toBe('bad')
+    expect(once.runs).toEqual([1])
+  })
+
+  it('stops when the caller has gone, before or during the pause', async () => {
+    const gone = plan(['bad', 'good'], { aborted: true })
+    expect(await attempt(gone)).toBe('bad')
+    const going = plan(['bad', 'good'])
+    const sleep = async (): Promise<void> => going.aborting.abort()
+    expect(await attempt({ ...going, sleep })).toBe('bad')
+    expect(going.runs).toEqual([1])
+  })
+
+  it('passes on what was thrown without trying again', async () => {
+    const thrower = plan([])
+    const run = (): Promise<string> => {
+      thrower.runs.push(0)
+      return Promise.reject(new Error('open'))
+    }
+    await expect(attempt({ ...thrower, run })).rejects.toThrow('open')
+    expect(thrower.runs).toEqual([0])
+  })
+})

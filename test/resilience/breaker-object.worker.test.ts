@@ -1,0 +1,70 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_BREAKER } from '../../src/resilience/index.ts'
+
+const { failureThreshold, openMs } = DEFAULT_BREAKER
+const T = 1_000_000
+const failed = (failures: number, now = T) => ({ successes: 0, failures, now })
+const succeeded = (now = T) => ({ successes: 1, failures: 0, now })
+
+describe('the breaker object', () => {
+  it('opens at the threshold over reports of several isolates, and a success starts anew', async () => {
+    const stub = env.BREAKERS.getByName('breaker-threshold')
+    await stub.report(failed(failureThreshold - 1))
+    expect(await stub.report(succeeded())).toEqual({ kind: 'closed', failures: 0 })
+    await Promise.all(Array.from({ length: failureThreshold - 1 }, () => stub.report(failed(1))))
+    expect(await stub.report(failed(1))).toEqual({ kind: 'open', openedAt: T })
+  })
+
+  it('gives one probe among many that ask, and closes on its success', async () => {
+    const stub = env.BREAKERS.getByName('breaker-probe')
+    await stub.report(failed(failureThreshold))
+    expect((await stub.acquireProbe({ now: T + openMs - 1 })).isGranted).toBe(false)
+    const now = T + openMs
+    const answers = await Promise.all(Array.from({ length: 20 }, () => stub.acquireProbe({ now })))
+    expect(answers.filter(({ isGranted }) => isGranted).length).toBe(1)
+    expect(await stub.report(succeeded(now))).toEqual({ kind: 'closed', failures: 0 })
+    expect(await stub.acquireProbe({ now })).toMatchObject({ isGranted: true })
+  })
+
+  it('remembers that it is open when it was evicted', async () => {
+    const stub = env.BREAKERS.getByName('breaker-evicted')
+    await stub.report(failed(failureThreshold))
+    await evictDurableObject(stub)
+    expect(await stub.acquireProbe({ now: T + 1 })).toEqual({
+      state: { kind: 'open', openedAt: T },
+      isGranted: false,
+      retryAfterMs: openMs - 1,
+    })
+  })
+
+  it('keeps recent state at the alarm and forgets it when nothing was told for an hour', async () => {
+    const stub = env.BREAKERS.getByName('breaker-alarm')
+    await stub.report(failed(2))
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    expect(await stub.report(failed(1))).toEqual({ kind: 'closed', failures: 3 })
+    await runInDurableObject(stub, (_instance, { storage }) => {
+      storage.kv.put('breaker', {
+        schema: 1,
+        updatedAt: 1,
+        state: { kind: 'closed', failures: 3 },
+      })
+    })
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    const left = await runInDurableObject(stub, async (_instance, { storage }) => ({
+      keys: [...storage.kv.list()].length,
+      alarm: await storage.getAlarm(),
+    }))
+    expect(left).toEqual({ keys: 0, alarm: null })
+  })
+
+  it('takes state of another version for a closed breaker', async () => {
+    const stub = env.BREAKERS.getByName('breaker-schema')
+    await stub.report(failed(failureThreshold))
+    await runInDurableObject(stub, (_instance, { storage }) => {
+      storage.kv.put('breaker', { schema: 0, tripped: true })
+    })
+    expect(await stub.report(failed(1))).toEqual({ kind: 'closed', failures: 1 })
+  })
+})

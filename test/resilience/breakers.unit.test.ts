@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest'
+import { EndpointId } from '../../src/core/index.ts'
+import type { GatewayEvent } from '../../src/observability/index.ts'
+import { acquireProbe, applyOutcomes, CLOSED } from '../../src/resilience/breaker.ts'
+import {
+  type BreakerState,
+  type Breakers,
+  chooseEndpoint,
+  createBreakers,
+  DEFAULT_BREAKER,
+} from '../../src/resilience/index.ts'
+
+const T = 1_000_000
+const { failureThreshold, openMs } = DEFAULT_BREAKER
+const endpointOf = (index: number): EndpointId =>
+  EndpointId.parse(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
+const one = endpointOf(1)
+const two = endpointOf(2)
+
+/** The real reducer behind a fake object per endpoint, and any number of isolates before it. */
+function world() {
+  const states = new Map<EndpointId, BreakerState>()
+  const events: GatewayEvent[] = []
+  const behind: Promise<unknown>[] = []
+  const calls: string[] = []
+  const world = { now: T, isDown: false }
+  const object = (endpoint: EndpointId) => {
+    const read = () => states.get(endpoint) ?? CLOSED
+    const answer = async (name: string): Promise<void> => {
+      calls.push(name)
+      await Promise.resolve()
+      if (world.isDown) throw new Error('the object is away')
+    }
+    return {
+      async report({ now, ...outcomes }: { now: number; successes: number; failures: number }) {
+        await answer('report')
+        const state = applyOutcomes(read(), outcomes, DEFAULT_BREAKER, now)
+        states.set(endpoint, state)
+        return state
+      },
+      async acquireProbe({ now }: { now: number }) {
+        await answer('acquireProbe')
+        const probe = acquireProbe(read(), DEFAULT_BREAKER, now)
+        states.set(endpoint, probe.state)
+        return probe
+      },
+    }
+  }
+  const isolate = () =>
+    createBreakers({ config: DEFAULT_BREAKER, events: { emit: (e) => events.push(e) }, object })
+  const ctx = {
+    clock: { now: () => world.now },
+    random: { fraction: () => 0, uuid: () => '', bytes: (n: number) => new Uint8Array(n) },
+    requestId: 'request-1',
+    waitUntil: (work: Promise<unknown>) => void behind.push(work),
+  }
+  const settle = () => Promise.all(behind.splice(0))
+  const fail = async (breakers: Breakers, times: number, endpoint = one): Promise<void> => {
+    for (let count = 0; count < times; count += 1) {
+      breakers.record(ctx, endpoint, 'failure')
+      await settle()
+    }
+  }
+  return { world, events, calls, isolate, ctx, settle, fail, states }
+}
+
+describe('the breakers of an isolate', () => {
+  it('make no object call while an endpoint answers', async () => {
+    const { isolate, ctx, calls } = world()
+    const breakers = isolate()
+    for (let call = 0; call < 100; call += 1) {
+      expect(await breakers.admit(ctx, one)).toEqual({ kind: 'closed' })
+      breakers.record(ctx, one, 'success')
+    }
+    expect(calls).toEqual([])
+  })
+
+  it('tell every failure at once, and the first success after them', async () => {
+    const { isolate, ctx, calls, settle, fail, states } = world()
+    const breakers = isolate()
+    await fail(breakers, 2)
+    expect(calls).toEqual(['report', 'report'])
+    expect(states.get(one)).toEqual({ kind: 'closed', failures: 2 })
+    breakers.record(ctx, one, 'success')
+    await settle()
+    breakers.record(ctx, one, 'success')
+    expect(calls.length).toBe(3)
+    expect(states.get(one)).toEqual(CLOSED)
+  })
+
+  it('refuse calls while open, without asking anyone', async () => {
+    const { isolate, ctx, calls, fail, world: w } = world()
+    const breakers = isolate()
+    await fail(breakers, failureThreshold)
+    const before = calls.length
+    w.now += 500
+    expect(await breakers.admit(ctx, one)).toEqual({ kind: 'open', retryAfterSeconds: 30 })
+    expect(breakers.peek(one, w.now)).toBe('open')
+    breakers.record(ctx, one, 'failure')
+    expect(calls.length).toBe(before)
+    expect(await breakers.admit(ctx, two)).toEqual({ kind: 'closed' })
+  })
+
+  it('learn from one failure that others have opened the breaker', async () => {
+    const { isolate, ctx, fail } = world()
+    const [first, second] = [isolate(), isolate()]
+    await fail(first, failureThreshold - 1)
+    await fail(second, 1)
+    expect((await second.admit(ctx, one)).kind).toBe('open')
+    expect((await first.admit(ctx, one)).kind).toBe('closed')
+    await fail(first, 1)
+    expect((await first.admit(ctx, one)).kind).toBe('open')
+  })
+
+  it('let one probe through among all isolates, and close for all on its success', async () => {
+    const { isolate, ctx, fail, settle, world: w } = world()
+    const [first, second] = [isolate(), isolate()]
+    await fail(first, failureThreshold)
+    await fail(second, 1)
+    w.now += openMs
+    expect(first.peek(one, w.now)).toBe('half_open')
+    const answers = await Promise.all(
+      [first, second, first, second].map((breakers) => breakers.admit(ctx, one)),
+    )
+    expect(answers.map(({ kind }) => kind).sort()).toEqual(['open', 'open', 'open', 'probe'])
+    first.record(ctx, one, 'success')
+    await settle()
+    expect(await first.admit(ctx, one)).toEqual({ kind: 'closed' })
+    w.now += 1_000
+    expect(await second.admit(ctx, one)).toEqual({ kind: 'closed' })
+  })
+
+  it('ask again only after a second when the probe went to someone else', async () => {
+    const { isolate, ctx, fail, calls, world: w } = world()
+    const [first, second] = [isolate(), isolate()]
+    await fail(first, failureThreshold)
+    await fail(second, 1)
+    w.now += openMs
+    await first.admit(ctx, one)
+    await second.admit(ctx, one)
+    const before = calls.length
+    expect(second.peek(one, w.now)).toBe('open')
+    expect(await second.admit(ctx, one)).toEqual({ kind: 'open', retryAfterSeconds: 1 })
+    expect(calls.length).toBe(before)
+    expect(second.peek(one, w.now + 1_000)).toBe('half_open')
+  })
+
+  it('open again when the probe fails', async () => {
+    const { isolate, ctx, fail, world: w } = world()
+    const breakers = isolate()
+    await fail(breakers, failureThreshold)
+    w.now += openMs
+    expect(await breakers.admit(ctx, one)).toEqual({ kind: 'probe' })
+    await fail(breakers, 1)
+    expect(await breakers.admit(ctx, one)).toEqual({ kind: 'open', retryAfterSeconds: 30 })
+  })
+
+  it('decide alone while the object is away, and say so', async () => {
+    const { isolate, ctx, fail, events, world: w } = world()
+    w.isDown = true
+    const breakers = isolate()
+    await fail(breakers, failureThreshold)
+    expect((await breakers.admit(ctx, one)).kind).toBe('open')
+    w.now += openMs
+    expect(await breakers.admit(ctx, one)).toEqual({ kind: 'probe' })
+    expect((await breakers.admit(ctx, one)).kind).toBe('open')
+    expect(events.length).toBe(failureThreshold + 1 + 1)
+    expect(events[0]).toEqual({
+      type: 'breaker_unavailable',
+      requestId: 'request-1',
+      endpoint: one,
+    })
+  })
+
+  it('believe the answer to the last report, not one that came late', async () => {
+    const { ctx } = world()
+    const answers: ((state: BreakerState) => void)[] = []
+    const breakers = createBreakers({
+      config: DEFAULT_BREAKER,
+      events: { emit: () => undefined },
+      object: () => ({
+        report: () => new Promise((resolve) => void answers.push(resolve)),
+        acquireProbe: () => Promise.reject(new Error('unused')),
+      }),
+    })
+    breakers.record(ctx, one, 'failure')
+    breakers.record(ctx, one, 'failure')
+    answers[1]?.({ kind: 'open', openedAt: T })
+    await Promise.resolve()
+    answers[0]?.({ kind: 'closed', failures: 1 })
+    await Promise.resolve()
+    expect(breakers.peek(one, T)).toBe('open')
+  })
+
+  it('forget the endpoints they have not used for longest', async () => {
+    const { isolate, ctx, fail, world: w } = world()
+    const breakers = isolate()
+    await fail(breakers, failureThreshold)
+    for (let index = 10; index < 2_009; index += 1) await breakers.admit(ctx, endpointOf(index))
+    expect(breakers.peek(one, w.now)).toBe('open')
+    await breakers.admit(ctx, two)
+    expect(breakers.peek(one, w.now)).toBe('closed')
+  })
+})
+
+describe('chooseEndpoint', () => {
+  const endpoints = [
+    { id: one, weight: 1, health: 'healthy' },
+    { id: two, weight: 1, health: 'healthy' },
+  ] as const
+  const choose = (breakers: Breakers, ctx: Parameters<typeof chooseEndpoint>[0]) =>
+    chooseEndpoint(ctx, { breakers, balancer: 'weighted-random', endpoints })
+
+  it('takes another endpoint when the half-open one has no probe left', async () => {
+    const { isolate, ctx, fail, world: w } = world()
+    const [first, second] = [isolate(), isolate()]
+    await fail(first, failureThreshold)
+    await fail(second, 1)
+    expect(await choose(first, ctx)).toMatchObject({ endpoint: { id: two } })
+    w.now += openMs
+    expect(await choose(first, ctx)).toEqual({ kind: 'endpoint', endpoint: endpoints[0] })
+    expect(await choose(second, ctx)).toEqual({ kind: 'endpoint', endpoint: endpoints[1] })
+  })
+
+  it('says how long until the first breaker lets a call through when all are open', async () => {
+    const { isolate, ctx, fail, world: w } = world()
+    const breakers = isolate()
+    await fail(breakers, failureThreshold, one)
+    w.now += 10_000
+    await fail(breakers, failureThreshold, two)
+    expect(await choose(breakers, ctx)).toEqual({ kind: 'unavailable', retryAfterSeconds: 20 })
+  })
+
+  it('has nothing to choose from an empty list', async () => {
+    const { isolate, ctx } = world()
+    const none = { breakers: isolate(), balancer: 'weighted-random', endpoints: [] } as const
+    expect(await chooseEndpoint(ctx, none)).toEqual({ kind: 'unavailable', retryAfterSeconds: 1 })
+  })
+})
