@@ -16,8 +16,8 @@ import type { Actor } from '../../src/policy/index.ts'
 import { parsePolicySeed, rightsOf } from '../../src/policy/index.ts'
 import {
   createRegistry,
-  type Discovery,
   type DiscoverUpstream,
+  type Discovery,
   registryRoutes,
   type UpstreamAddress,
 } from '../../src/registry/index.ts'

@@ -122,7 +122,10 @@ describe('registering a server', () => {
   it('takes the facts of the first endpoint that answers and marks the others', async () => {
     gateway.state.discover = (url) => (url.includes('down') ? isDown() : DISCOVERY)
     const answer = await register({
-      endpoints: [{ url: 'https://down.example/mcp' }, { url: 'https://up.example/mcp', weight: 5 }],
+      endpoints: [
+        { url: 'https://down.example/mcp' },
+        { url: 'https://up.example/mcp', weight: 5 },
+      ],
     })
     expect(answer).toMatchObject({
       status: 201,
@@ -225,7 +228,12 @@ describe('changing a server', () => {
       { id: known.id, weight: 3 },
     ])
     expect(gateway.asked).toMatchObject([
-      { headers: [['X-Key', 'one'], ['X-Other', 'two']] },
+      {
+        headers: [
+          ['X-Key', 'one'],
+          ['X-Other', 'two'],
+        ],
+      },
       { url: 'https://clock.example/mcp' },
     ])
     expect(gateway.events).toContainEqual({

@@ -1,0 +1,25 @@
+import type { TestProject } from 'vitest/node'
+import { startModernServer } from './modern-server.ts'
+import { startEverything } from './processes.ts'
+import { startScriptedServer } from './scripted-server.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    modernUrl: string
+    everythingUrl: string
+    scriptedOrigin: string
+  }
+}
+
+/** Real upstreams for the flows, in Node; the tests run in workerd and reach them over loopback. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const modern = await startModernServer()
+  const scripted = await startScriptedServer()
+  const everything = await startEverything()
+  project.provide('modernUrl', modern.url)
+  project.provide('scriptedOrigin', scripted.origin)
+  project.provide('everythingUrl', everything.url)
+  return async () => {
+    await Promise.all([modern.stop(), scripted.stop(), everything.stop()])
+  }
+}
