@@ -6,7 +6,13 @@ import { clientConfig } from './start/client-config.ts'
 import { portState } from './start/port-holder.ts'
 import { applySamplePolicy, registerSample, SAMPLE_SERVERS } from './start/register.ts'
 import { ensureDevVars, readSigningKey } from './start/secrets.ts'
-import { type DevInfo, prepareStateDir, stateDir, writeDevInfo } from './start/state.ts'
+import {
+  type DevInfo,
+  prepareStateFolder,
+  removeDevInfo,
+  stateDir,
+  writeDevInfo,
+} from './start/state.ts'
 import { localTokens } from './start/tokens.ts'
 import { applyMigrations, fireCron, gatewayLogPath, startGateway } from './start/wrangler.ts'
 
@@ -38,7 +44,8 @@ try {
 async function main(): Promise<void> {
   const port = await choosePort()
   const publicUrl = `http://127.0.0.1:${port}`
-  await prepareStateDir()
+  await prepareStateFolder()
+  await removeDevInfo()
   const secrets = await ensureDevVars()
   say(
     secrets === 'created'

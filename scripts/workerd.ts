@@ -13,7 +13,10 @@ export interface WorkerdOptions {
   readonly bundleDir: string
   /** Configuration, objects and D1 live here and survive `restart` and a new start. */
   readonly stateDir: string
-  /** Variables and secrets, over those of wrangler.toml. `PUBLIC_URL` is the first URL by default. */
+  /**
+   * Variables and secrets, over those of wrangler.toml. By default `PUBLIC_URL` is the first URL and
+   * `ALLOWED_HOSTS` are those of all isolates.
+   */
   readonly vars?: Readonly<Record<string, string>>
   /** Of the first service; a free one by default. */
   readonly port?: number
@@ -22,6 +25,8 @@ export interface WorkerdOptions {
   /** Default: the wrangler.toml and the migrations of this repository. */
   readonly wranglerToml?: string
   readonly migrationsDir?: string
+  /** Drop what it prints instead of keeping it for `output()`: a benchmark prints a lot. */
+  readonly discardOutput?: boolean
 }
 
 export interface WorkerdHandle {
@@ -30,7 +35,7 @@ export interface WorkerdHandle {
   readonly urls: readonly string[]
   /** Of the process that runs now; changes with `restart`. */
   pid(): number
-  /** What it printed so far (the last 1,000,000 characters). */
+  /** What it printed so far (the last million characters, and some more). */
   output(): string
   /** Rows of one statement on the first D1 database. */
   sql(sql: string, ...params: unknown[]): Promise<readonly Record<string, unknown>[]>
@@ -49,11 +54,9 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHand
   const services = await describeServices(options)
   const parts = await copyParts(options.stateDir)
   const configPath = await writeConfig(options.stateDir, services, parts)
-  let output = ''
+  const output = createTail(OUTPUT_CHARS)
   const start = () =>
-    spawnWorkerd(configPath, services.length + 1, (text) => {
-      output = (output + text).slice(-OUTPUT_CHARS)
-    })
+    spawnWorkerd(configPath, services.length + 1, options.discardOutput ? undefined : output.add)
   let running = await start()
 
   const admin = async (path: string, body: object): Promise<unknown> => {
@@ -71,7 +74,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHand
     url: urlOf(services[0]),
     urls: services.map(urlOf),
     pid: () => running.pid,
-    output: () => output,
+    output: output.text,
     async sql(sql, ...params) {
       const [rows = []] = await runSql([{ sql, params }])
       return rows
@@ -96,29 +99,43 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHand
   return handle
 }
 
+/** The last text added, at least `maxChars` of it and at most twice as much. */
+function createTail(maxChars: number) {
+  let older = ''
+  let newer = ''
+  return {
+    add(text: string): void {
+      newer += text
+      if (newer.length < maxChars) return
+      older = newer
+      newer = ''
+    },
+    text: () => older + newer,
+  }
+}
+
 async function describeServices(options: WorkerdOptions): Promise<WorkerService[]> {
   const shape = await readWorkerShape(options.wranglerToml ?? join(ROOT, 'wrangler.toml'))
   const sources = await bundleModules(resolve(options.bundleDir))
   const modules = await Promise.all(
     sources.map(async ({ name, path }) => ({ name, path: await copyInto(options.stateDir, path) })),
   )
-  const services: WorkerService[] = []
-  for (let index = 0; index < (options.isolates ?? 1); index += 1) {
-    const port = index === 0 && options.port ? options.port : await freePort()
-    services.push({
-      ...shape,
-      name: index === 0 ? 'main' : `main-${index + 1}`,
-      ...(index === 0 ? {} : { objectsOf: 'main' }),
-      modules,
-      port,
-      vars: {
-        ...shape.vars,
-        PUBLIC_URL: `http://127.0.0.1:${services[0]?.port ?? port}`,
-        ...options.vars,
-      },
-    })
+  const ports = [options.port || (await freePort())]
+  while (ports.length < (options.isolates ?? 1)) ports.push(await freePort())
+  const vars = {
+    ...shape.vars,
+    PUBLIC_URL: `http://127.0.0.1:${ports[0]}`,
+    ALLOWED_HOSTS: ports.map((port) => `127.0.0.1:${port}`).join(','),
+    ...options.vars,
   }
-  return services
+  return ports.map((port, index) => ({
+    ...shape,
+    name: index === 0 ? 'main' : `main-${index + 1}`,
+    ...(index === 0 ? {} : { objectsOf: 'main' }),
+    modules,
+    port,
+    vars,
+  }))
 }
 
 /** Miniflare's D1 Workers, as they are in its package, and our admin Worker. */

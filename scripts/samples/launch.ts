@@ -18,14 +18,19 @@ const READY_DEADLINE_MS = 15_000
 const OWN_SAMPLES = { currenttime: 'time-server.ts', fininfo: 'finance-server.ts' } as const
 
 /** Starts one of our samples on a free port and waits for its ready line. */
-export async function launchSample(name: keyof typeof OWN_SAMPLES): Promise<RunningSample> {
+export function launchSample(name: keyof typeof OWN_SAMPLES): Promise<RunningSample> {
+  return launchAnnounced(name, join(import.meta.dirname, OWN_SAMPLES[name]))
+}
+
+/** Starts a script that prints `{"ready":true,"url":...}` once it listens. */
+export async function launchAnnounced(name: string, script: string): Promise<RunningSample> {
   let announce: (url: string) => void = () => {}
   const ready = new Promise<string>((resolve) => {
     announce = resolve
   })
   const child = startChild({
     name,
-    args: [join(import.meta.dirname, OWN_SAMPLES[name])],
+    args: [script],
     onLine: (line) => {
       const url = /^\{"ready":true,"url":"([^"]+)"\}$/.exec(line)?.[1]
       if (url) announce(url)
@@ -35,9 +40,9 @@ export async function launchSample(name: keyof typeof OWN_SAMPLES): Promise<Runn
   return { url, child, stop: () => child.stop() }
 }
 
-/** Starts `@modelcontextprotocol/server-everything` (legacy era, sessions) on a free port. */
-export async function launchEverything(): Promise<RunningSample> {
-  const port = await freePort()
+/** Starts `@modelcontextprotocol/server-everything` (legacy era, sessions), by default on a free port. */
+export async function launchEverything(samePort?: number): Promise<RunningSample> {
+  const port = samePort ?? (await freePort())
   const manifest = createRequire(import.meta.url).resolve(
     '@modelcontextprotocol/server-everything/package.json',
   )

@@ -43,10 +43,14 @@ export async function writeDevInfo(info: DevInfo): Promise<string> {
   return path
 }
 
-/** Makes the folder (mode 700) and removes the document of an earlier run. */
-export async function prepareStateDir(): Promise<void> {
+/** Makes the folder, mode 700. */
+export async function prepareStateFolder(): Promise<void> {
   await mkdir(stateDir(), { recursive: true })
   await chmod(stateDir(), 0o700)
+}
+
+/** Removes what an earlier run left, so that a waiting script does not take it for ours. */
+export async function removeDevInfo(): Promise<void> {
   await rm(devInfoPath(), { force: true })
 }
 

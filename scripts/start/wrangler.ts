@@ -22,19 +22,23 @@ const LOOPBACK = '127.0.0.1/32,localhost,::1/128'
 const READY_DEADLINE_MS = 30_000
 const POLL_MS = 100
 
-/** Brings the local D1 (or, `remote`, the deployed one) to the newest migration. Throws with wrangler's words. */
-export async function applyMigrations(target: 'local' | 'remote' = 'local'): Promise<string> {
-  const place = target === 'local' ? ['--local', '--persist-to', stateDir()] : ['--remote']
+/** Runs a wrangler command to its end and gives the last lines it printed; throws with them. */
+export async function runWrangler(args: readonly string[]): Promise<string> {
   const child = startChild({
-    name: 'wrangler d1 migrations apply',
-    args: [wranglerBinary(), 'd1', 'migrations', 'apply', DATABASE, ...place],
+    name: `wrangler ${args[0]}`,
+    args: [wranglerBinary(), ...args],
     cwd: ROOT,
     env: QUIET,
   })
   const how = await child.exited
-  if (how !== 'exit code 0')
-    throw new Error(`applying the migrations ended with ${how}\n${child.tail()}`)
-  return child.tail()
+  if (how === 'exit code 0') return child.tail()
+  throw new Error(`${child.name} ended with ${how}\n${child.tail()}`)
+}
+
+/** Brings the local D1 (or, `remote`, the deployed one) to the newest migration. */
+export function applyMigrations(target: 'local' | 'remote' = 'local'): Promise<string> {
+  const place = target === 'local' ? ['--local', '--persist-to', stateDir()] : ['--remote']
+  return runWrangler(['d1', 'migrations', 'apply', DATABASE, ...place])
 }
 
 /** Starts `wrangler dev --local` and waits until the gateway answers /health. */

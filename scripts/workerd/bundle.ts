@@ -20,11 +20,17 @@ const WranglerConfig = z.object({
   }),
 })
 
-/** Reads the top level of a wrangler.toml; environments are ignored. */
-export async function readWorkerShape(wranglerToml: string): Promise<WorkerShape> {
+/** Reads the top level of a wrangler.toml, or one of its environments. */
+export async function readWorkerShape(
+  wranglerToml: string,
+  environment?: string,
+): Promise<WorkerShape> {
   const { unstable_readConfig } = await import('wrangler')
   const config = WranglerConfig.parse(
-    unstable_readConfig({ config: wranglerToml }, { hideWarnings: true }),
+    unstable_readConfig(
+      { config: wranglerToml, ...(environment ? { env: environment } : {}) },
+      { hideWarnings: true },
+    ),
   )
   return {
     compatibilityDate: config.compatibility_date,

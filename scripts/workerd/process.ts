@@ -16,22 +16,22 @@ const STOP_GRACE_MS = 3_000
 
 /**
  * Starts workerd on a configuration file and waits until it listens on `sockets` sockets.
- * `onOutput` gets its stdout and stderr. Throws with what it printed when it does not come up.
+ * `onOutput` gets its stdout and stderr; without it stdout is dropped. Throws with what it printed when it does not come up.
  */
 export async function spawnWorkerd(
   configPath: string,
   sockets: number,
-  onOutput: (text: string) => void,
+  onOutput: ((text: string) => void) | undefined,
 ): Promise<WorkerdProcess> {
   const child = spawn(workerdBinary(), ['serve', '--experimental', '--control-fd=3', configPath], {
     // The disks of the configuration are relative to the working directory.
     cwd: dirname(configPath),
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   let early = ''
   const take = (chunk: Buffer): void => {
     if (early.length < 4000) early += chunk.toString()
-    onOutput(chunk.toString())
+    onOutput?.(chunk.toString())
   }
   child.stdout?.on('data', take)
   child.stderr?.on('data', take)

@@ -1,5 +1,4 @@
 /** Rank 3: what is registered, and what calls need to know of it. */
-export { DiscoveredCounts } from './catalog.ts'
 export type { FreshnessConfig } from './freshness.ts'
 export type { HealthFlip, ProbeRecord } from './health-repository.ts'
 export type { Probes, ProbeTarget } from './probes.ts'
@@ -17,14 +16,5 @@ export type {
   UpstreamFacts,
 } from './server-record.ts'
 export type { Snapshots } from './snapshot.ts'
-export {
-  catalogItems,
-  endpoints,
-  serverGroupMembers,
-  serverGroups,
-  servers,
-  serverTags,
-} from './tables.ts'
 export type { TenantSnapshot } from './tenant-snapshot.ts'
-export { toolFactsOf } from './tool-facts.ts'
 export type { HealthOut, MeOut, ServerOut, ServerPage, ServerSummary, ToolPage } from './views.ts'

@@ -14,9 +14,20 @@ import { HealthOut, MeOut, ProblemOut, ServerOut, ServerPage, ToolPage } from '.
 
 const PATH = z.object({ path: z.string() })
 
+/**
+ * A schema with a name in the document. The copy is made after the import above taught zod
+ * `openapi`; the schemas themselves know nothing of it.
+ */
+const named = <T extends z.ZodType>(name: string, schema: T): T => schema.clone().openapi(name)
+
+const Problem = named('Problem', ProblemOut)
+const Server = named('Server', ServerOut)
+const NewServer = named('ServerInput', ServerInput)
+const Policy = named('PolicySeed', PolicySeed)
+
 const problem = (description: string) => ({
   description,
-  content: { 'application/problem+json': { schema: ProblemOut } },
+  content: { 'application/problem+json': { schema: Problem } },
 })
 const answer = (description: string, schema: z.ZodType) => ({
   description,
@@ -27,9 +38,7 @@ const body = (schema: z.ZodType, required = true) => ({
   content: { 'application/json': { schema } },
 })
 
-const common = {
-  security: [{ bearer: [] }],
-}
+const common = { security: [{ bearer: [] }] }
 const refused = {
   400: problem('The input is invalid; `problems` names each member.'),
   401: problem('No valid credential.'),
@@ -51,9 +60,9 @@ export const ROUTES = {
     path: '/servers',
     operationId: 'registerServer',
     summary: 'Register a server: connect to it and store what it offers',
-    request: { query: WriteQuery, body: body(ServerInput) },
+    request: { query: WriteQuery, body: body(NewServer) },
     responses: {
-      201: answer('Registered.', ServerOut),
+      201: answer('Registered.', Server),
       409: problem('The path is taken.'),
       ...refused,
       ...unreachable,
@@ -66,7 +75,7 @@ export const ROUTES = {
     operationId: 'listServers',
     summary: 'List servers by path',
     request: { query: ServerListQuery },
-    responses: { 200: answer('A page.', ServerPage), ...refused },
+    responses: { 200: answer('A page.', named('ServerPage', ServerPage)), ...refused },
   }),
   getServer: createRoute({
     ...common,
@@ -75,7 +84,7 @@ export const ROUTES = {
     operationId: 'getServer',
     summary: 'Show a server',
     request: { params: PATH, query: NoQuery },
-    responses: { 200: answer('The server.', ServerOut), ...refused, ...unknown },
+    responses: { 200: answer('The server.', Server), ...refused, ...unknown },
   }),
   replaceServer: createRoute({
     ...common,
@@ -83,8 +92,8 @@ export const ROUTES = {
     path: '/servers/{path}',
     operationId: 'replaceServer',
     summary: 'Replace a server',
-    request: { params: PATH, query: WriteQuery, body: body(ServerInput) },
-    responses: { 200: answer('Replaced.', ServerOut), ...refused, ...unknown, ...unreachable },
+    request: { params: PATH, query: WriteQuery, body: body(NewServer) },
+    responses: { 200: answer('Replaced.', Server), ...refused, ...unknown, ...unreachable },
   }),
   patchServer: createRoute({
     ...common,
@@ -92,8 +101,8 @@ export const ROUTES = {
     path: '/servers/{path}',
     operationId: 'patchServer',
     summary: 'Change members of a server',
-    request: { params: PATH, query: WriteQuery, body: body(ServerPatch) },
-    responses: { 200: answer('Changed.', ServerOut), ...refused, ...unknown, ...unreachable },
+    request: { params: PATH, query: WriteQuery, body: body(named('ServerPatch', ServerPatch)) },
+    responses: { 200: answer('Changed.', Server), ...refused, ...unknown, ...unreachable },
   }),
   deleteServer: createRoute({
     ...common,
@@ -111,7 +120,7 @@ export const ROUTES = {
     operationId: 'toggleServer',
     summary: 'Enable or disable a server',
     request: { params: PATH, query: NoQuery, body: body(ToggleInput, false) },
-    responses: { 200: answer('Switched.', ServerOut), ...refused, ...unknown },
+    responses: { 200: answer('Switched.', Server), ...refused, ...unknown },
   }),
   refreshServer: createRoute({
     ...common,
@@ -120,7 +129,7 @@ export const ROUTES = {
     operationId: 'refreshServer',
     summary: 'Ask the upstream again what it offers',
     request: { params: PATH, query: NoQuery },
-    responses: { 200: answer('Refreshed.', ServerOut), ...refused, ...unknown, ...unreachable },
+    responses: { 200: answer('Refreshed.', Server), ...refused, ...unknown, ...unreachable },
   }),
   listTools: createRoute({
     ...common,
@@ -129,7 +138,7 @@ export const ROUTES = {
     operationId: 'listTools',
     summary: 'List the stored tools of a server',
     request: { params: PATH, query: ToolListQuery },
-    responses: { 200: answer('A page.', ToolPage), ...refused, ...unknown },
+    responses: { 200: answer('A page.', named('ToolPage', ToolPage)), ...refused, ...unknown },
   }),
   serverHealth: createRoute({
     ...common,
@@ -138,7 +147,11 @@ export const ROUTES = {
     operationId: 'serverHealth',
     summary: 'Show what the last health checks found',
     request: { params: PATH, query: NoQuery },
-    responses: { 200: answer('The health.', HealthOut), ...refused, ...unknown },
+    responses: {
+      200: answer('The health.', named('ServerHealth', HealthOut)),
+      ...refused,
+      ...unknown,
+    },
   }),
   me: createRoute({
     ...common,
@@ -147,7 +160,7 @@ export const ROUTES = {
     operationId: 'me',
     summary: 'Show who the caller is and may do',
     request: { query: NoQuery },
-    responses: { 200: answer('The caller.', MeOut), ...refused },
+    responses: { 200: answer('The caller.', named('Me', MeOut)), ...refused },
   }),
   getPolicy: createRoute({
     ...common,
@@ -156,7 +169,7 @@ export const ROUTES = {
     operationId: 'getPolicy',
     summary: 'Show the access policy of the tenant',
     request: { query: NoQuery },
-    responses: { 200: answer('The policy.', PolicySeed), ...refused },
+    responses: { 200: answer('The policy.', Policy), ...refused },
   }),
   replacePolicy: createRoute({
     ...common,
@@ -164,8 +177,8 @@ export const ROUTES = {
     path: '/policy',
     operationId: 'replacePolicy',
     summary: 'Replace the access policy of the tenant',
-    request: { query: NoQuery, body: body(PolicySeed) },
-    responses: { 200: answer('Replaced.', PolicySeed), ...refused },
+    request: { query: NoQuery, body: body(Policy) },
+    responses: { 200: answer('Replaced.', Policy), ...refused },
   }),
 }
 

@@ -21,10 +21,10 @@ const line = (max: number) =>
 const unique = <T>(items: readonly T[]): boolean => new Set(items).size === items.length
 const UNIQUE = 'must not hold anything twice'
 
-export const Tag = line(50).refine((tag) => tag === tag.toLowerCase(), 'must be lower-case')
+const Tag = line(50).refine((tag) => tag === tag.toLowerCase(), 'must be lower-case')
 
 /** One address of a server; calls are spread over them by weight. */
-export const EndpointInput = z.strictObject({
+const EndpointInput = z.strictObject({
   url: z.string().min(1).max(MAX_URL_CHARS),
   weight: z.number().int().min(1).max(1000).default(1),
 })

@@ -58,7 +58,7 @@ export const ServerPage = z.strictObject({
 })
 export type ServerPage = z.infer<typeof ServerPage>
 
-export const ToolOut = z.strictObject({
+const ToolOut = z.strictObject({
   name: z.string(),
   /** As the upstream gave it. */
   definition: z.record(z.string(), z.unknown()),

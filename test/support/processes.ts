@@ -11,9 +11,9 @@ export interface RunningUpstream {
   stop(): Promise<void>
 }
 
-/** server-everything: the legacy era with sessions. */
-export async function startEverything(): Promise<RunningUpstream> {
-  return upstreamOf(await launchEverything())
+/** server-everything: the legacy era with sessions. `port` is for starting it again. */
+export async function startEverything(port?: number): Promise<RunningUpstream> {
+  return upstreamOf(await launchEverything(port))
 }
 
 /** One of our samples: both eras, stateless. */

@@ -1,0 +1,159 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { z } from 'zod'
+import { type Session, sessionOf } from './session.ts'
+import { table } from './table.ts'
+
+/** The members of the API's answers that are shown; the rest goes to `--json` untouched. */
+const Server = z.looseObject({
+  path: z.string(),
+  name: z.string(),
+  description: z.string(),
+  enabled: z.boolean(),
+  health: z.string(),
+  tags: z.array(z.string()),
+  discovered: z.record(z.string(), z.number()),
+  endpoints: z.array(z.looseObject({ url: z.string(), health: z.string() })).optional(),
+})
+type Server = z.infer<typeof Server>
+
+const Page = z.looseObject({ servers: z.array(Server), nextCursor: z.string().optional() })
+
+/** `server add|list|show|toggle|refresh|delete`. */
+export function addServerCommands(program: Command): void {
+  const server = program.command('server').description('registered MCP servers')
+
+  server
+    .command('add <path>')
+    .description('register a server: connects to it and stores what it offers')
+    .requiredOption('--endpoint <url...>', 'URL of its MCP endpoint; several are balanced')
+    .option('--name <name>', 'shown name (default: the path)')
+    .option('--description <text>', 'what it is for', '')
+    .option('--tag <tag...>', 'tags', [])
+    .option('--visibility <who>', 'public, group or private', 'public')
+    .option('--group <group...>', 'user groups that see it, when visibility is group', [])
+    .option('--allow-unreachable', 'register it although nothing answers yet')
+    .action(async (path: string, options: AddOptions, command: Command) => {
+      const session = sessionOf(command)
+      const query = options.allowUnreachable ? '?allowUnreachable=true' : ''
+      const body = {
+        path,
+        name: options.name ?? path,
+        description: options.description,
+        tags: options.tag,
+        visibility: options.visibility,
+        allowedGroups: options.group,
+        endpoints: options.endpoint.map((url) => ({ url })),
+      }
+      const api = await session.api()
+      show(session, await api.request('POST', `/api/v1/servers${query}`, body))
+    })
+
+  server
+    .command('list')
+    .description('list servers by path')
+    .option('--tag <tag>', 'only with this tag')
+    .option('--text <text>', 'only with this in path, name or description')
+    .option('--health <state>', 'only in this state')
+    .option('--limit <n>', 'servers a page', wholeNumber)
+    .option('--cursor <cursor>', 'the next page')
+    .action(async (filters: Record<string, string | number>, command: Command) => {
+      const session = sessionOf(command)
+      const query = new URLSearchParams()
+      for (const name of ['tag', 'text', 'health', 'limit', 'cursor']) {
+        if (filters[name] !== undefined) query.set(name, String(filters[name]))
+      }
+      const answer = await (await session.api()).request('GET', `/api/v1/servers?${query}`)
+      const { servers, nextCursor } = Page.parse(answer)
+      const more = nextCursor === undefined ? '' : `\nmore: --cursor ${nextCursor}`
+      session.print(answer, servers.length === 0 ? 'no servers' : listText(servers) + more)
+    })
+
+  server
+    .command('show <path>')
+    .description('show a server')
+    .action(async (path: string, _options: object, command: Command) => {
+      const session = sessionOf(command)
+      show(session, await (await session.api()).request('GET', serverPath(path)))
+    })
+
+  server
+    .command('toggle <path>')
+    .description('enable or disable a server; without an option it flips')
+    .option('--on', 'enable')
+    .option('--off', 'disable')
+    .action(async (path: string, options: { on?: boolean; off?: boolean }, command: Command) => {
+      if (options.on && options.off) command.error('error: --on and --off exclude each other')
+      const session = sessionOf(command)
+      const wish = options.on ? { enabled: true } : options.off ? { enabled: false } : {}
+      show(session, await (await session.api()).request('POST', `${serverPath(path)}/toggle`, wish))
+    })
+
+  server
+    .command('refresh <path>')
+    .description('ask the upstream again what it offers')
+    .action(async (path: string, _options: object, command: Command) => {
+      const session = sessionOf(command)
+      show(session, await (await session.api()).request('POST', `${serverPath(path)}/refresh`))
+    })
+
+  server
+    .command('delete <path>')
+    .description('delete a server and what was discovered of it')
+    .action(async (path: string, _options: object, command: Command) => {
+      const session = sessionOf(command)
+      await (await session.api()).request('DELETE', serverPath(path))
+      session.print({ deleted: path }, `deleted ${path}`)
+    })
+}
+
+interface AddOptions {
+  readonly endpoint: readonly string[]
+  readonly name?: string
+  readonly description: string
+  readonly tag: readonly string[]
+  readonly visibility: string
+  readonly group: readonly string[]
+  readonly allowUnreachable?: boolean
+}
+
+function serverPath(path: string): string {
+  return `/api/v1/servers/${encodeURIComponent(path)}`
+}
+
+function show(session: Session, answer: unknown): void {
+  const server = Server.parse(answer)
+  const counts = countsText(server)
+  const endpoints = (server.endpoints ?? []).map(({ url, health }) => `  ${url} (${health})`)
+  const lines = [
+    `${server.path}: ${server.name}`,
+    ...(server.description ? [server.description] : []),
+    `${server.enabled ? 'enabled' : 'disabled'}, ${server.health}, ${counts}`,
+    ...endpoints,
+  ]
+  session.print(answer, lines.join('\n'))
+}
+
+function listText(servers: readonly Server[]): string {
+  return table(
+    ['path', 'name', 'state', 'health', 'offers'],
+    servers.map((server) => [
+      server.path,
+      server.name,
+      server.enabled ? 'enabled' : 'disabled',
+      server.health,
+      countsText(server),
+    ]),
+  )
+}
+
+function countsText({ discovered }: Server): string {
+  return Object.entries(discovered)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ')
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('must be a whole number')
+  return Number(text)
+}

@@ -1,0 +1,112 @@
+import { env } from 'cloudflare:workers'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { EndpointId } from '../../src/core/index.ts'
+import { createGateway, DISCOVERY, SEED, VALID } from './gateway.ts'
+
+/** D1 that notes every statement that is bound, so that no query escapes the test below. */
+function noting(d1: D1Database, seen: Map<string, unknown[]>): D1Database {
+  const prepare = (sql: string): D1PreparedStatement => {
+    const statement = d1.prepare(sql)
+    const bind = statement.bind.bind(statement)
+    statement.bind = (...values: unknown[]) => {
+      seen.set(sql, values)
+      return bind(...values)
+    }
+    return statement
+  }
+  return new Proxy(d1, {
+    get(target, name) {
+      if (name === 'prepare') return prepare
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+}
+
+const seen = new Map<string, unknown[]>()
+const gateway = createGateway('registry-plans', { d1: noting(env.DB, seen) })
+
+async function plansOf(sql: string, values: readonly unknown[]): Promise<string[]> {
+  const { results } = await env.DB.prepare(`explain query plan ${sql}`)
+    .bind(...values)
+    .all<{ detail: string }>()
+  return results.map((row) => row.detail)
+}
+
+beforeAll(async () => {
+  const { snapshots, probes } = gateway.registry
+  await gateway.send('admins', 'PUT', '/policy', SEED)
+  await gateway.send('admins', 'GET', '/policy')
+  await gateway.send('admins', 'POST', '/servers', { ...VALID, tags: ['time'] })
+  for (const query of ['', 'tag=time', 'text=clock', 'health=healthy', 'tag=time&health=healthy']) {
+    await gateway.send('admins', 'GET', `/servers?${query}`)
+  }
+  for (const of of ['', '/tools', '/health']) {
+    await gateway.send('admins', 'GET', `/servers/clock${of}`)
+  }
+  await gateway.send('admins', 'PATCH', '/servers/clock', {
+    tags: ['a'],
+    endpoints: [{ url: 'https://other.example/mcp' }],
+  })
+  await gateway.send('admins', 'POST', '/servers/clock/toggle')
+  await gateway.send('admins', 'POST', '/servers/clock/toggle')
+  await gateway.send('admins', 'POST', '/servers/clock/refresh')
+  const snapshot = await snapshots.tenant(gateway.ctx, gateway.tenant)
+  const record = await snapshot.server(gateway.ctx, 'clock')
+  const endpointId = record?.endpoints[0]?.id
+  await probes.listEndpointIds(2000)
+  const ids: EndpointId[] = endpointId === undefined ? [] : [endpointId]
+  const [target] = await probes.loadProbeTargets(gateway.ctx, ids)
+  if (endpointId === undefined || target === undefined) throw new Error('nothing to probe')
+  await probes.recordProbes(gateway.ctx, [
+    {
+      endpointId,
+      health: 'unhealthy',
+      consecutiveFailures: 3,
+      consecutiveSuccesses: 0,
+      latencyMs: null,
+      probedAt: gateway.state.now,
+      error: 'down',
+    },
+  ])
+  await probes.storeCatalog(gateway.ctx, target, { ...DISCOVERY, tools: [] })
+  await gateway.send('admins', 'DELETE', '/servers/clock')
+  await gateway.registry.status(gateway.ctx)
+})
+
+/** `/health` counts every server, over the smallest index and at most every 5 s an isolate. */
+const COUNTING = 'SCAN servers USING COVERING INDEX servers_health'
+
+describe('every statement of the registry', () => {
+  it('is seen by this test', () => {
+    expect(seen.size).toBeGreaterThan(30)
+  })
+
+  it('finds its rows by an index, and never scans or sorts a table', async () => {
+    const bad: string[] = []
+    for (const [sql, values] of seen) {
+      for (const detail of await plansOf(sql, values)) {
+        const isScan =
+          /^SCAN /.test(detail) && !/VIRTUAL TABLE|CONSTANT ROW|VALUES CLAUSE/.test(detail)
+        if (detail === COUNTING) continue
+        if (isScan || /TEMP B-TREE/.test(detail)) bad.push(`${detail} <- ${sql}`)
+      }
+    }
+    expect(bad).toEqual([])
+  })
+
+  it('binds at most 100 parameters', () => {
+    expect(Math.max(...[...seen.values()].map((values) => values.length))).toBeLessThanOrEqual(100)
+  })
+
+  it('is for one tenant, but for those of the health checks', () => {
+    const ofOneTenant = /^insert |"tenant" = \?|"tenants"\."id" = \?/
+    const acrossTenants = [...seen.keys()].filter((sql) => !ofOneTenant.test(sql))
+    expect(acrossTenants.map((sql) => sql.replace(/\s+/g, ' ').slice(0, 41)).sort()).toEqual([
+      'select "endpoints"."id" from "endpoints" ',
+      'select "endpoints"."id", "endpoints"."ser',
+      'select "health", count(*) from "servers" ',
+      'update "endpoints" set "health" = probe.v',
+    ])
+  })
+})

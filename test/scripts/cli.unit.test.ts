@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process'
+import { createServer, type Server } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseDuration } from '../../scripts/cli/duration.ts'
+import { table } from '../../scripts/cli/table.ts'
+
+interface Run {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs the CLI with nothing of the developer's own gateway in reach. */
+function gatehouse(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['scripts/gatehouse.ts', ...args], {
+      env: { PATH: process.env['PATH'], GATEHOUSE_STATE: '/nonexistent', ...env },
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+describe('misuse', () => {
+  it.concurrent.each([
+    { name: 'no command', args: [], says: 'Usage: gatehouse' },
+    { name: 'an unknown noun', args: ['gizmo'], says: "unknown command 'gizmo'" },
+    { name: 'a noun without a verb', args: ['server'], says: 'Usage: gatehouse server' },
+    { name: 'an unknown option', args: ['health', '--fast'], says: "unknown option '--fast'" },
+    {
+      name: 'a missing argument',
+      args: ['server', 'show'],
+      says: "missing required argument 'path'",
+    },
+    {
+      name: 'arguments that are no object',
+      args: ['call', 'a', 'b', '--args', '[1]'],
+      says: 'must be a JSON object',
+    },
+    { name: 'a missing token', args: ['server', 'list'], says: 'no token' },
+    { name: 'a URL that is none', args: ['health', '--url', 'nowhere'], says: 'is not a URL' },
+    {
+      name: 'a policy file that is not there',
+      args: ['policy', 'apply', 'nowhere.yml'],
+      says: 'cannot read nowhere.yml',
+    },
+    { name: 'a token that is none', args: ['token', 'inspect', 'abc'], says: 'not a JWT' },
+    {
+      name: 'a lifetime without sense',
+      args: ['token', 'create', '--subject', 'a', '--ttl', 'soon'],
+      says: 'must be a duration',
+    },
+  ])('exits 2 for $name and says so', async ({ args, says }) => {
+    const run = await gatehouse(args)
+    expect(run.stderr).toContain(says)
+    expect(run.stdout).toBe('')
+    expect(run.code).toBe(2)
+  })
+
+  it('exits 0 for help', async () => {
+    expect(await gatehouse(['--help'])).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+describe('against a gateway', () => {
+  let server: Server
+  let url: string
+  const problem = {
+    type: 'urn:gatehouse:error:not_found',
+    title: 'Not found',
+    status: 404,
+    code: 'not_found',
+    detail: 'There is no server named "x".',
+    fix: 'Check the name.',
+    requestId: 'req-12345678',
+  }
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const healthy = request.url === '/health'
+      const authorized = request.headers.authorization === 'Bearer t'
+      response.writeHead(healthy || !authorized ? 200 : 404, {
+        'content-type': healthy ? 'application/json' : 'application/problem+json',
+      })
+      response.end(JSON.stringify(healthy ? { status: 'ok', d1: 'ok', authorized } : problem))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  })
+  afterAll(() => {
+    server.close()
+  })
+
+  it('renders a refusal with what, why, fix and request id, and exits 1', async () => {
+    const run = await gatehouse(['server', 'show', 'x', '--url', url, '--token', 't'])
+    expect(run).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: Not found (404 not_found)\nwhy: There is no server named "x".\nfix: Check the name.\nrequest id: req-12345678\n',
+    })
+  })
+
+  it('answers with JSON when asked, errors too', async () => {
+    const health = await gatehouse(['health', '--json', '--url', url])
+    expect(JSON.parse(health.stdout)).toMatchObject({ status: 'ok', authorized: false })
+    const refused = await gatehouse(['--json', 'server', 'show', 'x'], {
+      GATEHOUSE_URL: url,
+      GATEHOUSE_TOKEN: 't',
+    })
+    expect(refused.code).toBe(1)
+    expect(JSON.parse(refused.stderr)).toMatchObject({ error: { code: 'not_found' } })
+  })
+
+  it('exits 1 when nothing answers', async () => {
+    const run = await gatehouse(['health', '--url', 'http://127.0.0.1:9'])
+    expect(run.code).toBe(1)
+    expect(run.stderr).toContain('does not answer')
+  })
+})
+
+it('reads durations with and without a unit', () => {
+  expect(['90', '90s', '15m', '24h', '7d', '', '5w', '-1'].map(parseDuration)).toEqual([
+    90,
+    90,
+    900,
+    86_400,
+    604_800,
+    undefined,
+    undefined,
+    undefined,
+  ])
+})
+
+it('lines columns up by their widest cell', () => {
+  expect(table(['a', 'bb'], [['long', 'x']])).toBe('a     bb\nlong  x')
+})
