@@ -8,6 +8,7 @@ import {
   requestContext,
 } from './http/index.ts'
 import { resourceMetadataUrl } from './identity/index.ts'
+import { requireAdmission } from './limits/index.ts'
 import { createMcpRoutes } from './mcp/index.ts'
 import type { Actor } from './policy/index.ts'
 import { registryRoutes } from './registry/index.ts'
@@ -64,7 +65,10 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
 }
 
 /** Who manages, and what the tenant's policy lets them do. */
-async function actorOf({ config, identity, registry }: Deps, c: Context<HttpEnv>): Promise<Actor> {
+async function actorOf(
+  { config, identity, limits, registry }: Deps,
+  c: Context<HttpEnv>,
+): Promise<Actor> {
   const call = c.get('call')
   const principal = await identity.authenticate(c.req.raw.headers, {
     url: `${config.publicUrl}/api/v1`,
@@ -72,6 +76,7 @@ async function actorOf({ config, identity, registry }: Deps, c: Context<HttpEnv>
   })
   call.facts.principal = principal.key
   call.facts.tenant = principal.tenant
+  await requireAdmission(call, limits, principal)
   return registry.snapshots.actor(call, principal)
 }
 

@@ -106,7 +106,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     discover,
     breakers,
   }
-  return { config, clock, random, events, outbound, identity, registry, relay, slice, env }
+  return { config, clock, random, events, outbound, identity, limits, registry, relay, slice, env }
 }
 
 export type Deps = ReturnType<typeof createDeps>

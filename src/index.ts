@@ -38,10 +38,8 @@ export class ProbeObject extends createProbeObject({
 }) {}
 
 export default {
-  fetch(request, _env, ctx) {
-    return app ? app.fetch(request, _env, ctx) : misconfigured()
-  },
-  async scheduled() {
+  fetch: (request, bindings, ctx) => (app ? app.fetch(request, bindings, ctx) : misconfigured()),
+  scheduled: async () => {
     const { env: bindings, events, registry } = wired()
     await runHealthRound({
       events,

@@ -1,7 +1,7 @@
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { GatewayError, toGatewayError } from '../core/index.ts'
-import { describeFault, type Events } from '../observability/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 import { problemResponse } from './problem.ts'
 import type { HttpEnv } from './request-context.ts'
 
@@ -11,10 +11,7 @@ export function problemHandler(events: Events): ErrorHandler<HttpEnv> {
     const call = c.get('call')
     const error = thrown instanceof HTTPException ? fromHono(thrown) : toGatewayError(thrown)
     call.facts.outcome = error.code
-    if (error.code === 'internal') {
-      const { requestId } = call
-      events.emit({ type: 'fault', requestId, where: 'http', error: describeFault(thrown) })
-    }
+    if (error.code === 'internal') emitFault(events, call, 'http', thrown)
     return problemResponse(error, call.requestId)
   }
 }

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { type CallContext, type Clock, type Random, requestIdFrom } from '../core/index.ts'
-import { describeFault, type Events } from '../observability/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 
 /** What every route finds in hono's context. */
 export interface HttpEnv {
@@ -39,10 +39,8 @@ export function requestContext(deps: {
       signal: c.req.raw.signal,
       facts: {},
       waitUntil(work) {
-        const watched = work.catch((thrown: unknown) => {
-          events.emit({ type: 'fault', requestId, where: 'behind', error: describeFault(thrown) })
-        })
-        c.executionCtx.waitUntil(watched)
+        const report = (thrown: unknown) => emitFault(events, { requestId }, 'behind', thrown)
+        c.executionCtx.waitUntil(work.catch(report))
       },
       holdEvent() {
         isHeld = true

@@ -1,4 +1,3 @@
 /** Rank 6: work that no caller asked for. */
 export { type HealthRoundDeps, type ProbeStub, runHealthRound } from './health-round.ts'
-export type { ProbeObjectDeps } from './probe-object.ts'
 export type { ProbeSliceDeps } from './probe-slice.ts'

@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { z } from 'zod'
 import { type Clock, EndpointId, type Random } from '../core/index.ts'
-import { describeFault, type Events } from '../observability/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 import type { ProbeStub } from './health-round.ts'
 import { jobContext } from './job-context.ts'
 import { type ProbeSliceDeps, probeSlice } from './probe-slice.ts'
@@ -52,8 +52,7 @@ export function createProbeObject(deps: ProbeObjectDeps) {
         await probeSlice(deps.slice(), ctx, stored.queue.slice(0, size), withCatalog)
       } catch (thrown) {
         // The round goes on: one bad slice must not keep the others from being probed.
-        const error = describeFault(thrown)
-        deps.events.emit({ type: 'fault', requestId: ctx.requestId, where: 'probe', error })
+        emitFault(deps.events, ctx, 'probe', thrown)
       }
       const { queue, round } = this.#read()
       const done = new Set(stored.queue.slice(0, size))

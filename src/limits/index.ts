@@ -9,3 +9,4 @@ export {
   type LimitsConfig,
   type LimitsDeps,
 } from './limits.ts'
+export { requireAdmission } from './require-admission.ts'

@@ -1,21 +1,11 @@
-import {
-  type CallContext,
-  GatewayError,
-  type Principal,
-  readBounded,
-  toGatewayError,
-} from '../core/index.ts'
-import type { Limits } from '../limits/index.ts'
-import { describeFault, type Events } from '../observability/index.ts'
+import { type CallContext, type Principal, readBounded, toGatewayError } from '../core/index.ts'
+import { type Limits, requireAdmission } from '../limits/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 import type { Snapshots } from '../registry/index.ts'
+import { createEndSession } from './end-session.ts'
 import { type Inbound, readInbound } from './eras.ts'
 import { createOneWayRelay } from './relay-message.ts'
-import {
-  createRequestRelay,
-  type RequestRelayDeps,
-  requireSession,
-  sessionRequired,
-} from './relay-request.ts'
+import { createRequestRelay, type RequestRelayDeps, requireSession } from './relay-request.ts'
 import type { LegacySession } from './sessions.ts'
 import { authorise, requireSameEra, resolveTarget } from './target.ts'
 import { errorReply, type RawId, statusOf } from './wire/reply.ts'
@@ -53,10 +43,10 @@ export function createRelay(deps: RelayDeps): Relay {
   ): Promise<Response> {
     const session = await sessionOf(principal, path, headers, inbound)
     const target = await resolveTarget(ctx, deps.snapshots, principal, path)
-    requireSession(target.server, inbound, session)
     authorise(target, inbound, (scope) => deps.challenge(path, scope))
+    requireSession(target.server, inbound, session)
     requireSameEra(target.server, inbound)
-    await admit(ctx, principal)
+    await requireAdmission(ctx, deps.limits, principal)
     const common = { target, ...(session ? { session } : {}) }
     return inbound.kind === 'request'
       ? relayRequest(ctx, { inbound, headers, ...common })
@@ -75,17 +65,6 @@ export function createRelay(deps: RelayDeps): Relay {
     return deps.sessions.open(principal, path, id)
   }
 
-  async function admit(ctx: CallContext, principal: Principal): Promise<void> {
-    const admission = await deps.limits.admit(ctx, principal)
-    if (admission.kind === 'admitted') return
-    const seconds = admission.retryAfterSeconds
-    throw new GatewayError(
-      'rate_limited',
-      `The limit of this ${admission.scope} is used up; try again in ${seconds} s.`,
-      { headers: { 'retry-after': String(seconds) }, data: { retryAfterSeconds: seconds } },
-    )
-  }
-
   return {
     async post(ctx, principal, path, request) {
       let id: RawId = 'null'
@@ -99,43 +78,12 @@ export function createRelay(deps: RelayDeps): Relay {
       } catch (thrown) {
         const error = toGatewayError(thrown)
         ctx.facts.outcome = error.code
-        if (error.code === 'internal') {
-          deps.events.emit({
-            type: 'fault',
-            requestId: ctx.requestId,
-            where: 'relay',
-            error: describeFault(thrown),
-          })
-        }
+        if (error.code === 'internal') emitFault(deps.events, ctx, 'relay', thrown)
         return errorReply(error, id, ctx.requestId, statusOf(error.code, inbound?.era))
       }
     },
 
-    async delete(ctx, principal, path, request) {
-      try {
-        const id = request.headers.get('mcp-session-id')
-        if (id === null) throw sessionRequired()
-        const session = await deps.sessions.open(principal, path, id)
-        await deps.sessions.end(session)
-        ctx.waitUntil(closeUpstream(ctx, principal, path, session))
-        return new Response(null, { status: 204 })
-      } catch (thrown) {
-        const error = toGatewayError(thrown)
-        ctx.facts.outcome = error.code
-        return errorReply(error, 'null', ctx.requestId)
-      }
-    },
-  }
-
-  /** Ours has ended already; telling the upstream is a courtesy that may fail. */
-  async function closeUpstream(
-    ctx: CallContext,
-    principal: Principal,
-    path: string,
-    session: LegacySession,
-  ): Promise<void> {
-    const { server } = await resolveTarget(ctx, deps.snapshots, principal, path)
-    await deps.upstreams.close(server, session.endpoint, deps.sessions.currentUpstreamId(session))
+    delete: createEndSession(deps),
   }
 }
 

@@ -52,8 +52,18 @@ export function createEvents(writeLine: (line: string) => void, now: () => numbe
   }
 }
 
+/** Reports what went wrong out of any caller's sight. */
+export function emitFault(
+  events: Events,
+  { requestId }: { readonly requestId: string },
+  where: string,
+  thrown: unknown,
+): void {
+  events.emit({ type: 'fault', requestId, where, error: describeFault(thrown) })
+}
+
 /** A fault's text for an event: the error and its causes, without stacks. */
-export function describeFault(thrown: unknown): string {
+function describeFault(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'a value that is not an Error was thrown'
   const cause = thrown.cause === undefined ? '' : ` <- ${describeFault(thrown.cause)}`
   return `${thrown.name}: ${thrown.message.slice(0, 300)}${cause}`

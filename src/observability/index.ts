@@ -1,4 +1,4 @@
 /** Rank 1: what the gateway tells its operators. */
 export { auditStatements, type ChangeEntry } from './audit.ts'
-export { createEvents, describeFault, type Events, type GatewayEvent } from './events.ts'
+export { createEvents, type Events, emitFault, type GatewayEvent } from './events.ts'
 export { changeLog, tenants } from './tables.ts'

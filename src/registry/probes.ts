@@ -1,5 +1,5 @@
 import { type CallContext, canonicalJson, type EndpointId } from '../core/index.ts'
-import { describeFault } from '../observability/index.ts'
+import { emitFault } from '../observability/index.ts'
 import { buildCatalog } from './catalog.ts'
 import type { HealthFlip, ProbeRecord, SealedProbeTarget } from './health-repository.ts'
 import type { Discovery, UpstreamAddress } from './server-record.ts'
@@ -45,8 +45,7 @@ export function createProbes(
       const headers = await deps.headers.open(target.tenant, target.serverId, headersSealed)
       return [{ ...target, headers: Object.entries(headers) }]
     } catch (thrown) {
-      const error = describeFault(thrown)
-      events.emit({ type: 'fault', requestId: ctx.requestId, where: 'registry.probes', error })
+      emitFault(events, ctx, 'registry.probes', thrown)
       return []
     }
   }

@@ -4,7 +4,6 @@ import { setBounded } from './bounded.ts'
 import { type FreshnessConfig, freshnessOf, mayServeStale, mayStartConfirm } from './freshness.ts'
 import {
   createTenantSnapshot,
-  emitFault,
   type TenantSnapshot,
   type TenantSnapshotDeps,
   unavailable,

@@ -1,5 +1,5 @@
 import type { CallContext } from '../core/index.ts'
-import { describeFault, type Events } from '../observability/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 import type { Health } from './server-record.ts'
 
 /** Whether the gateway can do its work. Counts of the whole deployment, no names. */
@@ -24,8 +24,7 @@ export function createStatus(deps: {
     try {
       return { status: 'ok', d1: 'ok', servers: await deps.countByHealth() }
     } catch (thrown) {
-      const error = describeFault(thrown)
-      deps.events.emit({ type: 'fault', requestId: ctx.requestId, where: 'registry.status', error })
+      emitFault(deps.events, ctx, 'registry.status', thrown)
       return { status: 'failing', d1: 'failing' }
     }
   }

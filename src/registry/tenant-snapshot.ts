@@ -5,7 +5,7 @@ import {
   ServerPath,
   type TenantId,
 } from '../core/index.ts'
-import { describeFault, type Events } from '../observability/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 import {
   type BootstrapAdmin,
   isBootstrapAdmin,
@@ -105,11 +105,6 @@ async function toRecord(
     headers: Object.entries(headers),
     tools,
   }
-}
-
-/** A fault that the caller survives, or learns of as `policy_unavailable`. */
-export function emitFault(events: Events, ctx: CallContext, where: string, thrown: unknown): void {
-  events.emit({ type: 'fault', requestId: ctx.requestId, where, error: describeFault(thrown) })
 }
 
 /** 503 when there is nothing that may serve. */

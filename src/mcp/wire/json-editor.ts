@@ -1,3 +1,17 @@
+import {
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  concat,
+  isDelimiter,
+  isEscapedAt,
+  isSpace,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+} from './bytes.ts'
+
 /**
  * A streaming editor for one JSON document: it lets every byte through as it comes, except the few
  * values that a rule names. It never holds more than one such value, so a result of any size costs
@@ -212,7 +226,7 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
     for (;;) {
       const quote = chunk.indexOf(QUOTE, from)
       const end = quote === -1 ? chunk.length : quote
-      const isEscaped = hasOddBackslashes(chunk, from, end)
+      const isEscaped = isEscapedAt(chunk, from, end)
       if (quote === -1) {
         escaped = isEscaped
         return { next: end, closed: false }
@@ -255,32 +269,10 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
   }
 }
 
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COLON = 0x3a
-const COMMA = 0x2c
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
 const COMMA_BYTES = new Uint8Array([COMMA])
 
 function newCapture(depth: number, isElement: boolean, rule: JsonRule): Capture {
   return { depth, isElement, rule, parts: [], size: 0, tooLarge: false }
-}
-
-function hasOddBackslashes(bytes: Uint8Array, from: number, end: number): boolean {
-  let at = end
-  while (at > from && bytes[at - 1] === BACKSLASH) at -= 1
-  return (end - at) % 2 === 1
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-}
-
-function isDelimiter(byte: number): boolean {
-  return byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || isSpace(byte)
 }
 
 function unescapeKey(raw: string): string {
@@ -290,16 +282,4 @@ function unescapeKey(raw: string): string {
     // Not valid JSON: no rule can mean it.
     return ''
   }
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts
-  if (parts.length === 1 && only) return only
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
 }

@@ -1,3 +1,4 @@
+import { CR, concat, LF, SPACE } from './bytes.ts'
 import { createJsonEditor, type JsonEditor, type JsonRule } from './json-editor.ts'
 
 /**
@@ -119,15 +120,9 @@ export function createSseEditor(root: JsonRule): JsonEditor {
   }
 
   function take(): Uint8Array {
-    const size = out.reduce((sum, part) => sum + part.byteLength, 0)
-    const whole = new Uint8Array(size)
-    let at = 0
-    for (const part of out) {
-      whole.set(part, at)
-      at += part.byteLength
-    }
+    const taken = concat(out)
     out = []
-    return whole
+    return taken
   }
 
   return {
@@ -142,9 +137,6 @@ export function createSseEditor(root: JsonRule): JsonEditor {
   }
 }
 
-const LF = 0x0a
-const CR = 0x0d
-const SPACE = 0x20
 const LF_BYTES = new Uint8Array([LF])
 const DATA_BREAK = new TextEncoder().encode('\ndata: ')
 /** A comment, id or event name longer than this is cut. */
