@@ -1,4 +1,5 @@
 import type { CallContext, Principal, TenantId } from '../core/index.ts'
+import { emitFault } from '../observability/index.ts'
 import { type Actor, isBootstrapAdmin, type PolicyDocument } from '../policy/index.ts'
 import { setBounded } from './bounded.ts'
 import { type FreshnessConfig, freshnessOf, mayServeStale, mayStartConfirm } from './freshness.ts'
