@@ -6,12 +6,17 @@ import { defineConfig } from 'vitest/config'
  * flows: the whole Worker in workerd against real upstream processes.
  * e2e: the built bundle on a bare workerd, real clients, servers and identity provider.
  */
-const workerd = (extra: Record<string, unknown> = {}) =>
+const workerd = () =>
   cloudflareTest(async () => ({
     remoteBindings: false,
     wrangler: { configPath: './wrangler.toml' },
     miniflare: {
-      bindings: { TEST_MIGRATIONS: await readD1Migrations('./migrations'), ...extra },
+      bindings: {
+        TEST_MIGRATIONS: await readD1Migrations('./migrations'),
+        // For the objects, which src/index.ts wires; tests wire the rest by themselves.
+        GATEHOUSE_SECRET: 'objects-objects-objects-objects-objects-objects',
+        PRIVATE_UPSTREAMS: '127.0.0.1',
+      },
     },
   }))
 

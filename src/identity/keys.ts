@@ -58,6 +58,8 @@ export function createIssuerKeys(deps: IssuerKeysDeps): KeySource {
   let jwksUri = deps.jwksUri
   let settled = { at: Number.NEGATIVE_INFINITY, ok: true }
   let burst = { at: Number.NEGATIVE_INFINITY, size: 0 }
+  /** When a refresh last left a key unknown. Only that cools down: keys may rotate at any time. */
+  let missedAt = Number.NEGATIVE_INFINITY
 
   const missing = (): KeyLookup => ({ kind: settled.ok ? 'unknown' : 'unavailable' })
 
@@ -66,9 +68,9 @@ export function createIssuerKeys(deps: IssuerKeysDeps): KeySource {
   }
 
   /** Counted by time, since a request that its caller gave up leaves no other trace. */
-  function mayRefresh(atOnce: number): boolean {
+  function mayRefresh(atOnce: number, lastAt: number): boolean {
     const now = deps.clock.now()
-    if (now - settled.at < COOL_DOWN_MS) return false
+    if (now - lastAt < COOL_DOWN_MS) return false
     if (now - burst.at > REFRESH_MAX_MS) burst = { at: now, size: 0 }
     if (burst.size >= atOnce) return false
     burst = { at: burst.at, size: burst.size + 1 }
@@ -98,20 +100,24 @@ export function createIssuerKeys(deps: IssuerKeysDeps): KeySource {
     return key ? { kind: 'key', key } : missing()
   }
 
+  async function findFresh(hint: KeyHint): Promise<KeyLookup> {
+    await refresh()
+    const found = await findKnown(hint)
+    if (found.kind !== 'key') missedAt = deps.clock.now()
+    return found
+  }
+
   return {
     async find(hint) {
       if (!usable()) {
         if (!settled.ok && deps.clock.now() - settled.at < RETRY_MS) return missing()
-        await refresh()
-        return findKnown(hint)
+        return findFresh(hint)
       }
-      if (known && deps.clock.now() - known.fetchedAt >= KEYS_MAX_AGE_MS && mayRefresh(1)) {
-        await refresh()
-      }
+      const isOld = known !== undefined && deps.clock.now() - known.fetchedAt >= KEYS_MAX_AGE_MS
+      if (isOld && mayRefresh(1, settled.at)) return findFresh(hint)
       const found = await findKnown(hint)
-      if (found.kind === 'key' || !mayRefresh(MAX_PARALLEL_REFRESHES)) return found
-      await refresh()
-      return findKnown(hint)
+      const isSettled = found.kind === 'key' || !mayRefresh(MAX_PARALLEL_REFRESHES, missedAt)
+      return isSettled ? found : findFresh(hint)
     },
   }
 }

@@ -1,8 +1,9 @@
 import { type CallContext, GatewayError } from '../core/index.ts'
 import type { InboundRequest } from './eras.ts'
 import { statusError } from './upstream/failure.ts'
+import { concat } from './wire/bytes.ts'
 import { createJsonEditor, type JsonRule } from './wire/json-editor.ts'
-import { peek, pump, type StreamEnd } from './wire/pump.ts'
+import { openSource, pump, type StreamEnd } from './wire/pump.ts'
 import { errorMessage, type RawId } from './wire/reply.ts'
 import { createSseEditor } from './wire/sse-editor.ts'
 
@@ -36,7 +37,7 @@ export async function answer(
     return streamAnswer(ctx, plan, response.body)
   }
   if (response.body && type === 'application/json' && isAnswerStatus(plan, response.status)) {
-    return jsonAnswer(ctx, plan, response.body, response.status)
+    return jsonAnswer(ctx, plan, response, response.body)
   }
   await response.body?.cancel()
   throw statusError(response.status, plan.server)
@@ -61,9 +62,8 @@ function streamAnswer(
     }),
   )
   const body = pump({
-    source,
+    source: openSource(source, plan.timeoutMs),
     editor,
-    idleTimeoutMs: plan.timeoutMs,
     epilogue: () => (isAnswered ? undefined : lostAnswer(ctx, plan)),
     onEnd: plan.onEnd,
   })
@@ -80,28 +80,42 @@ function streamAnswer(
 async function jsonAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
-  source: ReadableStream<Uint8Array>,
-  status: number,
+  response: Response,
+  body: ReadableStream<Uint8Array>,
 ): Promise<Response> {
-  const { first, body } = await peek(source, plan.timeoutMs)
-  if (first !== 'data') throw brokenOff(plan.server)
+  const source = openSource(body, plan.timeoutMs)
+  const first = await source.read()
+  if (first.kind !== 'data') {
+    await source.cancel()
+    throw brokenOff(plan.server)
+  }
   // HTTP itself says that this body answers this request, so its id is ours to restore.
   const editor = createJsonEditor(rulesFor(ctx, plan, () => plan.clientId))
-  const edited = pump({
-    source: body,
-    editor,
-    idleTimeoutMs: plan.timeoutMs,
-    epilogue: () => undefined,
-    onEnd: plan.onEnd,
-  })
-  return new Response(edited, {
-    status,
+  const init = {
+    status: response.status,
     headers: {
       ...plan.headers,
       'content-type': 'application/json',
       'cache-control': 'no-store',
     },
-  })
+  }
+  if (isWhole(response, first.bytes)) {
+    // Most answers arrive in one piece; a stream made of one piece would double their cost.
+    const edited = concat([editor.write(first.bytes), editor.end()])
+    plan.onEnd('complete')
+    return new Response(edited, init)
+  }
+  const { onEnd } = plan
+  const edited = pump({ source, first: first.bytes, editor, epilogue: () => undefined, onEnd })
+  return new Response(edited, init)
+}
+
+/** Whether the first chunk is all there will be. */
+function isWhole(response: Response, first: Uint8Array): boolean {
+  const { headers } = response
+  return (
+    !headers.has('content-encoding') && headers.get('content-length') === String(first.byteLength)
+  )
 }
 
 function rulesFor(ctx: CallContext, plan: AnswerPlan, id: (raw: string) => string): JsonRule {

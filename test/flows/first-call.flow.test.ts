@@ -1,5 +1,5 @@
 import { describe, expect, inject, it } from 'vitest'
-import { createTestGateway, hello, legacy, modern, rest } from '../support/gateway.ts'
+import { createTestGateway, hello, legacy, modern, NOTIFICATION, rest } from '../support/gateway.ts'
 
 describe('one call, end to end', () => {
   it('registers real servers of both eras and calls their tools', async () => {
@@ -30,7 +30,7 @@ describe('one call, end to end', () => {
     const headers = { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }
     await gateway.fetch(
       '/everything/mcp',
-      legacy(token, 'notifications/initialized', {}, headers, undefined),
+      legacy(token, 'notifications/initialized', {}, headers, NOTIFICATION),
     )
     const echoed = await gateway.fetch(
       '/everything/mcp',

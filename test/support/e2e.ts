@@ -153,6 +153,7 @@ export function callModern(
   token: string,
   name: string,
   args: object,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
   return post(
     url,
@@ -170,8 +171,38 @@ export function callModern(
         },
       },
     },
-    { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name },
+    {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': name,
+      ...headers,
+    },
   )
+}
+
+/** Opens a legacy session and gives the means to send requests in it. */
+export async function openLegacy(
+  url: string,
+  token: string,
+): Promise<(message: object, headers?: Readonly<Record<string, string>>) => Promise<Response>> {
+  const opened = await post(url, token, {
+    id: 0,
+    method: 'initialize',
+    params: {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'e2e', version: '1' },
+    },
+  })
+  await opened.text()
+  const session = {
+    'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
+    'mcp-protocol-version': '2025-11-25',
+  }
+  const told = await post(url, token, { method: 'notifications/initialized' }, session)
+  await told.text()
+  if (told.status !== 202) throw new Error(`no session: ${opened.status}, ${told.status}`)
+  return (message, headers = {}) => post(url, token, message, { ...session, ...headers })
 }
 
 /** Asks until the answer passes, a few times a second; gives the last answer at the deadline. */

@@ -42,9 +42,15 @@ export interface TestGateway {
 
 /** Each gets a tenant of its own. `vars` overrides the configuration. */
 export function createTestGateway(
-  options: { vars?: EnvVars; seams?: Seams; bindings?: Partial<Bindings> } = {},
+  options: {
+    vars?: EnvVars
+    seams?: Seams
+    bindings?: Partial<Bindings>
+    /** Another isolate of the same deployment, for the same tenant. */
+    tenant?: TenantId
+  } = {},
 ): TestGateway {
-  const tenant = TenantId.parse(`t-${crypto.randomUUID()}`)
+  const tenant = options.tenant ?? TenantId.parse(`t-${crypto.randomUUID()}`)
   const work: Work = { fetches: 0, d1: 0, objects: 0 }
   const events: Record<string, unknown>[] = []
   const parsed = parseConfig({
@@ -172,7 +178,10 @@ export function modern(
   }
 }
 
-/** A legacy message; an `id` of undefined makes it a notification. */
+/** Instead of an id: the message is a notification. */
+export const NOTIFICATION = Symbol('notification')
+
+/** A legacy message. */
 export function legacy(
   token: string,
   method: string,
@@ -188,7 +197,12 @@ export function legacy(
       accept: 'application/json, text/event-stream',
       ...headers,
     },
-    body: JSON.stringify({ jsonrpc: '2.0', ...(id === undefined ? {} : { id }), method, params }),
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      ...(id === NOTIFICATION ? {} : { id }),
+      method,
+      params,
+    }),
   }
 }
 

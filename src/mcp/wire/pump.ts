@@ -3,11 +3,32 @@ import type { JsonEditor } from './json-editor.ts'
 /** How a pumped stream ended. */
 export type StreamEnd = 'complete' | 'cancelled' | 'broken'
 
+/** What one read gave. */
+export type Chunk =
+  | { readonly kind: 'data'; readonly bytes: Uint8Array }
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'broken' }
+
+/** A body being read. Silence for longer than its idle timeout counts as broken. */
+export interface Source {
+  read(): Promise<Chunk>
+  cancel(reason?: unknown): Promise<void>
+}
+
+/** Opens a body for reading. */
+export function openSource(body: ReadableStream<Uint8Array>, idleTimeoutMs: number): Source {
+  const reader = body.getReader()
+  return {
+    read: () => readWithin(reader, idleTimeoutMs),
+    cancel: (reason) => reader.cancel(reason).catch(() => undefined),
+  }
+}
+
 export interface PumpOptions {
-  readonly source: ReadableStream<Uint8Array>
+  readonly source: Source
+  /** A chunk that was read already. */
+  readonly first?: Uint8Array
   readonly editor: JsonEditor
-  /** A stream that is silent for longer is broken. */
-  readonly idleTimeoutMs: number
   /** Bytes to write instead of breaking off, when the source ends badly or without an answer. */
   readonly epilogue: (end: 'complete' | 'broken') => Uint8Array | undefined
   /** Called once. */
@@ -18,25 +39,29 @@ export interface PumpOptions {
  * Hands a body on chunk by chunk through an editor. Pumped by us, so that a client's disconnect is
  * noticed: it cancels the source, which closes the upstream connection (DESIGN.md, Disconnect).
  */
-export function pump(options: PumpOptions): ReadableStream<Uint8Array> {
-  const { editor, epilogue } = options
-  const reader = options.source.getReader()
+export function pump({ source, editor, first, epilogue, onEnd }: PumpOptions): ReadableStream {
+  let pending = first
   let isOver = false
   const finish = (end: StreamEnd): void => {
-    if (!isOver) options.onEnd(end)
+    if (!isOver) onEnd(end)
     isOver = true
+  }
+  const next = async (): Promise<Chunk> => {
+    const bytes = pending
+    pending = undefined
+    return bytes ? { kind: 'data', bytes } : source.read()
   }
 
   async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     for (;;) {
-      const chunk = await readWithin(reader, options.idleTimeoutMs)
+      const chunk = await next()
       if (chunk.kind === 'data') {
         const edited = editor.write(chunk.bytes)
         if (edited.byteLength === 0) continue
         controller.enqueue(edited)
         return
       }
-      if (chunk.kind === 'broken') await reader.cancel().catch(() => undefined)
+      if (chunk.kind === 'broken') await source.cancel()
       const rest = editor.end()
       if (rest.byteLength > 0) controller.enqueue(rest)
       const last = epilogue(chunk.kind)
@@ -52,15 +77,10 @@ export function pump(options: PumpOptions): ReadableStream<Uint8Array> {
     pull,
     async cancel(reason) {
       finish('cancelled')
-      await reader.cancel(reason)
+      await source.cancel(reason)
     },
   })
 }
-
-type Chunk =
-  | { readonly kind: 'data'; readonly bytes: Uint8Array }
-  | { readonly kind: 'complete' }
-  | { readonly kind: 'broken' }
 
 async function readWithin(
   reader: ReadableStreamDefaultReader<Uint8Array>,
@@ -79,26 +99,4 @@ async function readWithin(
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** Reads the first chunk of a body and gives the whole body back, so that an empty one shows. */
-export async function peek(
-  body: ReadableStream<Uint8Array>,
-  timeoutMs: number,
-): Promise<{ readonly first: Chunk['kind']; readonly body: ReadableStream<Uint8Array> }> {
-  const reader = body.getReader()
-  const first = await readWithin(reader, timeoutMs)
-  const whole = new ReadableStream<Uint8Array>({
-    start(controller) {
-      if (first.kind === 'data') controller.enqueue(first.bytes)
-      else controller.close()
-    },
-    async pull(controller) {
-      const { done, value } = await reader.read()
-      if (done) controller.close()
-      else controller.enqueue(value)
-    },
-    cancel: (reason) => reader.cancel(reason),
-  })
-  return { first: first.kind, body: whole }
 }

@@ -1,0 +1,147 @@
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import {
+  createTestGateway,
+  hello,
+  legacy,
+  modern,
+  NOTIFICATION,
+  rest,
+  type TestGateway,
+} from '../support/gateway.ts'
+
+/** Time stands still unless a test moves it, so that freshness is decided, not raced. */
+function stoppedClock() {
+  let now = Date.now()
+  return {
+    now: () => now,
+    advance: (ms: number) => {
+      now += ms
+    },
+  }
+}
+
+async function register(gateway: TestGateway, token: string, path: string, url: string) {
+  const response = await gateway.fetch(
+    '/api/v1/servers',
+    rest(token, 'POST', { path, name: path, endpoints: [{ url }] }),
+  )
+  expect(response.status).toBe(201)
+}
+
+async function openSession(gateway: TestGateway, token: string, path: string) {
+  const opened = await gateway.fetch(`/${path}/mcp`, legacy(token, 'initialize', hello()))
+  await opened.text()
+  const headers = {
+    'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
+    'mcp-protocol-version': '2025-11-25',
+  }
+  await gateway.fetch(
+    `/${path}/mcp`,
+    legacy(token, 'notifications/initialized', {}, headers, NOTIFICATION),
+  )
+  return headers
+}
+
+describe('the work of a steady call (DESIGN.md, Decision 4)', () => {
+  const clock = stoppedClock()
+  let gateway: TestGateway
+  let token: string
+
+  beforeAll(async () => {
+    gateway = createTestGateway({ seams: { clock } })
+    token = await gateway.token({ subject: 'root' })
+    await register(gateway, token, 'modern', inject('modernUrl'))
+    await register(gateway, token, 'scripted', `${inject('scriptedOrigin')}/dual`)
+  })
+
+  async function count(call: () => RequestInit, path: string) {
+    const { work } = gateway
+    for (let warmUp = 0; warmUp < 3; warmUp += 1) {
+      const { response, settle } = await gateway.fetchWith(path, call())
+      await response.text()
+      await settle()
+    }
+    Object.assign(work, { fetches: 0, d1: 0, objects: 0 })
+    let objectsBehind = 0
+    for (let index = 0; index < 100; index += 1) {
+      const objectsBefore = work.objects
+      const { response, settle } = await gateway.fetchWith(path, call())
+      expect(response.status).toBe(200)
+      expect(await response.text()).toContain('"result"')
+      // What follows was started, if at all, behind the response; nothing of it was awaited.
+      await settle()
+      objectsBehind += work.objects - objectsBefore
+    }
+    return { fetches: work.fetches, d1: work.d1, objectsBehind }
+  }
+
+  it('is one fetch, no D1 and at most 5 object calls behind 100 modern calls', async () => {
+    const params = { name: 'echo', arguments: { message: 'hi' } }
+    const work = await count(() => modern(token, 'tools/call', params), '/modern/mcp')
+    expect(work).toMatchObject({ fetches: 100, d1: 0 })
+    expect(work.objectsBehind).toBeLessThanOrEqual(5)
+  })
+
+  it('is one fetch, no D1 and at most 5 object calls behind 100 legacy calls', async () => {
+    const headers = await openSession(gateway, token, 'scripted')
+    const params = { name: 'echo', arguments: { message: 'hi' } }
+    const work = await count(() => legacy(token, 'tools/call', params, headers), '/scripted/mcp')
+    expect(work).toMatchObject({ fetches: 100, d1: 0 })
+    expect(work.objectsBehind).toBeLessThanOrEqual(5)
+  })
+
+  it('waits for no object: each of those calls is made behind the response', async () => {
+    const blocked = createTestGateway({
+      seams: { clock },
+      bindings: { LIMITERS: { getByName: () => ({ lease: () => hangingAfterFirst() }) } },
+    })
+    let leases = 0
+    function hangingAfterFirst() {
+      leases += 1
+      const now = clock.now()
+      const grant = { granted: 60, grantedAt: now, retryAfterMs: 0 }
+      return leases === 1 ? Promise.resolve([grant, grant]) : new Promise<never>(() => undefined)
+    }
+    const blockedToken = await blocked.token()
+    await register(blocked, blockedToken, 'modern', inject('modernUrl'))
+    const params = { name: 'echo', arguments: { message: 'hi' } }
+    for (let index = 0; index < 50; index += 1) {
+      const response = await blocked.fetch(
+        '/modern/mcp',
+        modern(blockedToken, 'tools/call', params),
+      )
+      expect(response.status).toBe(200)
+      await response.text()
+    }
+    expect(leases).toBeGreaterThan(1)
+  })
+})
+
+describe('freshness (DESIGN.md, Decision 4)', () => {
+  it('uses a snapshot for 3 s, confirms it behind the call until 5 s, and before use afterwards', async () => {
+    const clock = stoppedClock()
+    const gateway = createTestGateway({ seams: { clock } })
+    const token = await gateway.token()
+    await register(gateway, token, 'modern', inject('modernUrl'))
+    const call = async () => {
+      const params = { name: 'echo', arguments: { message: 'hi' } }
+      const before = gateway.work.d1
+      const { response, settle } = await gateway.fetchWith(
+        '/modern/mcp',
+        modern(token, 'tools/call', params),
+      )
+      await response.text()
+      await settle()
+      return gateway.work.d1 - before
+    }
+    await call()
+    clock.advance(2_900)
+    expect(await call()).toBe(0)
+    clock.advance(1_000)
+    expect(await call()).toBe(1)
+    clock.advance(2_900)
+    expect(await call()).toBe(0)
+    clock.advance(3_000)
+    expect(await call()).toBe(1)
+  })
+})
