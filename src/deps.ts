@@ -105,6 +105,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     probe: createProbe(outbound),
     discover,
     breakers,
+    events,
   }
   return { config, clock, random, events, outbound, identity, limits, registry, relay, slice, env }
 }

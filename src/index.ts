@@ -40,9 +40,10 @@ export class ProbeObject extends createProbeObject({
 export default {
   fetch: (request, bindings, ctx) => (app ? app.fetch(request, bindings, ctx) : misconfigured()),
   scheduled: async () => {
-    const { env: bindings, events, registry } = wired()
+    const { env: bindings, events, random, registry } = wired()
     await runHealthRound({
       events,
+      random,
       listEndpointIds: registry.probes.listEndpointIds,
       probeObject: (name) => bindings.PROBES.getByName(name),
     })

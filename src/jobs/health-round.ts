@@ -1,5 +1,5 @@
-import type { EndpointId } from '../core/index.ts'
-import type { Events } from '../observability/index.ts'
+import type { EndpointId, Random } from '../core/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
 
 /** The RPC surface of a ProbeObject, as the round uses it. */
 export interface ProbeStub {
@@ -11,13 +11,14 @@ export interface HealthRoundDeps {
   listEndpointIds(limit: number, after?: string): Promise<EndpointId[]>
   probeObject(name: string): ProbeStub
   readonly events: Events
+  readonly random: Pick<Random, 'uuid'>
 }
 
 /** At most this many endpoints per probe object. */
 export const ENDPOINTS_PER_OBJECT = 100
 /** Ids read per D1 call. */
 const PAGE = 2_000
-/** A round covers at most this many endpoints: 200 objects, well under the subrequest limit. */
+/** A round covers at most this many, with 200 objects; the free plan's 50 subrequests do for 4,500. */
 const MAX_ENDPOINTS = 20_000
 /** Calls that wait at once. */
 const CONCURRENCY = 6
@@ -38,11 +39,18 @@ export async function runHealthRound(deps: HealthRoundDeps): Promise<void> {
     after = ids.at(-1) ?? ''
     if (ids.length < PAGE) break
   }
+  const ctx = { requestId: deps.random.uuid() }
+  const wake = async (share: readonly EndpointId[], index: number): Promise<void> => {
+    try {
+      await deps.probeObject(`probe-${index}`).wake(share)
+    } catch (thrown) {
+      // The round goes on: one object that fails must not keep the others asleep.
+      emitFault(deps.events, ctx, 'health-round', thrown)
+    }
+  }
   for (let at = 0; at < shares.length; at += CONCURRENCY) {
     const batch = shares.slice(at, at + CONCURRENCY)
-    await Promise.all(
-      batch.map((share, offset) => deps.probeObject(`probe-${at + offset}`).wake(share)),
-    )
+    await Promise.all(batch.map((share, offset) => wake(share, at + offset)))
   }
   deps.events.emit({ type: 'health_round', endpoints: count, objects: shares.length })
 }

@@ -8,11 +8,8 @@ import { type ProbeSliceDeps, probeSlice } from './probe-slice.ts'
 
 const SCHEMA_VERSION = 1
 
-/**
- * Endpoints per alarm: a legacy probe is three fetches, a catalogue about ten, and one invocation
- * may make 50 subrequests on the free plan.
- */
-const SLICE = { light: 12, catalog: 3 } as const
+/** Endpoints that an alarm looks at; how many of them it probes, the slice decides. */
+const SLICE = 24
 
 /** Every sixth round (30 minutes at the default cron) reads the catalogues as well. */
 const CATALOG_EVERY_ROUNDS = 6
@@ -46,17 +43,17 @@ export function createProbeObject(deps: ProbeObjectDeps) {
     override async alarm(): Promise<void> {
       const stored = this.#read()
       const withCatalog = stored.round % CATALOG_EVERY_ROUNDS === 0
-      const size = withCatalog ? SLICE.catalog : SLICE.light
+      const slice = stored.queue.slice(0, SLICE)
       const ctx = jobContext(deps, (work) => this.ctx.waitUntil(work))
+      let done: readonly EndpointId[] = slice
       try {
-        await probeSlice(deps.slice(), ctx, stored.queue.slice(0, size), withCatalog)
+        done = await probeSlice(deps.slice(), ctx, slice, withCatalog)
       } catch (thrown) {
         // The round goes on: one bad slice must not keep the others from being probed.
         emitFault(deps.events, ctx, 'probe', thrown)
       }
       const { queue, round } = this.#read()
-      const done = new Set(stored.queue.slice(0, size))
-      const rest = queue.filter((id) => !done.has(id))
+      const rest = queue.filter((id) => !done.includes(id))
       this.#write({ schema: SCHEMA_VERSION, round, queue: rest })
       if (rest.length > 0) await this.ctx.storage.setAlarm(deps.clock.now())
     }

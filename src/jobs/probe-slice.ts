@@ -1,7 +1,14 @@
 import type { CallContext, EndpointId } from '../core/index.ts'
 import { toGatewayError } from '../core/index.ts'
 import type { ProbeOutcome, ProbeUpstream } from '../mcp/index.ts'
-import type { DiscoverUpstream, ProbeRecord, Probes, ProbeTarget } from '../registry/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
+import type {
+  DiscoverUpstream,
+  Discovery,
+  ProbeRecord,
+  Probes,
+  ProbeTarget,
+} from '../registry/index.ts'
 import { type Breakers, nextHealth } from '../resilience/index.ts'
 
 /** What a probe object needs of the rest of the gateway. */
@@ -10,6 +17,7 @@ export interface ProbeSliceDeps {
   readonly probe: ProbeUpstream
   readonly discover: DiscoverUpstream
   readonly breakers: Breakers
+  readonly events: Events
 }
 
 /** A server that answers later than this is not healthy, whatever its callers may wait for. */
@@ -17,23 +25,50 @@ const PROBE_TIMEOUT_MS = 10_000
 /** Fetches of one invocation that wait for headers at once; six is the platform's limit. */
 const CONCURRENCY = 4
 
+/** Fetches, D1 and object calls of one invocation, on the free plan. */
+const MAX_SUBREQUESTS = 50
+/** Loading the targets, and storing what was found: a read and a batch. */
+const SUBREQUESTS_PER_SLICE = 3
 /**
- * Probes some endpoints, tells the breakers, and stores what was found. With `withCatalog` an
- * endpoint is asked for everything it offers, and the catalogue replaced when its hash changed.
+ * What one endpoint may take, its breaker included. A catalogue is 8 fetches and 2 D1 calls when
+ * every list is one page; the rest is for lists that are longer.
+ */
+const SUBREQUESTS = { modern: 2, legacy: 4, catalog: 15 } as const
+
+/**
+ * Probes as many of the endpoints as one invocation may, tells the breakers, and stores what was
+ * found. With `withCatalog` an endpoint is asked for everything it offers, and the catalogue
+ * replaced when its hash changed. Gives the endpoints that need no probe any more in this round.
  */
 export async function probeSlice(
   deps: ProbeSliceDeps,
   ctx: CallContext,
   ids: readonly EndpointId[],
   withCatalog: boolean,
-): Promise<void> {
-  const targets = await deps.probes.loadProbeTargets(ctx, ids)
+): Promise<EndpointId[]> {
+  const loaded = await deps.probes.loadProbeTargets(ctx, ids)
+  const targets = affordable(loaded, withCatalog)
   const records: ProbeRecord[] = []
   for (let at = 0; at < targets.length; at += CONCURRENCY) {
     const batch = targets.slice(at, at + CONCURRENCY)
     records.push(...(await Promise.all(batch.map((one) => probeOne(deps, ctx, one, withCatalog)))))
   }
   if (records.length > 0) await deps.probes.recordProbes(ctx, records)
+  const left = new Set(loaded.slice(targets.length).map(({ endpointId }) => endpointId))
+  return ids.filter((id) => !left.has(id))
+}
+
+function affordable(targets: readonly ProbeTarget[], withCatalog: boolean): ProbeTarget[] {
+  let left = MAX_SUBREQUESTS - SUBREQUESTS_PER_SLICE
+  return targets.filter((target) => {
+    left -= costOf(target, withCatalog)
+    return left >= 0
+  })
+}
+
+function costOf({ upstream }: ProbeTarget, withCatalog: boolean): number {
+  if (withCatalog || upstream.eras === 'unknown') return SUBREQUESTS.catalog
+  return upstream.eras === 'legacy' ? SUBREQUESTS.legacy : SUBREQUESTS.modern
 }
 
 async function probeOne(
@@ -60,14 +95,20 @@ async function probeByCatalog(
   address: Parameters<DiscoverUpstream>[1],
 ): Promise<ProbeOutcome> {
   const startedAt = ctx.clock.now()
+  let discovery: Discovery
   try {
-    const discovery = await deps.discover(ctx, address)
-    const latencyMs = ctx.clock.now() - startedAt
-    await deps.probes.storeCatalog(ctx, target, discovery)
-    return { kind: 'up', latencyMs }
+    discovery = await deps.discover(ctx, address)
   } catch (thrown) {
     return { kind: 'down', error: toGatewayError(thrown).message }
   }
+  const latencyMs = ctx.clock.now() - startedAt
+  try {
+    await deps.probes.storeCatalog(ctx, target, discovery)
+  } catch (thrown) {
+    // It answered: what cannot be stored says nothing of its health.
+    emitFault(deps.events, ctx, 'probe.catalog', thrown)
+  }
+  return { kind: 'up', latencyMs }
 }
 
 function recordOf(target: ProbeTarget, outcome: ProbeOutcome, probedAt: number): ProbeRecord {

@@ -70,7 +70,8 @@ export function createRelay(deps: RelayDeps): Relay {
       let id: RawId = 'null'
       let inbound: Inbound | undefined
       try {
-        const text = await readBounded(request.body, deps.maxBodyBytes)
+        const length = request.headers.get('content-length')
+        const text = await readBounded(request.body, deps.maxBodyBytes, length)
         inbound = readInbound(text, request.headers)
         if (inbound.kind === 'request') id = text.slice(inbound.id.start, inbound.id.end)
         noteFacts(ctx, path, inbound)
