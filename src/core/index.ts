@@ -1,6 +1,7 @@
 /** Rank 0: the words every other room uses. */
 export { type PrivateHosts, parsePrivateHosts, upstreamUrlProblem } from './address.ts'
 export { fromBase64Url, toBase64Url } from './base64url.ts'
+export { setBounded } from './bounded.ts'
 export {
   type CallContext,
   type Clock,

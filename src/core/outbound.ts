@@ -1,4 +1,5 @@
 import { type PrivateHosts, upstreamUrlProblem } from './address.ts'
+import { setBounded } from './bounded.ts'
 import { GatewayError } from './errors.ts'
 
 /** Opens a connection to a server. The platform's `fetch`, or a test's. */
@@ -49,8 +50,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
   function problemOf(url: string): string | undefined {
     if (checked.has(url)) return checked.get(url)
     const problem = upstreamUrlProblem(url, options.privateHosts)
-    if (checked.size >= MAX_CHECKED) checked.clear()
-    checked.set(url, problem)
+    setBounded(checked, url, problem, MAX_CHECKED)
     return problem
   }
 

@@ -1,6 +1,6 @@
 import { errors, jwtVerify } from 'jose'
 import { z } from 'zod'
-import type { Clock, Principal } from '../core/index.ts'
+import { type Clock, type Principal, setBounded } from '../core/index.ts'
 import { principalFrom } from './claims.ts'
 import type { IssuerRules } from './issuers.ts'
 import type { KeySource } from './keys.ts'
@@ -64,9 +64,7 @@ export function createVerifier(deps: {
 
   function remember(token: string, entry: Verified): void {
     if (deps.clock.now() >= entry.goodUntil) return
-    const [oldest] = verified.keys()
-    if (oldest !== undefined && verified.size >= VERIFIED_MAX_ENTRIES) verified.delete(oldest)
-    verified.set(token, entry)
+    setBounded(verified, token, entry, VERIFIED_MAX_ENTRIES)
   }
 
   async function check(token: string): Promise<Verified | RefusalReason> {

@@ -1,4 +1,4 @@
-import type { CallContext, Principal, TenantId } from '../core/index.ts'
+import { type CallContext, type Principal, setBounded, type TenantId } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import { type Account, createAccount, type Lease } from './account.ts'
 import type { LeaseGrant, LeaseRequest } from './lease.ts'
@@ -167,9 +167,6 @@ function putBack(leases: readonly (Lease | undefined)[]): void {
 
 function recall<T>(map: Map<string, T>, key: string, make: () => T): T {
   const value = map.get(key) ?? make()
-  map.delete(key)
-  map.set(key, value)
-  const [oldest] = map.keys()
-  if (map.size > MAX_REMEMBERED && oldest !== undefined) map.delete(oldest)
+  setBounded(map, key, value, MAX_REMEMBERED)
   return value
 }

@@ -7,6 +7,7 @@ import {
   type Principal,
   type Sealer,
   ServerId,
+  setBounded,
 } from '../core/index.ts'
 import type { ClientHello, OpenSessionInput } from './upstream/open-session.ts'
 
@@ -75,7 +76,7 @@ const MAX_REMEMBERED = 5_000
 /** @see Sessions */
 export function createSessions(deps: SessionsDeps): Sessions {
   const moved = new Map<string, string>()
-  const ended = new Set<string>()
+  const ended = new Map<string, true>()
 
   return {
     seal(principal, path, session) {
@@ -93,7 +94,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     currentUpstreamId: (session) => moved.get(session.key) ?? session.upstreamId,
 
     async end(session) {
-      remember(ended, session.key)
+      setBounded(ended, session.key, true, MAX_REMEMBERED)
       await deps.object(session.key).end(deps.clock.now() + SESSION_TTL_MS)
     },
 
@@ -105,13 +106,12 @@ export function createSessions(deps: SessionsDeps): Sessions {
         .recover(failed, { ...upstream, hello: session.hello }, deps.clock.now() + SESSION_TTL_MS)
       switch (recovery.kind) {
         case 'ended':
-          remember(ended, session.key)
+          setBounded(ended, session.key, true, MAX_REMEMBERED)
           throw sessionNotFound()
         case 'failed':
           throw new GatewayError('upstream_failed', recovery.message)
         case 'reopened':
-          if (moved.size >= MAX_REMEMBERED) moved.delete(moved.keys().next().value ?? '')
-          moved.set(session.key, recovery.upstreamId)
+          setBounded(moved, session.key, recovery.upstreamId, MAX_REMEMBERED)
           deps.onReopened(ctx, upstream.server)
           return recovery.upstreamId
       }
@@ -139,9 +139,4 @@ export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello 
 
 function binding(principal: Principal, path: string): string[] {
   return [principal.tenant, principal.key, path]
-}
-
-function remember(set: Set<string>, key: string): void {
-  if (set.size >= MAX_REMEMBERED) set.delete(set.keys().next().value ?? '')
-  set.add(key)
 }

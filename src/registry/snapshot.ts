@@ -1,7 +1,6 @@
-import type { CallContext, Principal, TenantId } from '../core/index.ts'
+import { type CallContext, type Principal, setBounded, type TenantId } from '../core/index.ts'
 import { emitFault } from '../observability/index.ts'
 import { type Actor, isBootstrapAdmin, type PolicyDocument } from '../policy/index.ts'
-import { setBounded } from './bounded.ts'
 import { type FreshnessConfig, freshnessOf, mayServeStale, mayStartConfirm } from './freshness.ts'
 import {
   createTenantSnapshot,

@@ -3,6 +3,7 @@ import {
   GatewayError,
   type Principal,
   ServerPath,
+  setBounded,
   type TenantId,
 } from '../core/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
@@ -13,7 +14,6 @@ import {
   type Rights,
   rightsOf,
 } from '../policy/index.ts'
-import { setBounded } from './bounded.ts'
 import type { HeaderVault } from './custom-headers.ts'
 import type { ServerRecord } from './server-record.ts'
 import type { LoadedServer } from './snapshot-repository.ts'

@@ -1,4 +1,4 @@
-import type { CallContext, EndpointId } from '../core/index.ts'
+import { type CallContext, type EndpointId, setBounded } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import {
   acquireProbe,
@@ -72,10 +72,7 @@ export function createBreakers({ config, events, object }: BreakersDeps): Breake
 
   function copyOf(endpoint: EndpointId): Copy {
     const copy = copies.get(endpoint) ?? { state: CLOSED, refusedUntil: 0, reports: 0 }
-    copies.delete(endpoint)
-    copies.set(endpoint, copy)
-    const [oldest] = copies.keys()
-    if (copies.size > MAX_REMEMBERED && oldest !== undefined) copies.delete(oldest)
+    setBounded(copies, endpoint, copy, MAX_REMEMBERED)
     return copy
   }
 
