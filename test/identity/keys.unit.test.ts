@@ -83,6 +83,16 @@ describe('when an issuer rotates its keys', () => {
     expect(await find(first)).toBe('unknown')
   })
 
+  it('accepts it right after the first fetch, and after another rotation', async () => {
+    const { find, idp } = setup()
+    await find(first)
+    idp.state.keys = [second.publicJwk]
+    expect(await find(second)).toBe('key')
+    idp.state.keys = [first.publicJwk]
+    expect(await find(first)).toBe('key')
+    expect(idp.asked).toEqual([DISCOVERY, KEYS, KEYS, KEYS])
+  })
+
   it('asks at most once in 30 seconds, whatever kids strangers send', async () => {
     const { keys, idp, time } = setup()
     const stranger = (kid: string) => keys.find({ alg: 'ES256', kid })

@@ -147,6 +147,32 @@ export function post(
   })
 }
 
+/** A request of the modern era; `Mcp-Name` follows from `params.name`. */
+export function postModern(
+  url: string,
+  token: string,
+  message: { readonly id: unknown; readonly method: string; readonly params: object },
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const { id, method, params } = message
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientInfo': { name: 'e2e', version: '1' },
+  }
+  return post(
+    url,
+    token,
+    { id, method, params: { ...params, _meta } },
+    {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      ...('name' in params ? { 'mcp-name': String(params.name) } : {}),
+      ...headers,
+    },
+  )
+}
+
 /** A `tools/call` of the modern era. */
 export function callModern(
   url: string,
@@ -155,29 +181,8 @@ export function callModern(
   args: object,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> {
-  return post(
-    url,
-    token,
-    {
-      id: 1,
-      method: 'tools/call',
-      params: {
-        name,
-        arguments: args,
-        _meta: {
-          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-          'io.modelcontextprotocol/clientCapabilities': {},
-          'io.modelcontextprotocol/clientInfo': { name: 'e2e', version: '1' },
-        },
-      },
-    },
-    {
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/call',
-      'mcp-name': name,
-      ...headers,
-    },
-  )
+  const params = { name, arguments: args }
+  return postModern(url, token, { id: 1, method: 'tools/call', params }, headers)
 }
 
 /** Opens a legacy session and gives the means to send requests in it. */

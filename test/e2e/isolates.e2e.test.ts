@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callModern, eventually, messageOf, type Stack, startStack } from '../support/e2e.ts'
+import { type ModernServer, startModernServer } from '../support/modern-server.ts'
+
+/** How late another isolate may learn of a change (DESIGN.md, Decision 4). */
+const STALE_MS = 5_000
+const LIMIT = 60
+const BREAKER_OPEN_MS = 2_000
+
+let stack: Stack
+let modern: ModernServer
+beforeAll(async () => {
+  modern = await startModernServer()
+  stack = await startStack({
+    isolates: 3,
+    clients: {
+      'eager-service': { groups: ['/admins'] },
+      'breaking-service': { groups: ['/admins'] },
+    },
+    vars: {
+      LIMIT_PRINCIPAL_PER_MINUTE: String(LIMIT),
+      BREAKER_OPEN_MS: String(BREAKER_OPEN_MS),
+    },
+  })
+  await stack.register('modern', modern.url)
+})
+afterAll(() => Promise.all([stack.stop(), modern.stop()]))
+
+const HEADERS = { 'x-request-id': 'e2e-request' }
+const callOn = (isolate: number, token: string, path = 'modern') =>
+  callModern(stack.mcp(path, isolate), token, 'echo', { message: 'hi' }, HEADERS)
+
+describe('isolates that share objects and D1', () => {
+  it('all refuse a disabled server within five seconds, busy or idle', async () => {
+    const token = await stack.idp.token('user-service')
+    for (const isolate of [0, 1, 2]) expect((await callOn(isolate, token)).status).toBe(200)
+    expect((await stack.api('POST', '/servers/modern/toggle', { enabled: false })).status).toBe(200)
+    const disabledAt = Date.now()
+    const notFound = {
+      jsonrpc: '2.0',
+      id: 1,
+      error: {
+        code: -31006,
+        message: 'There is no server named "modern".',
+        data: {
+          code: 'not_found',
+          fix: 'Check the name, or ask for access to it.',
+          requestId: 'e2e-request',
+        },
+      },
+    }
+    // The isolate that made the change knows at once.
+    expect((await callOn(0, token)).status).toBe(404)
+
+    const last = await eventually(
+      () => callOn(1, token),
+      ({ status }) => status === 404,
+    )
+    expect(Date.now() - disabledAt).toBeLessThanOrEqual(STALE_MS)
+    expect(await messageOf(last)).toEqual(notFound)
+
+    // The idle one: its first call after the time asks before it trusts what it remembers.
+    const waitMs = disabledAt + STALE_MS - Date.now()
+    await new Promise((resolve) => setTimeout(resolve, waitMs + 100))
+    const idle = await callOn(2, token)
+    expect(idle.status).toBe(404)
+    expect(await messageOf(idle)).toEqual(notFound)
+  })
+
+  it('count one limit together', async () => {
+    await untilMinuteIsYoung()
+    const token = await stack.idp.token('eager-service')
+    await stack.register('popular', modern.url)
+    const statuses: number[] = []
+    let refusal: Response | undefined
+    for (let count = 0; count < 2 * LIMIT; count += 1) {
+      const response = await callOn(1 + (count % 2), token, 'popular')
+      statuses.push(response.status)
+      if (response.status === 429) refusal ??= response
+      else await response.text()
+    }
+    expect(statuses.filter((status) => status === 200)).toHaveLength(LIMIT)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(LIMIT)
+    const seconds = Number(refusal?.headers.get('retry-after'))
+    expect(seconds).toBeGreaterThanOrEqual(1)
+    expect(seconds).toBeLessThanOrEqual(60)
+    expect(refusal && (await messageOf(refusal))).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      error: {
+        code: -31011,
+        message: `The limit of this principal is used up; try again in ${seconds} s.`,
+        data: {
+          scope: 'principal',
+          retryAfterSeconds: seconds,
+          code: 'rate_limited',
+          fix: 'Wait for Retry-After seconds.',
+          requestId: 'e2e-request',
+        },
+      },
+    })
+  })
+
+  it('share one breaker for an endpoint, which closes again', async () => {
+    const token = await stack.idp.token('breaking-service')
+    const dying = await startModernServer()
+    const port = Number(new URL(dying.url).port)
+    await stack.register('dying', dying.url)
+    expect((await callOn(1, token, 'dying')).status).toBe(200)
+    await dying.stop()
+
+    // Four failures here and one there make the five that open it.
+    for (let count = 0; count < 4; count += 1) await expectFailed(await callOn(1, token, 'dying'))
+    await expectFailed(await callOn(2, token, 'dying'))
+    const refusal = await eventually(
+      () => callOn(2, token, 'dying'),
+      ({ status }) => status !== 200,
+    )
+    expect(refusal.status).toBe(503)
+    expect(refusal.headers.get('retry-after')).toBe('2')
+    expect(await messageOf(refusal)).toEqual({
+      jsonrpc: '2.0',
+      id: 1,
+      error: {
+        code: -31014,
+        message: 'The server "dying" is failing; the gateway waits before it tries again.',
+        data: {
+          retryAfterSeconds: 2,
+          code: 'upstream_unavailable',
+          fix: 'Try again after Retry-After.',
+          requestId: 'e2e-request',
+        },
+      },
+    })
+
+    const again = await startModernServer(port)
+    const back = await eventually(
+      () => callOn(2, token, 'dying'),
+      ({ status }) => status === 200,
+    )
+    expect(await messageOf(back)).toMatchObject({ result: { content: [{ text: 'Echo: hi' }] } })
+    await again.stop()
+  })
+})
+
+/** The window slides from minute to minute: over a boundary a few permits come back. */
+async function untilMinuteIsYoung(): Promise<void> {
+  const leftMs = 60_000 - (Date.now() % 60_000)
+  if (leftMs < 5_000) await new Promise((resolve) => setTimeout(resolve, leftMs))
+}
+
+async function expectFailed(response: Response): Promise<void> {
+  expect(response.status).toBe(200)
+  expect(await messageOf(response)).toMatchObject({ error: { code: -31012 } })
+}
