@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { BEHAVIOURS, TOOLS } from './scripted-tools.ts'
 
 /**
  * An upstream that does exactly what a test asks, down to the bytes: its tools are behaviours. It
  * speaks both eras (sessions in the legacy one) by hand, since no SDK would misbehave like this.
- * `GET /log` gives and empties what arrived; `POST /control` changes its mind.
+ * `/modern` and `/dual` are its endpoints. A segment behind them names a room with a log, sessions
+ * and moods of its own, so that suites do not meet; the same segment stands behind `/log`, which
+ * gives and empties what arrived, and `/control`, which changes its mind.
  */
 export interface ScriptedServer {
   readonly origin: string
@@ -17,54 +20,46 @@ interface Recorded {
   readonly body: string
 }
 
+/** What `GET /log` answers. */
+export interface ScriptedLog {
+  readonly log: readonly (Recorded & { readonly headers: Readonly<Record<string, string>> })[]
+  /** Tools whose answer the caller's disconnect ended. */
+  readonly closed: readonly string[]
+}
+
+/** What `POST /control` takes. */
+export interface Mood {
+  /** Forgets every session; later ones that are unknown are refused like this. */
+  readonly forgetStatus?: 404 | 400
+  /** Breaks this many requests off before any answer. */
+  readonly failNext?: number
+  /** Lets every `drip`, `drip_json` and `held` that waits go on. */
+  readonly release?: true
+}
+
 interface Message {
   readonly id?: unknown
   readonly method?: string
   readonly params?: { readonly name?: string; readonly arguments?: Record<string, unknown> }
 }
 
-interface Control {
+interface Room {
   /** Legacy sessions that are alive. */
   readonly sessions: Set<string>
   /** How an unknown session is refused. */
   forgetStatus: 404 | 400
+  failNext: number
   log: Recorded[]
-  /** Calls that the client's disconnect ended. */
   closed: string[]
+  waiting: (() => void)[]
   nextSession: number
 }
 
-const TOOLS = [
-  { name: 'echo', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } },
-  { name: 'exotic', inputSchema: { type: 'object' }, 'x-vendor': { kept: 1.0 } },
-  {
-    name: 'region',
-    inputSchema: {
-      type: 'object',
-      properties: { region: { type: 'string', 'x-mcp-header': 'Region' } },
-    },
-  },
-  ...['die_before', 'die_mid_json', 'die_mid_sse', 'sse_no_answer', 'hang', 'drip'].map((name) => ({
-    name,
-    inputSchema: { type: 'object' },
-  })),
-  ...['redirect', 'status', 'html', 'empty'].map((name) => ({
-    name,
-    inputSchema: { type: 'object' },
-  })),
-]
-
 /** Starts it on a free port of loopback. */
 export async function startScriptedServer(): Promise<ScriptedServer> {
-  const control: Control = {
-    sessions: new Set(),
-    forgetStatus: 404,
-    log: [],
-    closed: [],
-    nextSession: 1,
-  }
+  const rooms = new Map<string, Room>()
   const server = createServer((request, response) => {
-    void serve(control, request, response)
+    void serve(rooms, request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -80,7 +75,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
 }
 
 async function serve(
-  control: Control,
+  rooms: Map<string, Room>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -88,13 +83,20 @@ async function serve(
   for await (const chunk of request) chunks.push(chunk as Buffer)
   const body = Buffer.concat(chunks).toString()
   const path = request.url ?? '/'
-  if (path === '/log') return sendLog(control, response)
-  if (path === '/control') return applyControl(control, body, response)
+  const [endpoint, name = ''] = path.slice(1).split('/')
+  const room = roomNamed(rooms, name)
+  if (endpoint === 'log') return sendLog(room, response)
+  if (endpoint === 'control') return control(room, JSON.parse(body) as Mood, response)
   const { method = '', headers } = request
-  control.log.push({ httpMethod: method, path, headers, body })
+  room.log.push({ httpMethod: method, path, headers, body })
+  if (room.failNext > 0) {
+    room.failNext -= 1
+    response.destroy()
+    return
+  }
   const session = headers['mcp-session-id']
   if (method === 'DELETE') {
-    control.sessions.delete(String(session))
+    room.sessions.delete(String(session))
     response.writeHead(204).end()
     return
   }
@@ -103,40 +105,34 @@ async function serve(
     return
   }
   const message = JSON.parse(body) as Message
-  const isModern = headers['mcp-method'] !== undefined
-  if (isModern) return answer(control, message, response, true)
-  if (path.startsWith('/modern')) return refuseLegacy(message, response)
-  legacy(control, message, session, response)
+  if (headers['mcp-method'] !== undefined) return answer(room, message, response, true)
+  if (endpoint === 'modern') return refuseLegacy(message, response)
+  legacy(room, message, session, response)
 }
 
 function legacy(
-  control: Control,
+  room: Room,
   message: Message,
   session: string | string[] | undefined,
   response: ServerResponse,
 ): void {
   if (message.method === 'initialize') {
-    const id = `upstream-${control.nextSession}`
-    control.nextSession += 1
-    control.sessions.add(id)
+    const id = `upstream-${room.nextSession}`
+    room.nextSession += 1
+    room.sessions.add(id)
     response.setHeader('mcp-session-id', id)
-    answer(control, message, response, false)
+    answer(room, message, response, false)
     return
   }
-  if (control.sessions.has(String(session))) {
-    answer(control, message, response, false)
+  if (room.sessions.has(String(session))) {
+    answer(room, message, response, false)
     return
   }
   const error = { code: -32001, message: 'Session not found' }
-  sendJson(response, { jsonrpc: '2.0', id: null, error }, control.forgetStatus)
+  sendJson(response, { jsonrpc: '2.0', id: null, error }, room.forgetStatus)
 }
 
-function answer(
-  control: Control,
-  message: Message,
-  response: ServerResponse,
-  isModern: boolean,
-): void {
+function answer(room: Room, message: Message, response: ServerResponse, isModern: boolean): void {
   if (message.id === undefined) {
     response.writeHead(202).end()
     return
@@ -159,79 +155,32 @@ function answer(
       reply({ tools: TOOLS })
       return
     case 'tools/call':
-      call(control, message, response, reply)
+      call(room, message, response, reply)
       return
     default:
-      sendJson(response, {
-        jsonrpc: '2.0',
-        id: message.id,
-        error: { code: -32601, message: 'Method not found' },
-      })
+      sendJson(
+        response,
+        { jsonrpc: '2.0', id: message.id, error: { code: -32601, message: 'Method not found' } },
+        isModern ? 404 : 200,
+      )
   }
 }
 
 function call(
-  control: Control,
+  room: Room,
   message: Message,
   response: ServerResponse,
   reply: (result: object) => void,
 ): void {
+  const name = message.params?.name ?? ''
   const args = message.params?.arguments ?? {}
-  const id = JSON.stringify(message.id)
-  const startStream = (): void => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    response.write('data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n')
-  }
-  switch (message.params?.name) {
-    case 'exotic': {
-      // Written by hand: numbers, order, white space and unknown members that no parser would keep.
-      const text = `{"jsonrpc": "2.0", "id": ${id}, "result": {"content":[{"type":"hologram","n":1.0,"big":123456789012345678901}],"x-vendor":{"b":1,"a":2},"_meta":{"vendor/key":"ü"}}, "extra": true}`
-      response.writeHead(200, { 'content-type': 'application/json', 'set-cookie': 'a=b' })
-      response.end(text)
-      return
-    }
-    case 'die_before':
-      response.destroy()
-      return
-    case 'die_mid_json':
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
-      response.flushHeaders()
-      setTimeout(() => response.destroy(), 50)
-      return
-    case 'die_mid_sse':
-      startStream()
-      setTimeout(() => response.destroy(), 50)
-      return
-    case 'sse_no_answer':
-      startStream()
-      response.end()
-      return
-    case 'hang':
-      startStream()
-      response.on('close', () => control.closed.push('hang'))
-      return
-    case 'drip':
-      startStream()
-      setTimeout(() => {
-        response.write(`data: {"jsonrpc":"2.0","id":${id},"result":{"content":[]}}\n\n`)
-        response.end()
-      }, 300)
-      return
-    case 'redirect':
-      response.writeHead(307, { location: 'http://169.254.169.254/latest' }).end()
-      return
-    case 'status':
-      response.writeHead(Number(args['status']), { 'content-type': 'application/json' }).end('{}')
-      return
-    case 'html':
-      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>hello</h1>')
-      return
-    case 'empty':
-      response.writeHead(200, { 'content-type': 'application/json' }).end()
-      return
-    default:
-      reply({ content: [{ type: 'text', text: JSON.stringify(args) }] })
-  }
+  const behave = Object.hasOwn(BEHAVIOURS, name) ? BEHAVIOURS[name] : undefined
+  if (!behave) return reply({ content: [{ type: 'text', text: JSON.stringify(args) }] })
+  response.on('close', () => {
+    if (!response.writableFinished) room.closed.push(name)
+  })
+  const released = () => new Promise<void>((resolve) => room.waiting.push(resolve))
+  behave({ id: JSON.stringify(message.id), args, response, reply, released })
 }
 
 function refuseLegacy(message: Message, response: ServerResponse): void {
@@ -240,17 +189,37 @@ function refuseLegacy(message: Message, response: ServerResponse): void {
   sendJson(response, { jsonrpc: '2.0', id: message.id ?? null, error }, 400)
 }
 
-function sendLog(control: Control, response: ServerResponse): void {
-  const { log, closed } = control
-  sendJson(response, { log, closed })
-  control.log = []
-  control.closed = []
+function roomNamed(rooms: Map<string, Room>, name: string): Room {
+  const room = rooms.get(name) ?? {
+    sessions: new Set(),
+    forgetStatus: 404,
+    failNext: 0,
+    log: [],
+    closed: [],
+    waiting: [],
+    nextSession: 1,
+  }
+  rooms.set(name, room)
+  return room
 }
 
-function applyControl(control: Control, body: string, response: ServerResponse): void {
-  const { forgetStatus } = JSON.parse(body) as { forgetStatus?: 404 | 400 }
-  control.sessions.clear()
-  control.forgetStatus = forgetStatus ?? 404
+function sendLog(room: Room, response: ServerResponse): void {
+  const { log, closed } = room
+  sendJson(response, { log, closed })
+  room.log = []
+  room.closed = []
+}
+
+function control(room: Room, mood: Mood, response: ServerResponse): void {
+  if (mood.forgetStatus) {
+    room.sessions.clear()
+    room.forgetStatus = mood.forgetStatus
+  }
+  if (mood.failNext) room.failNext = mood.failNext
+  if (mood.release) {
+    for (const go of room.waiting) go()
+    room.waiting = []
+  }
   response.writeHead(204).end()
 }
 
