@@ -83,7 +83,7 @@ async function probeOne(
   const outcome =
     withCatalog || eras === 'unknown'
       ? await probeByCatalog(deps, ctx, target, { url, headers, timeoutMs })
-      : await deps.probe(ctx, { url, headers, timeoutMs, eras })
+      : await deps.probe(ctx, { server: target.path, url, headers, timeoutMs, eras })
   deps.breakers.record(ctx, target.endpointId, outcome.kind === 'up' ? 'success' : 'failure')
   return recordOf(target, outcome, ctx.clock.now())
 }

@@ -1,9 +1,11 @@
+import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { type CallContext, GatewayError } from '../core/index.ts'
 import type { InboundRequest } from './eras.ts'
+import { methodFacts } from './messages.ts'
 import { statusError } from './upstream/failure.ts'
 import { concat } from './wire/bytes.ts'
 import { createJsonEditor, type JsonRule } from './wire/json-editor.ts'
-import { openSource, pump, type StreamEnd } from './wire/pump.ts'
+import { type Chunk, openSource, pump, type Source, type StreamEnd } from './wire/pump.ts'
 import { errorMessage, type RawId } from './wire/reply.ts'
 import { createSseEditor } from './wire/sse-editor.ts'
 
@@ -84,7 +86,7 @@ async function jsonAnswer(
   body: ReadableStream<Uint8Array>,
 ): Promise<Response> {
   const source = openSource(body, plan.timeoutMs)
-  const first = await source.read()
+  const first = await firstBytes(source)
   if (first.kind !== 'data') {
     await source.cancel()
     throw brokenOff(plan.server)
@@ -110,6 +112,14 @@ async function jsonAnswer(
   return new Response(edited, init)
 }
 
+/** A chunk may be empty; what matters is whether anything comes. */
+async function firstBytes(source: Source): Promise<Chunk> {
+  for (;;) {
+    const chunk = await source.read()
+    if (chunk.kind !== 'data' || chunk.bytes.byteLength > 0) return chunk
+  }
+}
+
 /** Whether the first chunk is all there will be. */
 function isWhole(response: Response, first: Uint8Array): boolean {
   const { headers } = response
@@ -126,21 +136,40 @@ function rulesFor(ctx: CallContext, plan: AnswerPlan, id: (raw: string) => strin
       return raw
     },
   })
-  const isFiltered = plan.inbound.method === 'tools/list' && showsTool !== 'all'
-  const filter: Readonly<Record<string, JsonRule>> = isFiltered
-    ? {
-        tools: { keepElement: (raw) => showsTool(toolName(raw)) },
-        // What one principal may see must not be cached for another.
-        cacheScope: { replace: () => '"private"' },
-      }
+  const { method } = plan.inbound
+  const filter: Readonly<Record<string, JsonRule>> =
+    method === 'tools/list' && showsTool !== 'all'
+      ? { tools: { keepElement: (raw) => showsTool(toolName(raw)) } }
+      : {}
+  // Everything here is behind our authorization: what is public upstream is not public here.
+  const cache: Readonly<Record<string, JsonRule>> = methodFacts(method).isCacheable
+    ? { cacheScope: { replace: () => '"private"' } }
     : {}
+  const subscription = subscriptionRule(plan)
   return {
     members: {
       id: { replace: id },
+      params: subscription,
       error: note('rpc_error', () => true),
-      result: { members: { isError: note('tool_error', (raw) => raw === 'true'), ...filter } },
+      result: {
+        members: {
+          isError: note('tool_error', (raw) => raw === 'true'),
+          ...subscription.members,
+          ...filter,
+        },
+      },
     },
   }
+}
+
+/**
+ * Every message of a listen stream names the request that opened it, so the client's id stands
+ * there too. Source: MCP 2026-07-28, subscriptions/listen.
+ */
+function subscriptionRule({ inbound, upstreamId, clientId }: AnswerPlan): JsonRule {
+  if (inbound.method !== 'subscriptions/listen') return {}
+  const restore = { replace: (raw: string) => (raw === upstreamId ? clientId : raw) }
+  return { members: { _meta: { members: { [SUBSCRIPTION_ID_META_KEY]: restore } } } }
 }
 
 function toolName(raw: string): string {

@@ -38,13 +38,19 @@ export interface InboundResponse {
   readonly version?: string
 }
 
+/** A body that is one JSON object, not yet judged. */
+export interface ReadMessage {
+  readonly text: string
+  readonly body: Message
+  /** Where a usable id stands in `text`: what an error about this message can quote. */
+  readonly id: Span | undefined
+}
+
 /**
- * Reads one POST body into what it is, or throws the error of the first rule it breaks.
- * Envelope and version claims are judged by the SDK's classifier; the standard headers of a modern
- * request, and the versions this gateway speaks, here.
- * Source: MCP 2026-07-28, Streamable HTTP, Request metadata and Standard headers.
+ * Reads one POST body: bounded in depth, without duplicate members, one object.
+ * Throws `parse_error` or `invalid_request`.
  */
-export function readInbound(text: string, headers: Headers): Inbound {
+export function readMessage(text: string): ReadMessage {
   const scan = scanRequest(text)
   if (scan.kind === 'refused') {
     throw new GatewayError('parse_error', `The body was refused: ${scan.reason}.`)
@@ -55,11 +61,23 @@ export function readInbound(text: string, headers: Headers): Inbound {
       fix: 'Send each message in a request of its own.',
     })
   }
+  const message: Message = isPlainObject(body) ? body : {}
+  const isUsable = typeof message.id === 'string' || typeof message.id === 'number'
+  return { text, body: message, id: isUsable ? scan.id : undefined }
+}
+
+/**
+ * Decides what a message is, or throws the error of the first rule it breaks. Envelope and version
+ * claims are judged by the SDK's classifier; the standard headers of a modern request, and the
+ * versions this gateway speaks, here.
+ * Source: MCP 2026-07-28, Streamable HTTP, Request metadata and Standard headers.
+ */
+export function classify({ text, body, id }: ReadMessage, headers: Headers): Inbound {
   const version = header(headers, 'mcp-protocol-version')
   const method = header(headers, 'mcp-method')
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
-    body,
+    body: essentials(body),
     ...(version === undefined ? {} : { protocolVersionHeader: version }),
     ...(method === undefined ? {} : { mcpMethodHeader: method }),
   })
@@ -67,15 +85,29 @@ export function readInbound(text: string, headers: Headers): Inbound {
     case 'reject':
       throw rejection(outcome.code, outcome.message, outcome.data)
     case 'legacy':
-      return legacyInbound(text, asMessage(body), scan.id, version)
+      return legacyInbound(text, body, id, version)
     case 'modern':
-      return modernInbound(text, outcome.message, scan.id, headers, outcome.classification.revision)
+      return modernInbound(text, outcome.message, id, headers, outcome.classification.revision)
   }
 }
 
+/** What JSON-RPC defines; the classifier refuses more, and a relay must carry it. */
+function essentials(body: Message): object {
+  const members = ['jsonrpc', 'method', 'params', 'result', 'error'] as const
+  const kept = members.filter((member) => Object.hasOwn(body, member))
+  const rest = Object.fromEntries(kept.map((member) => [member, body[member]]))
+  if (!Object.hasOwn(body, 'id')) return rest
+  // It takes safe integers only; any number is relayed as it was written.
+  return { ...rest, id: typeof body.id === 'number' ? 1 : body.id }
+}
+
 interface Message {
+  readonly jsonrpc?: unknown
+  readonly id?: unknown
   readonly method?: unknown
   readonly params?: unknown
+  readonly result?: unknown
+  readonly error?: unknown
 }
 
 function modernInbound(
@@ -167,10 +199,6 @@ function nameOf(method: string, params: Readonly<Record<string, unknown>>): stri
 
 function paramsOf(message: Message): Readonly<Record<string, unknown>> {
   return isPlainObject(message.params) ? message.params : {}
-}
-
-function asMessage(body: unknown): Message {
-  return isPlainObject(body) ? body : {}
 }
 
 function header(headers: Headers, name: string): string | undefined {

@@ -7,19 +7,21 @@ export interface MethodFacts {
   readonly nameField?: 'name' | 'uri' | 'taskId'
   /** Asking twice does no harm, whatever the server. */
   readonly isSafe: boolean
+  /** Its result carries `ttlMs` and `cacheScope` (MCP 2026-07-28, Caching). */
+  readonly isCacheable?: true
 }
 
 const METHODS: Readonly<Record<string, MethodFacts>> = {
   initialize: { isSafe: false },
   ping: { isSafe: true },
-  'server/discover': { isSafe: true },
-  'tools/list': { isSafe: true },
+  'server/discover': { isSafe: true, isCacheable: true },
+  'tools/list': { isSafe: true, isCacheable: true },
   'tools/call': { nameField: 'name', isSafe: false },
-  'prompts/list': { isSafe: true },
+  'prompts/list': { isSafe: true, isCacheable: true },
   'prompts/get': { nameField: 'name', isSafe: true },
-  'resources/list': { isSafe: true },
-  'resources/templates/list': { isSafe: true },
-  'resources/read': { nameField: 'uri', isSafe: true },
+  'resources/list': { isSafe: true, isCacheable: true },
+  'resources/templates/list': { isSafe: true, isCacheable: true },
+  'resources/read': { nameField: 'uri', isSafe: true, isCacheable: true },
   'completion/complete': { isSafe: true },
   'tasks/get': { nameField: 'taskId', isSafe: true },
   'tasks/update': { nameField: 'taskId', isSafe: false },

@@ -3,7 +3,7 @@ import { type Limits, requireAdmission } from '../limits/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 import type { Snapshots } from '../registry/index.ts'
 import { createEndSession } from './end-session.ts'
-import { type Inbound, readInbound } from './eras.ts'
+import { classify, type Inbound, readMessage } from './eras.ts'
 import { createOneWayRelay } from './relay-message.ts'
 import { createRequestRelay, type RequestRelayDeps, requireSession } from './relay-request.ts'
 import type { LegacySession } from './sessions.ts'
@@ -72,8 +72,9 @@ export function createRelay(deps: RelayDeps): Relay {
       try {
         const length = request.headers.get('content-length')
         const text = await readBounded(request.body, deps.maxBodyBytes, length)
-        inbound = readInbound(text, request.headers)
-        if (inbound.kind === 'request') id = text.slice(inbound.id.start, inbound.id.end)
+        const message = readMessage(text)
+        if (message.id) id = text.slice(message.id.start, message.id.end)
+        inbound = classify(message, request.headers)
         noteFacts(ctx, path, inbound)
         return await relay(ctx, principal, path, request.headers, inbound)
       } catch (thrown) {

@@ -25,7 +25,13 @@ export type Decision =
   | { readonly kind: 'insufficient_scope'; readonly scope: string }
 
 /** Any grant on a server implies these, and every `notifications/` method. */
-const HANDSHAKE: ReadonlySet<string> = new Set(['initialize', 'ping', 'server/discover'])
+const HANDSHAKE: ReadonlySet<string> = new Set([
+  'initialize',
+  // Sets what the session is told, nothing else; clients give up where it fails.
+  'logging/setLevel',
+  'ping',
+  'server/discover',
+])
 
 /**
  * Whether the actor may send this method (and, for `tools/call`, this tool) to this server. A

@@ -271,7 +271,13 @@ describe('a probe', () => {
         },
       }),
     )
-    const upstream = { url: 'https://upstream.example/mcp', headers: [], timeoutMs: 1_000, eras }
+    const upstream = {
+      server: 'one',
+      url: 'https://upstream.example/mcp',
+      headers: [],
+      timeoutMs: 1_000,
+      eras,
+    }
     return { outcome: await probe(context(), upstream), sent }
   }
 

@@ -8,8 +8,8 @@ import type {
   UpstreamFacts,
 } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
+import { closeSession } from './close-session.ts'
 import { openSession } from './open-session.ts'
-import { closeSession } from './probe.ts'
 
 /** Pages of one list that are read before the upstream is taken to be looping. */
 const MAX_PAGES = 100

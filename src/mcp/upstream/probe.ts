@@ -1,6 +1,7 @@
 import { type CallContext, type Outbound, toGatewayError } from '../../core/index.ts'
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
 import { MODERN_VERSION } from '../messages.ts'
+import { closeSession } from './close-session.ts'
 import { faultError, statusError } from './failure.ts'
 import { hopTwoHeaders } from './headers.ts'
 import { openSession } from './open-session.ts'
@@ -10,11 +11,15 @@ export type ProbeOutcome =
   | { readonly kind: 'up'; readonly latencyMs: number }
   | { readonly kind: 'down'; readonly error: string }
 
+/** An upstream as a probe needs it. */
+export interface ProbedUpstream extends UpstreamAddress {
+  /** The server's path, for the error. */
+  readonly server: string
+  readonly eras: UpstreamFacts['eras']
+}
+
 /** Asks one endpoint whether it speaks MCP, in the cheapest way its era has. Never throws. */
-export type ProbeUpstream = (
-  ctx: CallContext,
-  upstream: UpstreamAddress & { readonly eras: UpstreamFacts['eras'] },
-) => Promise<ProbeOutcome>
+export type ProbeUpstream = (ctx: CallContext, upstream: ProbedUpstream) => Promise<ProbeOutcome>
 
 const DISCOVER = JSON.stringify({
   jsonrpc: '2.0',
@@ -46,21 +51,21 @@ export function createProbe(outbound: Outbound): ProbeUpstream {
   }
 }
 
-async function probeModern(outbound: Outbound, upstream: UpstreamAddress): Promise<void> {
+async function probeModern(outbound: Outbound, upstream: ProbedUpstream): Promise<void> {
   const headers = hopTwoHeaders({ custom: upstream.headers, version: MODERN_VERSION })
   headers.set('mcp-method', 'server/discover')
-  const { url, timeoutMs } = upstream
+  const { server, url, timeoutMs } = upstream
   const result = await outbound.send({ url, method: 'POST', headers, body: DISCOVER, timeoutMs })
-  if (result.kind === 'fault') throw faultError(result.fault, 'probe', timeoutMs)
+  if (result.kind === 'fault') throw faultError(result.fault, server, timeoutMs)
   await result.response.body?.cancel()
-  if (!result.response.ok) throw statusError(result.response.status, 'probe')
+  if (!result.response.ok) throw statusError(result.response.status, server)
 }
 
 /** A legacy server answers nothing without a handshake; the session it opens is closed again. */
-async function probeLegacy(outbound: Outbound, upstream: UpstreamAddress): Promise<void> {
-  const { url, timeoutMs, headers: custom } = upstream
+async function probeLegacy(outbound: Outbound, upstream: ProbedUpstream): Promise<void> {
+  const { server, url, timeoutMs, headers: custom } = upstream
   const { sessionId } = await openSession(outbound, {
-    server: 'probe',
+    server,
     url,
     custom,
     timeoutMs,
@@ -71,15 +76,4 @@ async function probeLegacy(outbound: Outbound, upstream: UpstreamAddress): Promi
     },
   })
   if (sessionId !== undefined) await closeSession(outbound, upstream, sessionId)
-}
-
-/** Tells an upstream that a session is over; whether it listens is its own affair. */
-export async function closeSession(
-  outbound: Outbound,
-  { url, timeoutMs, headers: custom }: UpstreamAddress,
-  sessionId: string,
-): Promise<void> {
-  const headers = hopTwoHeaders({ custom, sessionId })
-  const result = await outbound.send({ url, method: 'DELETE', headers, timeoutMs })
-  if (result.kind === 'response') await result.response.body?.cancel()
 }

@@ -7,8 +7,8 @@ import {
 } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
+import { closeSession } from './close-session.ts'
 import { faultError, isEndpointFault } from './failure.ts'
-import { closeSession } from './probe.ts'
 
 export type Endpoint = ServerRecord['endpoints'][number]
 
