@@ -30,7 +30,9 @@ export default defineConfig({
           name: 'worker',
           include: ['test/**/*.worker.test.ts'],
           setupFiles: ['./test/support/apply-migrations.ts'],
+          // One workerd and one storage for all files, one file after the other.
           isolate: false,
+          fileParallelism: false,
         },
       },
       {
@@ -41,6 +43,7 @@ export default defineConfig({
           setupFiles: ['./test/support/apply-migrations.ts'],
           globalSetup: ['./test/support/upstreams.ts'],
           isolate: false,
+          fileParallelism: false,
         },
       },
       {
