@@ -7,7 +7,7 @@ import {
   problemHandler,
   requestContext,
 } from './http/index.ts'
-import { resourceMetadataUrl } from './identity/index.ts'
+import { challenge, resourceMetadataUrl } from './identity/index.ts'
 import { requireAdmission } from './limits/index.ts'
 import { createMcpRoutes } from './mcp/index.ts'
 import type { Actor } from './policy/index.ts'
@@ -21,7 +21,12 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
   const { config, identity, registry } = deps
   const app = new Hono<HttpEnv>()
 
-  app.onError(problemHandler(deps.events))
+  const metadataUrl = resourceMetadataUrl(config.publicUrl)
+  app.onError(
+    problemHandler(deps.events, (scope) =>
+      challenge(metadataUrl, { code: 'insufficient_scope', scope }),
+    ),
+  )
   app.notFound(notFoundHandler)
   app.use(requestContext(deps))
   app.use(guards(config))

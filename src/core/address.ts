@@ -28,6 +28,7 @@ const METADATA_ADDRESSES = [
 const PRIVATE_SUFFIXES = [
   '.localhost',
   '.local',
+  '.localdomain',
   '.internal',
   '.lan',
   '.home',
@@ -44,9 +45,9 @@ export function parsePrivateHosts(list: string): PrivateHosts {
     .split(',')
     .map((item) => item.trim().toLowerCase())
     .filter(Boolean)) {
-    if (entry.includes('/')) ranges.push(ipaddr.parseCIDR(entry))
+    if (ipaddr.isValidCIDR(entry)) ranges.push(ipaddr.parseCIDR(entry))
     else if (ipaddr.isValid(entry)) ranges.push(hostRange(ipaddr.process(entry)))
-    else if (/^[a-z0-9.-]+$/.test(entry)) names.add(entry)
+    else if (/^[a-z0-9._-]+$/.test(entry)) names.add(canonicalName(entry))
     else throw new Error(`"${entry}" is neither a host name nor an address nor a CIDR`)
   }
   return {
@@ -100,9 +101,9 @@ function isPrivateHost(hostname: string): boolean {
   )
 }
 
-/** The address a URL's hostname stands for, embedded IPv4 unwrapped (mapped, NAT64, 6to4). */
+/** The address a hostname stands for; IPv4 in IPv6 unwrapped (mapped, compatible, NAT64, 6to4). */
 function addressOf(hostname: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  const bare = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  const bare = hostname.replace(/^\[|\]$/g, '').replace(/\.+$/, '')
   if (!ipaddr.isValid(bare)) return undefined
   const address = ipaddr.process(bare)
   return address instanceof ipaddr.IPv6 ? (embeddedIpv4(address) ?? address) : address
@@ -115,7 +116,9 @@ function embeddedIpv4(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
     return new ipaddr.IPv4(bytes.slice(12))
   }
   if (range === '6to4') return new ipaddr.IPv4(bytes.slice(2, 6))
-  return undefined
+  // IPv4-compatible (RFC 4291 section 2.5.5.1): `::127.0.0.1`, which `range` takes for unicast.
+  const isCompatible = range === 'unicast' && bytes.slice(0, 12).every((byte) => byte === 0)
+  return isCompatible ? new ipaddr.IPv4(bytes.slice(12)) : undefined
 }
 
 function hostRange(address: ipaddr.IPv4 | ipaddr.IPv6): [ipaddr.IPv4 | ipaddr.IPv6, number] {
@@ -123,5 +126,5 @@ function hostRange(address: ipaddr.IPv4 | ipaddr.IPv6): [ipaddr.IPv4 | ipaddr.IP
 }
 
 function canonicalName(hostname: string): string {
-  return hostname.toLowerCase().replace(/\.$/, '')
+  return hostname.toLowerCase().replace(/\.+$/, '')
 }

@@ -5,14 +5,25 @@ import { type Events, emitFault } from '../observability/index.ts'
 import { problemResponse } from './problem.ts'
 import type { HttpEnv } from './request-context.ts'
 
-/** Renders whatever a route threw as a problem document; what we did not foresee is an event too. */
-export function problemHandler(events: Events): ErrorHandler<HttpEnv> {
+/**
+ * Renders whatever a route threw as a problem document; what we did not foresee is an event too.
+ * `challenge` gives the `WWW-Authenticate` of a 403 that a step-up cures.
+ */
+export function problemHandler(
+  events: Events,
+  challenge: (scope: string) => string,
+): ErrorHandler<HttpEnv> {
   return (thrown, c) => {
     const call = c.get('call')
     const error = thrown instanceof HTTPException ? fromHono(thrown) : toGatewayError(thrown)
     call.facts.outcome = error.code
     if (error.code === 'internal') emitFault(events, call, 'http', thrown)
-    return problemResponse(error, call.requestId)
+    const response = problemResponse(error, call.requestId)
+    if (error.code === 'insufficient_scope') {
+      const scope = String(error.detail.data?.['scope'])
+      response.headers.set('www-authenticate', challenge(scope))
+    }
+    return response
   }
 }
 

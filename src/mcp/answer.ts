@@ -1,29 +1,12 @@
-import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { type CallContext, GatewayError } from '../core/index.ts'
-import type { InboundRequest } from './eras.ts'
-import { methodFacts } from './messages.ts'
+import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { statusError } from './upstream/failure.ts'
 import { concat } from './wire/bytes.ts'
-import { createJsonEditor, type JsonRule } from './wire/json-editor.ts'
+import { createJsonEditor, type JsonEditor } from './wire/json-editor.ts'
 import { type Chunk, openSource, pump, type Source, type StreamEnd } from './wire/pump.ts'
-import { errorMessage, type RawId } from './wire/reply.ts'
+import { readRpcError } from './wire/read-error.ts'
+import { errorMessage } from './wire/reply.ts'
 import { createSseEditor } from './wire/sse-editor.ts'
-
-/** What the answer to one request must become on its way to the client. */
-export interface AnswerPlan {
-  readonly inbound: InboundRequest
-  /** The client's id, raw. */
-  readonly clientId: RawId
-  /** Our id towards the upstream, raw. */
-  readonly upstreamId: RawId
-  readonly server: string
-  readonly timeoutMs: number
-  /** Which tools `tools/list` may show. */
-  readonly showsTool: 'all' | ((name: string) => boolean)
-  /** Headers for the client, such as a sealed session id. */
-  readonly headers?: Readonly<Record<string, string>>
-  readonly onEnd: (end: StreamEnd) => void
-}
 
 /**
  * Turns the upstream's response into the client's, streaming: the id is restored, denied tools are
@@ -38,16 +21,17 @@ export async function answer(
   if (response.body && response.ok && type === 'text/event-stream') {
     return streamAnswer(ctx, plan, response.body)
   }
-  if (response.body && type === 'application/json' && isAnswerStatus(plan, response.status)) {
-    return jsonAnswer(ctx, plan, response, response.body)
+  if (response.body && type === 'application/json') {
+    if (response.status === 200) return jsonAnswer(ctx, plan, response, response.body)
+    if (isErrorStatus(plan, response.status)) return errorAnswer(ctx, plan, response, response.body)
   }
   await response.body?.cancel()
   throw statusError(response.status, plan.server)
 }
 
 /** Statuses under which an MCP server may put a JSON-RPC error that is the client's business. */
-function isAnswerStatus(plan: AnswerPlan, status: number): boolean {
-  return status === 200 || status === 400 || (status === 404 && plan.inbound.era === 'modern')
+function isErrorStatus(plan: AnswerPlan, status: number): boolean {
+  return status === 400 || (status === 404 && plan.inbound.era === 'modern')
 }
 
 function streamAnswer(
@@ -66,8 +50,11 @@ function streamAnswer(
   const body = pump({
     source: openSource(source, plan.timeoutMs),
     editor,
-    epilogue: () => (isAnswered ? undefined : lostAnswer(ctx, plan)),
-    onEnd: plan.onEnd,
+    conclude: (end, isCut) => {
+      const hasAnswer = isAnswered && !(end === 'broken' && isCut)
+      return hasAnswer ? { end: 'complete' } : { end, last: lostAnswer(ctx, plan) }
+    },
+    onEnd: endOfStream(ctx, plan),
   })
   return new Response(body, {
     headers: {
@@ -89,27 +76,67 @@ async function jsonAnswer(
   const first = await firstBytes(source)
   if (first.kind !== 'data') {
     await source.cancel()
+    plan.onEnd(first.kind)
     throw brokenOff(plan.server)
   }
-  // HTTP itself says that this body answers this request, so its id is ours to restore.
-  const editor = createJsonEditor(rulesFor(ctx, plan, () => plan.clientId))
-  const init = {
-    status: response.status,
-    headers: {
-      ...plan.headers,
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-    },
-  }
+  const editor = jsonEditor(ctx, plan)
+  const init = jsonInit(plan, response.status)
   if (isWhole(response, first.bytes)) {
     // Most answers arrive in one piece; a stream made of one piece would double their cost.
     const edited = concat([editor.write(first.bytes), editor.end()])
     plan.onEnd('complete')
     return new Response(edited, init)
   }
-  const { onEnd } = plan
-  const edited = pump({ source, first: first.bytes, editor, epilogue: () => undefined, onEnd })
+  const edited = pump({
+    source,
+    first: first.bytes,
+    editor,
+    conclude: (end) => ({ end }),
+    onEnd: endOfStream(ctx, plan),
+  })
   return new Response(edited, init)
+}
+
+/** The event line waits for the end of what streams. */
+function endOfStream(ctx: CallContext, plan: AnswerPlan): (end: StreamEnd) => void {
+  const release = ctx.holdEvent()
+  return (end) => {
+    plan.onEnd(end)
+    release()
+  }
+}
+
+/** The upstream's own error, when it is one. */
+async function errorAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  { status }: Response,
+  body: ReadableStream<Uint8Array>,
+): Promise<Response> {
+  const source = openSource(body, plan.timeoutMs)
+  const whole = await readRpcError(source)
+  if (!whole) {
+    await source.cancel()
+    throw statusError(status, plan.server)
+  }
+  const editor = jsonEditor(ctx, plan)
+  const edited = concat([editor.write(whole), editor.end()])
+  plan.onEnd('complete')
+  return new Response(edited, jsonInit(plan, status))
+}
+
+/** HTTP itself says that this body answers this request, so its id is ours to restore. */
+function jsonEditor(ctx: CallContext, plan: AnswerPlan): JsonEditor {
+  return createJsonEditor(rulesFor(ctx, plan, () => plan.clientId))
+}
+
+function jsonInit(plan: AnswerPlan, status: number): ResponseInit {
+  const headers = {
+    ...plan.headers,
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+  }
+  return { status, headers }
 }
 
 /** A chunk may be empty; what matters is whether anything comes. */
@@ -126,61 +153,6 @@ function isWhole(response: Response, first: Uint8Array): boolean {
   return (
     !headers.has('content-encoding') && headers.get('content-length') === String(first.byteLength)
   )
-}
-
-function rulesFor(ctx: CallContext, plan: AnswerPlan, id: (raw: string) => string): JsonRule {
-  const { showsTool } = plan
-  const note = (outcome: 'rpc_error' | 'tool_error', applies: (raw: string) => boolean) => ({
-    replace: (raw: string) => {
-      if (applies(raw)) ctx.facts.outcome = outcome
-      return raw
-    },
-  })
-  const { method } = plan.inbound
-  const filter: Readonly<Record<string, JsonRule>> =
-    method === 'tools/list' && showsTool !== 'all'
-      ? { tools: { keepElement: (raw) => showsTool(toolName(raw)) } }
-      : {}
-  // Everything here is behind our authorization: what is public upstream is not public here.
-  const cache: Readonly<Record<string, JsonRule>> = methodFacts(method).isCacheable
-    ? { cacheScope: { replace: () => '"private"' } }
-    : {}
-  const subscription = subscriptionRule(plan)
-  return {
-    members: {
-      id: { replace: id },
-      params: subscription,
-      error: note('rpc_error', () => true),
-      result: {
-        members: {
-          isError: note('tool_error', (raw) => raw === 'true'),
-          ...subscription.members,
-          ...filter,
-        },
-      },
-    },
-  }
-}
-
-/**
- * Every message of a listen stream names the request that opened it, so the client's id stands
- * there too. Source: MCP 2026-07-28, subscriptions/listen.
- */
-function subscriptionRule({ inbound, upstreamId, clientId }: AnswerPlan): JsonRule {
-  if (inbound.method !== 'subscriptions/listen') return {}
-  const restore = { replace: (raw: string) => (raw === upstreamId ? clientId : raw) }
-  return { members: { _meta: { members: { [SUBSCRIPTION_ID_META_KEY]: restore } } } }
-}
-
-function toolName(raw: string): string {
-  try {
-    const tool: unknown = JSON.parse(raw)
-    const name = typeof tool === 'object' && tool !== null && 'name' in tool ? tool.name : ''
-    return typeof name === 'string' ? name : ''
-  } catch {
-    // Not a tool that anyone can be allowed: it is left out.
-    return ''
-  }
 }
 
 function brokenOff(server: string): GatewayError {

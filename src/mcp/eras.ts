@@ -83,6 +83,10 @@ export function classify({ text, body, id }: ReadMessage, headers: Headers): Inb
   })
   switch (outcome.kind) {
     case 'reject':
+      // Any word greater than `2026-07-28` makes it look for an envelope; the version comes first.
+      if (outcome.code === -32602 && version !== undefined && !SPOKEN.includes(version)) {
+        throw unsupportedVersion(version, SPOKEN)
+      }
       throw rejection(outcome.code, outcome.message, outcome.data)
     case 'legacy':
       return legacyInbound(text, body, id, version)
@@ -90,6 +94,9 @@ export function classify({ text, body, id }: ReadMessage, headers: Headers): Inb
       return modernInbound(text, outcome.message, id, headers, outcome.classification.revision)
   }
 }
+
+/** Of both eras, newest first. */
+const SPOKEN: readonly string[] = [MODERN_VERSION, ...LEGACY_VERSIONS]
 
 /** What JSON-RPC defines; the classifier refuses more, and a relay must carry it. */
 function essentials(body: Message): object {
@@ -136,10 +143,7 @@ function legacyInbound(
   id: Span | undefined,
   version: string | undefined,
 ): Inbound {
-  const known: readonly string[] = LEGACY_VERSIONS
-  if (version !== undefined && !known.includes(version)) {
-    throw unsupportedVersion(version, [MODERN_VERSION, ...known])
-  }
+  if (version !== undefined && !SPOKEN.includes(version)) throw unsupportedVersion(version, SPOKEN)
   const common = { era: 'legacy', text, ...(version === undefined ? {} : { version }) } as const
   if (typeof message.method !== 'string') return { ...common, kind: 'response' }
   const method = message.method

@@ -12,7 +12,7 @@ export function createInFlight(): InFlight {
   const running = new Map<string, RawId[]>()
   return {
     add(scope, clientId, upstreamId) {
-      const key = `${scope}\n${clientId}`
+      const key = keyOf(scope, clientId)
       running.set(key, [upstreamId, ...(running.get(key) ?? [])])
       return () => {
         const rest = (running.get(key) ?? []).filter((id) => id !== upstreamId)
@@ -20,6 +20,11 @@ export function createInFlight(): InFlight {
         else running.delete(key)
       }
     },
-    find: (scope, clientId) => running.get(`${scope}\n${clientId}`)?.[0],
+    find: (scope, clientId) => running.get(keyOf(scope, clientId))?.[0],
   }
+}
+
+/** A cancel may spell the id in another way than the request did (`"\\u00fc"` is `"ü"`). */
+function keyOf(scope: string, clientId: RawId): string {
+  return `${scope}\n${JSON.stringify(JSON.parse(clientId))}`
 }

@@ -4,6 +4,7 @@ import type { InFlight } from './in-flight.ts'
 import { type RequestRelayDeps, sendInSession } from './relay-request.ts'
 import type { LegacySession } from './sessions.ts'
 import type { Target } from './target.ts'
+import { statusError } from './upstream/failure.ts'
 import { hopTwoHeaders } from './upstream/headers.ts'
 
 /** A message without an answer of its own. */
@@ -16,7 +17,8 @@ export interface OneWay {
 /**
  * Passes a legacy notification, or a client's response to its server's request, on: 202.
  * A modern client has nothing to notify over HTTP (a disconnect is its cancel), so what it sends is
- * accepted and dropped (MCP 2026-07-28, Streamable HTTP).
+ * accepted and dropped (MCP 2026-07-28, Streamable HTTP). Throws `upstream_failed` when the upstream
+ * did not take it.
  */
 export function createOneWayRelay(deps: RequestRelayDeps) {
   return async function relayOneWay(ctx: CallContext, message: OneWay): Promise<Response> {
@@ -36,6 +38,7 @@ export function createOneWayRelay(deps: RequestRelayDeps) {
         ...(session ? { pinned: session.endpoint } : {}),
       }))
       await response.body?.cancel()
+      if (!response.ok) throw statusError(response.status, target.server.path)
     }
     return new Response(null, { status: 202, headers: { 'cache-control': 'no-store' } })
   }
@@ -50,7 +53,7 @@ function outgoingText(
     return inbound.text
   }
   const scope = session?.key ?? `${target.actor.principal.key}\n${target.server.id}`
-  const upstreamId = inFlight.find(scope, JSON.stringify(inbound.params['requestId']))
+  const upstreamId = inFlight.find(scope, JSON.stringify(inbound.params['requestId'] ?? null))
   if (upstreamId === undefined) return undefined
   const params = { ...inbound.params, requestId: JSON.parse(upstreamId) }
   return JSON.stringify({ jsonrpc: '2.0', method: inbound.method, params })

@@ -7,6 +7,7 @@ import type { InFlight } from './in-flight.ts'
 import { methodFacts } from './messages.ts'
 import { helloOf, type LegacySession, type Sessions, sessionNotFound } from './sessions.ts'
 import type { Target } from './target.ts'
+import { statusError } from './upstream/failure.ts'
 import { addModernHeaders, hopTwoHeaders } from './upstream/headers.ts'
 import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
 import { checkParamHeaders } from './wire/param-headers.ts'
@@ -96,6 +97,9 @@ function prepare(outgoing: Outgoing, upstreamId: RawId): BuildCall {
   }
 }
 
+/** Another isolate may have opened the session again under an id that was forgotten since. */
+const MAX_SESSION_SENDS = 3
+
 /** Sends; when the upstream forgot the session, opens it again and sends once more. */
 export async function sendInSession(
   ctx: CallContext,
@@ -104,17 +108,17 @@ export async function sendInSession(
   build: (sessionId?: string) => Parameters<Upstreams['send']>[1],
 ): Promise<UpstreamAnswer> {
   if (!session) return deps.upstreams.send(ctx, build())
-  const first = await deps.upstreams.send(ctx, build(deps.sessions.currentUpstreamId(session)))
-  const checked = await forgotSession(first.response)
-  if (!checked.forgot) return { ...first, response: checked.response }
-  // The upstream refused before it ran anything, so sending again cannot run it twice.
-  const reopened = await deps.sessions.recover(ctx, session, {
-    server: target.server.path,
-    url: first.endpoint.url,
-    custom: target.server.headers,
-    timeoutMs: target.server.timeoutMs,
-  })
-  return deps.upstreams.send(ctx, build(reopened))
+  const { path, headers: custom, timeoutMs } = target.server
+  let upstreamId = deps.sessions.currentUpstreamId(session)
+  for (let sends = 1; ; sends += 1) {
+    const sent = await deps.upstreams.send(ctx, build(upstreamId))
+    const { forgot, response } = await forgotSession(sent.response)
+    if (!forgot) return { ...sent, response }
+    if (sends === MAX_SESSION_SENDS) throw statusError(response.status, path)
+    // The upstream refused before it ran anything, so sending again cannot run it twice.
+    const upstream = { server: path, url: sent.endpoint.url, custom, timeoutMs }
+    upstreamId = await deps.sessions.recover(ctx, session, upstreamId, upstream)
+  }
 }
 
 /**
@@ -164,15 +168,15 @@ function endOfCall(
   { endpoint }: UpstreamAnswer,
   forget: () => void,
 ): (end: 'complete' | 'cancelled' | 'broken') => void {
-  const release = ctx.holdEvent()
   return (end) => {
     forget()
-    if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
-    if (end === 'broken') {
+    // A caller who leaves closes the upstream's connection too: no fault of the upstream.
+    if (end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)) {
+      ctx.facts.outcome = 'cancelled'
+    } else if (end === 'broken') {
       ctx.facts.outcome = 'upstream_failed'
       deps.upstreams.reportBroken(ctx, endpoint.id)
     }
-    release()
   }
 }
 

@@ -79,9 +79,9 @@ export function createRelay(deps: RelayDeps): Relay {
         return await relay(ctx, principal, path, request.headers, inbound)
       } catch (thrown) {
         const error = toGatewayError(thrown)
-        ctx.facts.outcome = error.code
+        ctx.facts.outcome = ctx.signal.aborted ? 'cancelled' : error.code
         if (error.code === 'internal') emitFault(deps.events, ctx, 'relay', thrown)
-        return errorReply(error, id, ctx.requestId, statusOf(error.code, inbound?.era))
+        return errorReply(error, id, ctx.requestId, statusOf(error.code, inbound))
       }
     },
 

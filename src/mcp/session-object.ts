@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { type Outbound, toGatewayError } from '../core/index.ts'
 import type { Recovery, SessionState } from './sessions.ts'
+import { closeSession } from './upstream/close-session.ts'
 import { type OpenSessionInput, openSession } from './upstream/open-session.ts'
 
 const SCHEMA_VERSION = 1
@@ -48,11 +49,16 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
 
     async #reopen(input: OpenSessionInput, expiresAt: number): Promise<Recovery> {
       try {
-        const { sessionId: upstreamId } = await openSession(deps.outbound(this.env), input)
+        const outbound = deps.outbound(this.env)
+        const { sessionId: upstreamId } = await openSession(outbound, input)
         if (upstreamId === undefined) return { kind: 'failed', message: NO_SESSION }
         // The client may have ended the session while the upstream was asked.
         const stored = await this.ctx.storage.get<Stored>('state')
-        if (stored?.ended) return { kind: 'ended' }
+        if (stored?.ended) {
+          const { url, custom: headers, timeoutMs } = input
+          await closeSession(outbound, { url, headers, timeoutMs }, upstreamId)
+          return { kind: 'ended' }
+        }
         await this.#store({ schema: SCHEMA_VERSION, ended: false, upstreamId }, expiresAt)
         return { kind: 'reopened', upstreamId }
       } catch (thrown) {

@@ -51,10 +51,14 @@ export interface Sessions {
   /** The upstream id to use now: it changes when the session had to be opened again. */
   currentUpstreamId(session: LegacySession): string
   end(session: LegacySession): Promise<void>
-  /** After an upstream 404. Throws `session_not_found`, or `upstream_failed`. */
+  /**
+   * After an upstream 404 to `failedUpstreamId`: the id to use instead. Throws `session_not_found`,
+   * or `upstream_failed`.
+   */
   recover(
     ctx: CallContext,
     session: LegacySession,
+    failedUpstreamId: string,
     upstream: Omit<OpenSessionInput, 'hello'>,
   ): Promise<string>
 }
@@ -98,12 +102,15 @@ export function createSessions(deps: SessionsDeps): Sessions {
       await deps.object(session.key).end(deps.clock.now() + SESSION_TTL_MS)
     },
 
-    async recover(ctx, session, upstream) {
+    async recover(ctx, session, failedUpstreamId, upstream) {
       if (!session.hello) throw sessionNotFound()
-      const failed = moved.get(session.key) ?? session.upstreamId
       const recovery = await deps
         .object(session.key)
-        .recover(failed, { ...upstream, hello: session.hello }, deps.clock.now() + SESSION_TTL_MS)
+        .recover(
+          failedUpstreamId,
+          { ...upstream, hello: session.hello },
+          deps.clock.now() + SESSION_TTL_MS,
+        )
       switch (recovery.kind) {
         case 'ended':
           setBounded(ended, session.key, true, MAX_REMEMBERED)

@@ -50,10 +50,9 @@ export function carriesScope(principal: Principal, needed: OAuthScope): boolean 
   return !isLimited || principal.scopes.includes(needed)
 }
 
-/** 403 that a step-up cures (RFC 6750 section 3.1). */
+/** 403 that a step-up cures; whoever answers adds the challenge (RFC 6750 section 3.1). */
 export function insufficientScope(scope: OAuthScope): GatewayError {
   return new GatewayError('insufficient_scope', `The token lacks the OAuth scope ${scope}.`, {
     data: { scope },
-    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
   })
 }

@@ -14,8 +14,13 @@ const line = (max: number) =>
     .string()
     .min(1)
     .max(max)
-    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u, 'must be one line without control characters')
+    // A refinement, since a JSON Schema pattern cannot carry the flag that \p needs.
+    .refine(isOneLine, 'must be one line without control characters')
     .refine((text) => text.trim() === text, 'must not start or end with white space')
+
+function isOneLine(text: string): boolean {
+  return !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)
+}
 
 /** Unique within its list. */
 const unique = <T>(items: readonly T[]): boolean => new Set(items).size === items.length

@@ -175,7 +175,10 @@ function call(
   const name = message.params?.name ?? ''
   const args = message.params?.arguments ?? {}
   const behave = Object.hasOwn(BEHAVIOURS, name) ? BEHAVIOURS[name] : undefined
-  if (!behave) return reply({ content: [{ type: 'text', text: JSON.stringify(args) }] })
+  if (!behave) {
+    reply({ content: [{ type: 'text', text: JSON.stringify(args) }] })
+    return
+  }
   response.on('close', () => {
     if (!response.writableFinished) room.closed.push(name)
   })

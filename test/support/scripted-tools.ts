@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
 
 /** How one tool of the scripted server answers. */
 export type Behaviour = (call: {
@@ -56,6 +57,15 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     startStream(response)
     response.write(`data: {"jsonrpc":"2.0","id":${id},"result":{"content":[`)
     setTimeout(() => response.destroy(), 50)
+  },
+  /** Answers on a stream that it never closes. */
+  answer_and_hang({ id, response }) {
+    startStream(response)
+    response.write(`data: {"jsonrpc":"2.0","id":${id},"result":{"content":[]}}\n\n`)
+  },
+  gzipped({ id, response }) {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+    response.end(gzipSync(`{"jsonrpc":"2.0","id":${id},"result":${EXOTIC}}`))
   },
   sse_no_answer({ response }) {
     startStream(response)

@@ -54,7 +54,7 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
     tried.add(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
-    ctx.facts.attempts = tried.size
+    ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
     const result = await outbound.send({
       url: endpoint.url,
       method: 'POST',
@@ -86,11 +86,18 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
   return {
     async send(ctx, call) {
       const tried = new Set<EndpointId>()
+      let failed: OutboundResult | undefined
       const { endpoint, result } = await attempt({
         ctx,
         maxAttempts: 2,
         canRetry: call.canRetry,
-        run: () => sendOnce(ctx, call, tried),
+        async run() {
+          // A body that nobody reads would keep the connection of the first attempt.
+          if (failed?.kind === 'response') await failed.response.body?.cancel()
+          const sent = await sendOnce(ctx, call, tried)
+          failed = sent.result
+          return sent
+        },
         isRetryable: ({ result }) => outcomeOf(result) === 'failure',
       })
       if (result.kind === 'response') return { endpoint, response: result.response }

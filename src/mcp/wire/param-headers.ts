@@ -63,10 +63,13 @@ function mirroredValue(args: unknown, param: HeaderParam): Mirrored | undefined 
   return isMirrored ? (value as Mirrored) : undefined
 }
 
-/** Integers compare by value (`5.0` is `5`), everything else by text. */
+/** RFC 8259 section 6. */
+const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
+
+/** Numbers compare by value (`5.0` is `5`), everything else by text. */
 function isSame(actual: string | undefined, expected: Mirrored): boolean {
   if (actual === undefined) return false
-  if (typeof expected === 'number') return actual !== '' && Number(actual) === expected
+  if (typeof expected === 'number') return JSON_NUMBER.test(actual) && Number(actual) === expected
   return actual === String(expected)
 }
 

@@ -24,13 +24,22 @@ export function openSource(body: ReadableStream<Uint8Array>, idleTimeoutMs: numb
   }
 }
 
+/** How a source ended by itself. */
+export type SourceEnd = 'complete' | 'broken'
+
+/** What an end amounts to, and bytes to write instead of breaking off. */
+export interface Conclusion {
+  readonly end: SourceEnd
+  readonly last?: Uint8Array
+}
+
 export interface PumpOptions {
   readonly source: Source
   /** A chunk that was read already. */
   readonly first?: Uint8Array
   readonly editor: JsonEditor
-  /** Bytes to write instead of breaking off, when the source ends badly or without an answer. */
-  readonly epilogue: (end: 'complete' | 'broken') => Uint8Array | undefined
+  /** Judges the source's end; `isCut` when the editor still held an unfinished piece. */
+  readonly conclude: (end: SourceEnd, isCut: boolean) => Conclusion
   /** Called once. */
   readonly onEnd: (end: StreamEnd) => void
 }
@@ -39,7 +48,7 @@ export interface PumpOptions {
  * Hands a body on chunk by chunk through an editor. Pumped by us, so that a client's disconnect is
  * noticed: it cancels the source, which closes the upstream connection (DESIGN.md, Disconnect).
  */
-export function pump({ source, editor, first, epilogue, onEnd }: PumpOptions): ReadableStream {
+export function pump({ source, editor, first, conclude, onEnd }: PumpOptions): ReadableStream {
   let pending = first
   let isOver = false
   const finish = (end: StreamEnd): void => {
@@ -64,11 +73,11 @@ export function pump({ source, editor, first, epilogue, onEnd }: PumpOptions): R
       if (chunk.kind === 'broken') await source.cancel()
       const rest = editor.end()
       if (rest.byteLength > 0) controller.enqueue(rest)
-      const last = epilogue(chunk.kind)
+      const { end, last } = conclude(chunk.kind, rest.byteLength > 0)
       if (last) controller.enqueue(last)
-      if (chunk.kind === 'broken' && !last) controller.error(new Error('upstream broke off'))
+      if (end === 'broken' && !last) controller.error(new Error('upstream broke off'))
       else controller.close()
-      finish(chunk.kind)
+      finish(end)
       return
     }
   }

@@ -19,16 +19,20 @@ export function errorMessage(error: GatewayError, id: RawId, requestId: string):
   return `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(body)}}`
 }
 
-/** Found after the request was dispatched: HTTP and the gateway worked, so HTTP says 200. */
+/** Found after a request was dispatched: HTTP and the gateway worked, so HTTP says 200. */
 const AFTER_DISPATCH: ReadonlySet<ErrorCode> = new Set(['upstream_failed', 'upstream_timeout'])
 
 /**
- * The HTTP status of a JSON-RPC error. In the legacy era 404 means one thing alone, that the
- * session is gone, so an unknown method travels in-band (MCP 2025-11-25, Session management).
+ * The HTTP status of a JSON-RPC error. A message that nothing answers has only the status to tell
+ * what became of it. In the legacy era 404 means one thing alone, that the session is gone, so an
+ * unknown method travels in-band (MCP 2025-11-25, Session management).
  */
-export function statusOf(code: ErrorCode, era: 'modern' | 'legacy' | undefined): number {
-  if (AFTER_DISPATCH.has(code)) return 200
-  if (code === 'method_not_found' && era === 'legacy') return 200
+export function statusOf(
+  code: ErrorCode,
+  inbound: { readonly kind: string; readonly era: 'modern' | 'legacy' } | undefined,
+): number {
+  if (AFTER_DISPATCH.has(code) && inbound?.kind === 'request') return 200
+  if (code === 'method_not_found' && inbound?.era === 'legacy') return 200
   return ERROR_WIRE[code].status
 }
 

@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest'
+import {
+  countWaiting,
+  createOutbound,
+  type Fetcher,
+  type OutboundRequest,
+  parsePrivateHosts,
+  readBounded,
+} from '../../src/core/index.ts'
+
+const URL_OK = 'https://mcp.example.com/mcp'
+
+function outboundOver(fetcher: Fetcher) {
+  return createOutbound({ privateHosts: parsePrivateHosts('127.0.0.1'), fetcher })
+}
+
+const post = (over: Partial<OutboundRequest> = {}): OutboundRequest => ({
+  url: URL_OK,
+  method: 'POST',
+  headers: new Headers({ 'x-a': '1' }),
+  body: '{}',
+  timeoutMs: 1_000,
+  ...over,
+})
+
+/** Answers when the request is aborted, and never otherwise. */
+const never: Fetcher = (request) =>
+  new Promise((_resolve, reject) => {
+    request.signal.addEventListener('abort', () => reject(new Error('aborted')))
+  })
+
+const stream = (...chunks: (string | Uint8Array)[]): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) {
+        controller.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk)
+      }
+      controller.close()
+    },
+  })
+
+describe('the only way out', () => {
+  it('sends what it was given and gives the response back', async () => {
+    const seen: Request[] = []
+    const outbound = outboundOver(async (request) => {
+      seen.push(request)
+      return new Response('hi', { status: 418 })
+    })
+    const result = await outbound.send(post())
+    expect(result.kind === 'response' && result.response.status).toBe(418)
+    expect(seen[0]?.url).toBe(URL_OK)
+    expect(seen[0]?.redirect).toBe('manual')
+    expect(Object.fromEntries(seen[0]?.headers ?? [])).toMatchObject({ 'x-a': '1' })
+    expect(await seen[0]?.text()).toBe('{}')
+  })
+
+  it('checks the address of every request, not only of the first', async () => {
+    let calls = 0
+    const outbound = outboundOver(async () => {
+      calls += 1
+      return new Response()
+    })
+    for (const url of [
+      'http://169.254.169.254/latest',
+      'http://10.0.0.1/',
+      'http://mcp.example.com/',
+      'https://localhost/',
+      'https://u:p@mcp.example.com/',
+      'file:///etc/passwd',
+    ]) {
+      for (const _attempt of [1, 2]) {
+        expect(await outbound.send(post({ url }))).toMatchObject({
+          kind: 'fault',
+          fault: 'refused_address',
+        })
+      }
+    }
+    expect(calls).toBe(0)
+    expect(await outbound.send(post({ url: 'http://127.0.0.1:1/' }))).toMatchObject({
+      kind: 'response',
+    })
+  })
+
+  it.each([301, 302, 303, 307, 308, 300])('follows no redirect (%i)', async (status) => {
+    let calls = 0
+    const outbound = outboundOver(async () => {
+      calls += 1
+      return new Response('x', { status, headers: { location: 'http://169.254.169.254/' } })
+    })
+    expect(await outbound.send(post())).toEqual({
+      kind: 'fault',
+      fault: 'redirect',
+      message: 'The server answered with a redirect, which is never followed.',
+    })
+    expect(calls).toBe(1)
+  })
+
+  it('gives up when no headers come in time', async () => {
+    expect(await outboundOver(never).send(post({ timeoutMs: 5 }))).toEqual({
+      kind: 'fault',
+      fault: 'timeout',
+      message: 'No response within 5 ms.',
+    })
+  })
+
+  it('stops when the caller goes away, or has gone already', async () => {
+    const gone = new AbortController()
+    const pending = outboundOver(never).send(post({ signal: gone.signal }))
+    gone.abort()
+    expect(await pending).toMatchObject({ kind: 'fault', fault: 'cancelled' })
+    const throwing = outboundOver(async (request) => {
+      request.signal.throwIfAborted()
+      return new Response()
+    })
+    expect(await throwing.send(post({ signal: gone.signal }))).toMatchObject({ fault: 'cancelled' })
+  })
+
+  it('says that a connection failed, and nothing that the platform said of where', async () => {
+    for (const [text, message] of [
+      [
+        'connect ECONNREFUSED 10.1.2.3:80',
+        'The connection failed or was closed before a response came.',
+      ],
+      ['Network connection lost.', 'The connection failed or was closed before a response came.'],
+      ['getaddrinfo ENOTFOUND secret.corp', 'The server could not be reached.'],
+    ]) {
+      const outbound = outboundOver(async () => {
+        throw new Error(text)
+      })
+      expect(await outbound.send(post())).toEqual({ kind: 'fault', fault: 'network', message })
+    }
+  })
+})
+
+describe('a JSON document from outside', () => {
+  const ask = (answer: () => Response) =>
+    outboundOver(async () => answer()).getJson(URL_OK, { timeoutMs: 1_000, maxBytes: 20 })
+
+  it('is parsed', async () => {
+    expect(await ask(() => new Response('{"a":[1]}'))).toEqual({ a: [1] })
+  })
+
+  it.each<[string, () => Response, string, string]>([
+    ['an error', () => new Response('{}', { status: 500 }), 'upstream_failed', 'answered 500'],
+    ['no JSON', () => new Response('<html>'), 'upstream_failed', 'malformed JSON'],
+    ['too large', () => new Response(`"${'x'.repeat(30)}"`), 'body_too_large', '20 bytes'],
+    [
+      'a redirect',
+      () => new Response(null, { status: 302, headers: { location: URL_OK } }),
+      'upstream_failed',
+      'redirect',
+    ],
+  ])('is not %s', async (_what, answer, code, message) => {
+    await expect(ask(answer)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('is not fetched from a private address', async () => {
+    const outbound = outboundOver(async () => new Response('{}'))
+    const options = { timeoutMs: 1_000, maxBytes: 20 }
+    await expect(outbound.getJson('https://10.0.0.1/', options)).rejects.toMatchObject({
+      code: 'upstream_failed',
+    })
+  })
+})
+
+describe('a bounded body', () => {
+  it('is read whole, characters split over chunks too', async () => {
+    const bytes = new TextEncoder().encode('ü💥')
+    const split = Array.from(bytes, (byte) => new Uint8Array([byte]))
+    expect(await readBounded(stream('a', ...split, 'b'), 100)).toBe('aü💥b')
+    expect(await readBounded(stream('aü'), 100, '3')).toBe('aü')
+    expect(await readBounded(null, 100)).toBe('')
+    expect(await readBounded(stream(), 100)).toBe('')
+  })
+
+  it('may have exactly as many bytes as allowed, and not one more', async () => {
+    expect(await readBounded(stream('abc', 'de'), 5)).toBe('abcde')
+    await expect(readBounded(stream('abc', 'def'), 5)).rejects.toMatchObject({
+      code: 'body_too_large',
+      message: 'The body is larger than 5 bytes.',
+    })
+    await expect(readBounded(stream('abcdef'), 5, '6')).rejects.toMatchObject({
+      code: 'body_too_large',
+    })
+  })
+
+  it('is not read on once it is too large', async () => {
+    let pulled = 0
+    let isCancelled = false
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulled += 1
+        controller.enqueue(new Uint8Array(1_000))
+      },
+      cancel() {
+        isCancelled = true
+      },
+    })
+    await expect(readBounded(endless, 10_000)).rejects.toMatchObject({ code: 'body_too_large' })
+    expect(pulled).toBeLessThan(15)
+    expect(isCancelled).toBe(true)
+  })
+
+  it.each([
+    ['a wrong byte', [new Uint8Array([0x22, 0xff, 0x22])]],
+    ['a character cut off', [new Uint8Array([0xc3])]],
+    ['an overlong form', [new Uint8Array([0xc0, 0xaf])]],
+    ['a surrogate', [new Uint8Array([0xed, 0xa0, 0x80])]],
+  ])('is UTF-8, never %s', async (_what, chunks) => {
+    for (const length of [null, String(chunks[0]?.length)]) {
+      await expect(readBounded(stream(...chunks), 100, length)).rejects.toMatchObject({
+        code: 'parse_error',
+        message: 'The body is not valid UTF-8.',
+      })
+    }
+  })
+
+  it('keeps a byte order mark, which JSON then refuses', async () => {
+    const bytes = new Uint8Array([0xef, 0xbb, 0xbf, 0x7b, 0x7d])
+    expect(await readBounded(stream(bytes), 100)).toBe('\ufeff{}')
+  })
+
+  it.each(['-1', '1e3', 'abc', '', '5,5'])(
+    'goes by no Content-Length such as %j',
+    async (length) => {
+      await expect(readBounded(stream('abcdef'), 5, length)).rejects.toMatchObject({
+        code: 'body_too_large',
+      })
+    },
+  )
+})
+
+describe('the count of waiting fetches', () => {
+  it('remembers the most, and throws above six', async () => {
+    const answers: (() => void)[] = []
+    const counted = countWaiting(
+      () => new Promise((resolve) => answers.push(() => resolve(new Response()))),
+    )
+    const waiting = Array.from({ length: 6 }, () => counted(new Request(URL_OK)))
+    expect(counted.most()).toBe(6)
+    await expect(counted(new Request(URL_OK))).rejects.toThrow('7 fetches wait')
+    for (const answer of answers) answer()
+    await Promise.all(waiting)
+  })
+})

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest'
+import { EndpointId, GatewayError, ServerId, ServerPath } from '../../src/core/index.ts'
+import type { Inbound } from '../../src/mcp/eras.ts'
+import { requireSession } from '../../src/mcp/relay-request.ts'
+import type { LegacySession } from '../../src/mcp/sessions.ts'
+import { authorise, requireSameEra, resolveTarget } from '../../src/mcp/target.ts'
+import type { ServerRecord, Snapshots, TenantSnapshot } from '../../src/registry/index.ts'
+import { actorIn, principalIn } from '../policy/sample.ts'
+
+const ENDPOINT = EndpointId.parse('00000000-0000-4000-8000-000000000001')
+const SERVER = ServerId.parse('00000000-0000-4000-8000-000000000002')
+const OTHER = '00000000-0000-4000-8000-000000000003'
+
+function serverOf(
+  eras: ServerRecord['upstream']['eras'],
+  over: Partial<ServerRecord> = {},
+  upstream: Partial<ServerRecord['upstream']> = {},
+): ServerRecord {
+  return {
+    id: SERVER,
+    tenant: principalIn([]).tenant,
+    path: ServerPath.parse('fininfo'),
+    name: 'Finance',
+    owner: 'someone#else',
+    visibility: 'public',
+    allowedGroups: [],
+    enabled: true,
+    timeoutMs: 1_000,
+    trustAnnotations: false,
+    transport: 'streamable-http',
+    authStrategy: 'none',
+    endpoints: [{ id: ENDPOINT, url: 'https://a.example/', weight: 1, health: 'healthy' }],
+    upstream: { eras, protocolVersions: [], sessionful: true, ...upstream },
+    headers: [],
+    tools: new Map(),
+    ...over,
+  }
+}
+
+function request(era: 'modern' | 'legacy', method: string, over: object = {}): Inbound {
+  const id = { start: 0, end: 0 }
+  return { kind: 'request', era, text: '', method, params: {}, id, ...over }
+}
+const note = (era: 'modern' | 'legacy', method: string): Inbound => ({
+  kind: 'notification',
+  era,
+  text: '',
+  method,
+  params: {},
+})
+const response: Inbound = { kind: 'response', era: 'legacy', text: '' }
+
+function refusal(run: () => unknown) {
+  try {
+    run()
+  } catch (thrown) {
+    if (thrown instanceof GatewayError) {
+      return { code: thrown.code, message: thrown.message, ...thrown.detail }
+    }
+    throw thrown
+  }
+  return undefined
+}
+
+describe('the era of a request', () => {
+  it('is that of its server, or one of two, or not known yet', () => {
+    for (const [eras, era] of [
+      ['modern', 'modern'],
+      ['legacy', 'legacy'],
+      ['dual', 'modern'],
+      ['dual', 'legacy'],
+      ['unknown', 'modern'],
+      ['unknown', 'legacy'],
+    ] as const) {
+      expect(refusal(() => requireSameEra(serverOf(eras), request(era, 'ping')))).toBeUndefined()
+    }
+  })
+
+  it('that is modern is told the versions of a legacy server', () => {
+    const found = serverOf('legacy', {}, { protocolVersions: ['2025-06-18'] })
+    expect(refusal(() => requireSameEra(found, request('modern', 'ping')))).toMatchObject({
+      code: 'unsupported_version',
+      data: { supported: ['2025-06-18'], requested: '2026-07-28' },
+    })
+    expect(refusal(() => requireSameEra(serverOf('legacy'), note('modern', 'n')))).toMatchObject({
+      data: { supported: ['2025-11-25', '2025-06-18', '2025-03-26'] },
+    })
+  })
+
+  it('that is legacy is told the version of a modern server, and which one it asked for', () => {
+    const hello = request('legacy', 'initialize', { params: { protocolVersion: '2025-03-26' } })
+    for (const [inbound, requested] of [
+      [hello, '2025-03-26'],
+      [request('legacy', 'ping', { version: '2025-06-18' }), '2025-06-18'],
+      [request('legacy', 'initialize', { params: { protocolVersion: 7 } }), '2025-11-25'],
+      [response, '2025-11-25'],
+    ] as const) {
+      expect(refusal(() => requireSameEra(serverOf('modern'), inbound))).toMatchObject({
+        code: 'unsupported_version',
+        data: { supported: ['2026-07-28'], requested },
+      })
+    }
+  })
+})
+
+describe('a session', () => {
+  const session: LegacySession = {
+    key: OTHER,
+    server: SERVER,
+    endpoint: ENDPOINT,
+    upstreamId: 'up',
+  }
+
+  it('is needed by every legacy message but the hello, where the server gives one', () => {
+    const server = serverOf('legacy')
+    for (const inbound of [request('legacy', 'ping'), note('legacy', 'initialize'), response]) {
+      expect(refusal(() => requireSession(server, inbound, undefined))?.code).toBe(
+        'session_required',
+      )
+      expect(refusal(() => requireSession(server, inbound, session))).toBeUndefined()
+    }
+    const hello = request('legacy', 'initialize')
+    expect(refusal(() => requireSession(server, hello, undefined))).toBeUndefined()
+  })
+
+  it('is not needed where the server gives none, nor by a modern message', () => {
+    const stateless = serverOf('legacy', {}, { sessionful: false })
+    expect(
+      refusal(() => requireSession(stateless, request('legacy', 'ping'), undefined)),
+    ).toBeUndefined()
+    expect(
+      refusal(() => requireSession(serverOf('dual'), request('modern', 'ping'), undefined)),
+    ).toBeUndefined()
+  })
+
+  it('is gone when its server or its endpoint is', () => {
+    const ping = request('legacy', 'ping')
+    const recreated = serverOf('legacy', { id: ServerId.parse(OTHER) })
+    const moved = serverOf('legacy', { endpoints: [] })
+    for (const server of [recreated, moved]) {
+      expect(refusal(() => requireSession(server, ping, session))).toMatchObject({
+        code: 'session_not_found',
+        message: 'The session is unknown, expired or was ended.',
+      })
+    }
+  })
+})
+
+describe('the authorisation of a message', () => {
+  const server = serverOf('dual')
+  const ask = (groups: string[], inbound: Inbound, scopes: string[] = []) =>
+    refusal(() =>
+      authorise({ actor: actorIn(groups, scopes), server }, inbound, (scope) => `Bearer ${scope}`),
+    )
+
+  it('lets pass what is granted', () => {
+    const call = request('modern', 'tools/call', { name: 'get_stock_aggregates' })
+    expect(ask(['listers'], call)).toBeUndefined()
+    expect(ask(['listers'], request('legacy', 'initialize'))).toBeUndefined()
+    expect(ask(['listers'], note('legacy', 'notifications/initialized'))).toBeUndefined()
+    expect(ask(['listers'], response)).toBeUndefined()
+  })
+
+  it('answers as if what is not granted did not exist', () => {
+    const call = request('modern', 'tools/call', { name: 'drop_table' })
+    expect(ask(['listers'], call)).toEqual({
+      code: 'unknown_tool',
+      message: 'Unknown tool: drop_table',
+    })
+    expect(ask(['listers'], request('modern', 'tools/call'))?.code).toBe('unknown_tool')
+    expect(ask(['listers'], note('legacy', 'tools/call'))?.code).toBe('unknown_tool')
+    expect(ask(['listers'], request('legacy', 'resources/read'))).toEqual({
+      code: 'method_not_found',
+      message: 'Method not found',
+    })
+    expect(ask([], call)).toEqual({
+      code: 'not_found',
+      message: 'There is no server named "fininfo".',
+    })
+    expect(ask([], response)?.code).toBe('not_found')
+  })
+
+  it('repeats no more than a little of a name', () => {
+    const call = request('modern', 'tools/call', { name: 'x'.repeat(100_000) })
+    expect(ask(['listers'], call)?.message.length).toBeLessThan(200)
+  })
+
+  it('asks for a step-up only where the groups allow it', () => {
+    const call = (name: string) => request('modern', 'tools/call', { name })
+    expect(ask(['listers'], call('get_stock_aggregates'), ['gatehouse:read'])).toMatchObject({
+      code: 'insufficient_scope',
+      headers: { 'www-authenticate': 'Bearer gatehouse:call' },
+    })
+    expect(ask(['listers'], call('drop_table'), ['gatehouse:read'])?.code).toBe('unknown_tool')
+  })
+})
+
+describe('the target of a path', () => {
+  const snapshotsWith = (server: ServerRecord | undefined): Snapshots => {
+    const snapshot = {
+      server: async () => server,
+      rights: () => actorIn([]).rights,
+    } as unknown as TenantSnapshot
+    return { tenant: async () => snapshot } as unknown as Snapshots
+  }
+  const resolve = (server: ServerRecord | undefined) =>
+    resolveTarget({} as never, snapshotsWith(server), principalIn([]), 'fininfo')
+
+  it('is the server, with what its caller may do', async () => {
+    const server = serverOf('dual')
+    expect(await resolve(server)).toMatchObject({
+      server,
+      actor: { principal: { issuer: 'https://idp.example' } },
+    })
+  })
+
+  it('is missing alike when there is none and when it is disabled', async () => {
+    const expected = { code: 'not_found', message: 'There is no server named "fininfo".' }
+    await expect(resolve(undefined)).rejects.toMatchObject(expected)
+    await expect(resolve(serverOf('dual', { enabled: false }))).rejects.toMatchObject(expected)
+  })
+})

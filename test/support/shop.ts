@@ -1,0 +1,77 @@
+import { expect } from 'vitest'
+import { modern, rest, type TestGateway } from './gateway.ts'
+
+export const LIST_ITEMS =
+  '{"name":"list_items","inputSchema":{"type":"object"},"x-vendor":{"n":1.0}}'
+export const COUNT_ITEMS = '{"inputSchema": {"type":"object"}, "name":"count_items"}'
+export const DROP_TABLE =
+  '{"name":"drop_table","description":"[\\"{,","inputSchema":{"type":"object","properties":{"name":{"type":"string","default":"list_items"}}}}'
+
+/** Who is in `clerks` may call two tools of `shop`, and of `off` if it were on. */
+export const POLICY = {
+  'UI-Scopes': { clerk: { list_service: ['shop'] } },
+  group_mappings: { clerks: ['clerk'], listers: ['lister'], people: ['user'] },
+  clerk: [
+    {
+      server: 'shop',
+      methods: ['tools/list', 'tools/call'],
+      tools: ['list_items', 'count_items'],
+    },
+    { server: 'off', methods: ['tools/list', 'tools/call'], tools: ['list_items'] },
+  ],
+  lister: [
+    { server: 'shop', methods: ['tools/list'] },
+    { server: 'shop', methods: ['tools/call'], tools: ['count_items'] },
+  ],
+}
+
+/** The same id on every request, so that two answers may be compared whole. */
+export const REQUEST_ID = { 'x-request-id': 'flow-request-1' }
+
+/** Tools of every server, as the upstream lists them. */
+export const SHOP_TOOLS = [DROP_TABLE, LIST_ITEMS, COUNT_ITEMS]
+
+/** A modern call of a tool, by a header that is well-formed for any name. */
+export const call = (token: string, name: string, headers: Record<string, string> = {}) =>
+  modern(
+    token,
+    'tools/call',
+    { name, arguments: {} },
+    { ...REQUEST_ID, 'mcp-name': encoded(name), ...headers },
+  )
+
+/** A name as a client must write it in a header (MCP 2026-07-28, Value encoding). */
+function encoded(name: string): string {
+  if (/^[\x21-\x7e]+$/.test(name)) return name
+  return `=?base64?${btoa(String.fromCharCode(...new TextEncoder().encode(name)))}?=`
+}
+
+/** All that a caller can tell one answer from another by; `name` stands for the name asked for. */
+export async function looksOf(response: Response, name: string) {
+  const text = await response.text()
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: text.replaceAll(JSON.stringify(name).slice(1, -1), '<name>'),
+  }
+}
+
+/** Registers servers of every visibility, and puts the policy. */
+export async function setUp(gateway: TestGateway, admin: string): Promise<void> {
+  for (const [path, body] of [
+    ['shop', {}],
+    ['hidden', {}],
+    ['off', { enabled: false }],
+    ['mine', { visibility: 'private' }],
+    ['ours', { visibility: 'group', allowedGroups: ['owners'] }],
+  ] as const) {
+    const endpoints = [{ url: `https://${path}.example/mcp` }]
+    const created = await gateway.fetch(
+      '/api/v1/servers',
+      rest(admin, 'POST', { path, name: path, endpoints, ...body }),
+    )
+    expect(created.status).toBe(201)
+  }
+  const replaced = await gateway.fetch('/api/v1/policy', rest(admin, 'PUT', POLICY))
+  expect(replaced.status).toBe(200)
+}
