@@ -90,7 +90,12 @@ export function parseConfig(env: EnvVars): ConfigResult {
   const host = publicUrl === undefined ? '' : new URL(publicUrl).host
   const config = {
     publicUrl,
-    allowedHosts: read('ALLOWED_HOSTS', '', (text) => new Set([host, ...listOf(text)]), ''),
+    allowedHosts: read(
+      'ALLOWED_HOSTS',
+      '',
+      (text) => new Set([host, ...listOf(text).map(parseHost)]),
+      'List hosts such as gate.example.com or 10.0.0.1:8787, separated by commas.',
+    ),
     allowedOrigins: read(
       'ALLOWED_ORIGINS',
       '',
@@ -185,6 +190,12 @@ function parseOrigin(text: string): string {
     throw new Error('must be an origin: scheme, host and port, nothing else')
   }
   return url.origin
+}
+
+function parseHost(text: string): string {
+  const isHost = URL.canParse(`http://${text}`) && !/[/@?#]/.test(text)
+  if (!isHost) throw new Error(`"${text}" must be a host name or address, with a port if needed`)
+  return text
 }
 
 function parseSecret(text: string): string {

@@ -186,3 +186,14 @@ describe('a configuration problem', () => {
     }
   })
 })
+
+describe('ALLOWED_HOSTS', () => {
+  it.each(['https://gate.example.com', 'gate.example.com/path', 'user@gate', 'gate:port'])(
+    'refuses %s, naming it',
+    (host) => {
+      expect(problemsOf({ ...MINIMUM, ALLOWED_HOSTS: `ok.example:8080,${host}` })).toMatchObject([
+        { variable: 'ALLOWED_HOSTS', message: expect.stringContaining(`"${host}"`) },
+      ])
+    },
+  )
+})

@@ -1,4 +1,5 @@
 import { type CallContext, type Principal, toGatewayError } from '../core/index.ts'
+import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots } from '../registry/index.ts'
 import { sessionRequired } from './relay-request.ts'
 import type { LegacySession, Sessions } from './sessions.ts'
@@ -7,6 +8,7 @@ import type { Upstreams } from './upstream/send.ts'
 import { errorReply } from './wire/reply.ts'
 
 export interface EndSessionDeps {
+  readonly limits: Limits
   readonly snapshots: Snapshots
   readonly sessions: Sessions
   readonly upstreams: Upstreams
@@ -26,6 +28,7 @@ export function createEndSession(deps: EndSessionDeps) {
       const id = request.headers.get('mcp-session-id')
       if (id === null) throw sessionRequired()
       const session = await deps.sessions.open(principal, path, id)
+      await requireAdmission(ctx, deps.limits, principal)
       await deps.sessions.end(session)
       ctx.waitUntil(closeUpstream(ctx, principal, path, session))
       return new Response(null, { status: 204 })

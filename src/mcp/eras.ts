@@ -145,7 +145,10 @@ function legacyInbound(
 ): Inbound {
   if (version !== undefined && !SPOKEN.includes(version)) throw unsupportedVersion(version, SPOKEN)
   const common = { era: 'legacy', text, ...(version === undefined ? {} : { version }) } as const
-  if (typeof message.method !== 'string') return { ...common, kind: 'response' }
+  if (typeof message.method !== 'string') {
+    if (version !== MODERN_VERSION) return { ...common, kind: 'response' }
+    throw new GatewayError('invalid_request', 'A client of 2026-07-28 posts no responses.')
+  }
   const method = message.method
   const params = paramsOf(message)
   if (id === undefined) return { ...common, kind: 'notification', method, params }

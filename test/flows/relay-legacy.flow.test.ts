@@ -224,6 +224,20 @@ describe('a legacy session', () => {
     },
   )
 
+  it('is not ended more often than the limit allows', async () => {
+    const limited = createTestGateway({ vars: { LIMIT_PRINCIPAL_PER_MINUTE: '2' } })
+    const own = await limited.token()
+    const body = { path: 'relic', name: 'relic', endpoints: [{ url: `${origin()}/dual` }] }
+    await limited.fetch('/api/v1/servers', rest(own, 'POST', body))
+    const headers = await open(limited, own)
+    const response = await limited.fetch('/relic/mcp', {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${own}`, ...headers },
+    })
+    expect(response.status).toBe(429)
+    expect(response.headers.get('retry-after')).toMatch(/^\d+$/)
+  })
+
   it('reports one clean error when it cannot be opened again', async () => {
     const headers = await open()
     await forgetSessions(404)

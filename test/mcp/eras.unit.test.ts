@@ -235,3 +235,11 @@ describe('a body', () => {
     }
   })
 })
+
+describe('a response under the modern revision', () => {
+  it('is refused: modern clients answer in their next request', () => {
+    const headers = new Headers({ 'mcp-protocol-version': '2026-07-28' })
+    const message = readMessage('{"jsonrpc":"2.0","id":1,"result":{}}')
+    expect(() => classify(message, headers)).toThrow('A client of 2026-07-28 posts no responses.')
+  })
+})
