@@ -8,9 +8,11 @@ import { applySamplePolicy, registerSample, SAMPLE_SERVERS } from './start/regis
 import { ensureDevVars, readSigningKey } from './start/secrets.ts'
 import {
   type DevInfo,
+  lockState,
   prepareStateFolder,
   removeDevInfo,
   stateDir,
+  unlockState,
   writeDevInfo,
 } from './start/state.ts'
 import { localTokens } from './start/tokens.ts'
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
   const port = await choosePort()
   const publicUrl = `http://127.0.0.1:${port}`
   await prepareStateFolder()
+  await lockState()
   await removeDevInfo()
   const secrets = await ensureDevVars()
   say(
@@ -98,7 +101,7 @@ async function choosePort(): Promise<number> {
     ? `; it belongs to the npm start of process ${holder.starter}`
     : ''
   throw new Error(
-    `port ${port} is held by ${who}${starter}.\nStop it, or choose another port: PORT=8788 npm start`,
+    `port ${port} is held by ${who}${starter}.\nStop it, or choose another port and state folder: GATEHOUSE_STATE=.gatehouse-2 PORT=8788 npm start`,
   )
 }
 
@@ -165,6 +168,7 @@ async function shutDown(exitCode: number, why: string): Promise<void> {
   stopping = true
   console.error(why.startsWith('\n') ? why.slice(1) : `gatehouse: ${why}`)
   await stopEveryChild()
+  await unlockState()
   process.exit(exitCode)
 }
 

@@ -88,14 +88,15 @@ export function parseConfig(env: EnvVars): ConfigResult {
 
   const publicUrl = read('PUBLIC_URL', '', parseOrigin, 'Set it to the URL that clients use.')
   const host = publicUrl === undefined ? '' : new URL(publicUrl).host
+  const allowedHosts = read(
+    'ALLOWED_HOSTS',
+    '',
+    (text) => new Set([host, ...listOf(text).map(parseHost)]),
+    'List hosts such as gate.example.com or 10.0.0.1:8787, separated by commas.',
+  )
   const config = {
     publicUrl,
-    allowedHosts: read(
-      'ALLOWED_HOSTS',
-      '',
-      (text) => new Set([host, ...listOf(text).map(parseHost)]),
-      'List hosts such as gate.example.com or 10.0.0.1:8787, separated by commas.',
-    ),
+    allowedHosts,
     allowedOrigins: read(
       'ALLOWED_ORIGINS',
       '',
@@ -118,7 +119,7 @@ export function parseConfig(env: EnvVars): ConfigResult {
     privateHosts: read(
       'PRIVATE_UPSTREAMS',
       '',
-      parsePrivateHosts,
+      (text) => parsePrivateHosts(text, allowedHosts),
       'List host names, addresses or CIDRs, separated by commas.',
     ),
     maxBodyBytes: read('MAX_BODY_BYTES', '4194304', integer(1_024, 104_857_600), ''),

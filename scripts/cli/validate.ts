@@ -58,7 +58,7 @@ async function policyProblems(file: string): Promise<ConfigProblem[]> {
     return problems.map(({ path, message }: { path: string; message: string }) => ({
       variable: `${file} ${path}`.trim(),
       message,
-      fix: 'Correct it; docs/operations.md shows the layout.',
+      fix: 'Correct it; the README shows the layout.',
     }))
   }
 }

@@ -49,6 +49,44 @@ export async function prepareStateFolder(): Promise<void> {
   await chmod(stateDir(), 0o700)
 }
 
+/**
+ * Takes the state folder for this process, or throws naming the process that has it: two gateways
+ * over one database would each register its own samples under the same paths.
+ */
+export async function lockState(): Promise<void> {
+  const holder = Number(await readFile(lockPath(), 'utf8').catch(() => ''))
+  if (holder > 0 && holder !== process.pid && isAlive(holder)) {
+    throw new Error(
+      `process ${holder} is running on the state folder ${stateDir()}.\n` +
+        'Stop it, or choose another folder and port: GATEHOUSE_STATE=.gatehouse-2 PORT=8788 npm start',
+    )
+  }
+  await writeFile(lockPath(), String(process.pid), { mode: 0o600 })
+  isLocked = true
+}
+
+/** Gives the folder back, and removes `dev.json`, whose gateway is gone. Only what is ours. */
+export async function unlockState(): Promise<void> {
+  if (!isLocked) return
+  await removeDevInfo()
+  await rm(lockPath(), { force: true })
+}
+
+let isLocked = false
+
+function lockPath(): string {
+  return join(stateDir(), 'npm-start.pid')
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    // No such process, or one of somebody else: its number was used again.
+    return false
+  }
+}
+
 /** Removes what an earlier run left, so that a waiting script does not take it for ours. */
 export async function removeDevInfo(): Promise<void> {
   await rm(devInfoPath(), { force: true })

@@ -47,6 +47,7 @@ export async function startGateway(port: number): Promise<Child> {
   const log = createWriteStream(gatewayLogPath(), { flags: 'w', mode: 0o600 })
   const vars = {
     PUBLIC_URL: publicUrl,
+    ALLOWED_HOSTS: `localhost:${port}`,
     PRIVATE_UPSTREAMS: LOOPBACK,
     BOOTSTRAP_ADMIN: JSON.stringify({ issuer: publicUrl, subject: 'admin' }),
   }

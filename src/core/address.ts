@@ -4,6 +4,8 @@ import ipaddr from 'ipaddr.js'
 export interface PrivateHosts {
   /** True when this host may be reached although it is private or plain http. */
   allows(hostname: string): boolean
+  /** True for the gateway's own Host values: a server there would call itself without end. */
+  isGateway(host: string): boolean
 }
 
 /** Cloud metadata services, by name and address: refused even when a wider range is allowed. */
@@ -30,6 +32,8 @@ const PRIVATE_SUFFIXES = [
   '.local',
   '.localdomain',
   '.internal',
+  '.private',
+  '.svc',
   '.lan',
   '.home',
   '.corp',
@@ -38,7 +42,10 @@ const PRIVATE_SUFFIXES = [
 ]
 
 /** Parses a comma-separated list of host names, addresses and CIDRs. Throws naming a bad entry. */
-export function parsePrivateHosts(list: string): PrivateHosts {
+export function parsePrivateHosts(
+  list: string,
+  gatewayHosts: ReadonlySet<string> = new Set(),
+): PrivateHosts {
   const names = new Set<string>()
   const ranges: [ipaddr.IPv4 | ipaddr.IPv6, number][] = []
   for (const entry of list
@@ -51,6 +58,7 @@ export function parsePrivateHosts(list: string): PrivateHosts {
     else throw new Error(`"${entry}" is neither a host name nor an address nor a CIDR`)
   }
   return {
+    isGateway: (host) => gatewayHosts.has(host),
     allows(hostname) {
       const address = addressOf(hostname)
       if (!address) return names.has(canonicalName(hostname))
@@ -74,6 +82,7 @@ export function upstreamUrlProblem(text: string, privateHosts: PrivateHosts): st
 function hostProblem(url: URL, privateHosts: PrivateHosts): string | undefined {
   const { hostname } = url
   if (isMetadataHost(hostname)) return 'points to a cloud metadata service'
+  if (privateHosts.isGateway(url.host)) return 'points to this gateway itself'
   if (privateHosts.allows(hostname)) return undefined
   if (isPrivateHost(hostname)) {
     return 'points to a private address; list its host in PRIVATE_UPSTREAMS to allow it'
@@ -116,6 +125,11 @@ function embeddedIpv4(address: ipaddr.IPv6): ipaddr.IPv4 | undefined {
     return new ipaddr.IPv4(bytes.slice(12))
   }
   if (range === '6to4') return new ipaddr.IPv4(bytes.slice(2, 6))
+  // ISATAP (RFC 5214 section 6.1): the interface id `[02]00:5efe` and an address.
+  const isIsatap = bytes[8] === 0 || bytes[8] === 2
+  if (isIsatap && bytes[9] === 0 && bytes[10] === 0x5e && bytes[11] === 0xfe) {
+    return new ipaddr.IPv4(bytes.slice(12))
+  }
   // IPv4-compatible (RFC 4291 section 2.5.5.1): `::127.0.0.1`, which `range` takes for unicast.
   const isCompatible = range === 'unicast' && bytes.slice(0, 12).every((byte) => byte === 0)
   return isCompatible ? new ipaddr.IPv4(bytes.slice(12)) : undefined

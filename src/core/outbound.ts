@@ -35,7 +35,7 @@ const MAX_WAITING = 6
 /** URLs whose check is remembered. */
 const MAX_CHECKED = 5_000
 
-/** Limits counted within one invocation. `strict` throws instead of queueing (tests). */
+/** What an operator allows, and how a connection is opened. */
 export interface OutboundOptions {
   readonly privateHosts: PrivateHosts
   readonly fetcher?: Fetcher
@@ -99,7 +99,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
         await response.body?.cancel()
         throw new GatewayError('upstream_failed', `The server answered ${response.status}.`)
       }
-      return parseJson(await readBounded(response.body, maxBytes))
+      return parseJson(await readAnswer(response.body, maxBytes))
     },
   }
 }
@@ -148,6 +148,18 @@ function decodeChunk(decoder: TextDecoder, chunk?: Uint8Array): string {
     return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
   } catch (cause) {
     throw new GatewayError('parse_error', 'The body is not valid UTF-8.', { cause })
+  }
+}
+
+/** What is wrong with an answer is the server's fault, never the caller's. */
+async function readAnswer(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<string> {
+  try {
+    return await readBounded(body, maxBytes)
+  } catch (cause) {
+    throw new GatewayError('upstream_failed', 'The answer is too large or no text.', { cause })
   }
 }
 

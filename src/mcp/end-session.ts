@@ -3,7 +3,6 @@ import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots } from '../registry/index.ts'
 import { sessionRequired } from './relay-request.ts'
 import type { LegacySession, Sessions } from './sessions.ts'
-import { resolveTarget } from './target.ts'
 import type { Upstreams } from './upstream/send.ts'
 import { errorReply } from './wire/reply.ts'
 
@@ -47,7 +46,9 @@ export function createEndSession(deps: EndSessionDeps) {
     path: string,
     session: LegacySession,
   ): Promise<void> {
-    const { server } = await resolveTarget(ctx, deps.snapshots, principal, path)
+    const snapshot = await deps.snapshots.tenant(ctx, principal.tenant)
+    const server = await snapshot.server(ctx, path)
+    if (server?.id !== session.server) return
     await deps.upstreams.close(server, session.endpoint, deps.sessions.currentUpstreamId(session))
   }
 }

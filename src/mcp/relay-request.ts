@@ -1,4 +1,4 @@
-import { type CallContext, GatewayError, readBounded } from '../core/index.ts'
+import { type CallContext, GatewayError } from '../core/index.ts'
 import { toolFilter } from '../policy/index.ts'
 import type { ServerRecord } from '../registry/index.ts'
 import { answer } from './answer.ts'
@@ -11,6 +11,8 @@ import { statusError } from './upstream/failure.ts'
 import { addModernHeaders, hopTwoHeaders } from './upstream/headers.ts'
 import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
 import { checkParamHeaders } from './wire/param-headers.ts'
+import { openSource } from './wire/pump.ts'
+import { readRpcError } from './wire/read-error.ts'
 import type { RawId } from './wire/reply.ts'
 import { replaceSpan } from './wire/scan-request.ts'
 
@@ -28,9 +30,6 @@ export interface RequestRelayDeps {
   readonly sessions: Sessions
   readonly inFlight: InFlight
 }
-
-/** An upstream error body that is read to see whether it forgot the session. */
-const MAX_ERROR_BYTES = 65_536
 
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
@@ -112,7 +111,7 @@ export async function sendInSession(
   let upstreamId = deps.sessions.currentUpstreamId(session)
   for (let sends = 1; ; sends += 1) {
     const sent = await deps.upstreams.send(ctx, build(upstreamId))
-    const { forgot, response } = await forgotSession(sent.response)
+    const { forgot, response } = await forgotSession(sent.response, timeoutMs)
     if (!forgot) return { ...sent, response }
     if (sends === MAX_SESSION_SENDS) throw statusError(response.status, path)
     // The upstream refused before it ran anything, so sending again cannot run it twice.
@@ -122,24 +121,31 @@ export async function sendInSession(
 }
 
 /**
- * 404 is the specified answer for a session that is gone; many servers answer 400 with an error
- * that speaks of the session instead.
+ * 404 is the specified answer for a session that is gone. Many servers answer 400 with one of a few
+ * well-known errors; only these count, since any other 400 may come from a tool that has run.
  */
 async function forgotSession(
   response: Response,
+  timeoutMs: number,
 ): Promise<{ readonly forgot: boolean; readonly response: Response }> {
   if (response.status === 404) {
     await response.body?.cancel()
     return { forgot: true, response }
   }
-  if (response.status !== 400) return { forgot: false, response }
-  const text = await readBounded(response.body, MAX_ERROR_BYTES)
+  if (response.status !== 400 || !response.body) return { forgot: false, response }
+  const source = openSource(response.body, timeoutMs)
+  const whole = await readRpcError(source)
+  if (!whole) await source.cancel()
   const { status, headers } = response
   return {
-    forgot: /"code"\s*:\s*-320\d\d\b/.test(text) && /session/i.test(text),
-    response: new Response(text, { status, headers }),
+    forgot: whole !== undefined && SESSION_UNKNOWN.test(new TextDecoder().decode(whole)),
+    response: new Response(whole ?? null, { status, headers }),
   }
 }
+
+/** The words of the SDKs and of servers built on them, as the whole message. */
+const SESSION_UNKNOWN =
+  /"message"\s*:\s*"(Bad Request: )?(No valid session ID provided|Invalid( or missing)? session ID|Unknown session( ID)?|Session( ID)? not found|Session expired|Server not initialized)\.?"/i
 
 /** The sealed session id, when the upstream opened a session in answer to `initialize`. */
 async function sessionHeader(

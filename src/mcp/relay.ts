@@ -42,11 +42,12 @@ export function createRelay(deps: RelayDeps): Relay {
     inbound: Inbound,
   ): Promise<Response> {
     const session = await sessionOf(principal, path, headers, inbound)
+    // Before the server is looked for: guessing names must not be free.
+    await requireAdmission(ctx, deps.limits, principal)
     const target = await resolveTarget(ctx, deps.snapshots, principal, path)
     authorise(target, inbound, (scope) => deps.challenge(path, scope))
     requireSession(target.server, inbound, session)
     requireSameEra(target.server, inbound)
-    await requireAdmission(ctx, deps.limits, principal)
     const common = { target, ...(session ? { session } : {}) }
     return inbound.kind === 'request'
       ? relayRequest(ctx, { inbound, headers, ...common })

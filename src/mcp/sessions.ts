@@ -17,7 +17,7 @@ export const LegacySession = z.object({
   key: z.uuid(),
   server: ServerId,
   endpoint: EndpointId,
-  upstreamId: z.string().min(1).max(1_024),
+  upstreamId: z.string().min(1).max(4_096),
   /** Absent when it was too large to travel: such a session cannot be opened again. */
   hello: z
     .object({
@@ -46,7 +46,10 @@ export interface SessionState {
 export interface Sessions {
   /** The `Mcp-Session-Id` for the client. */
   seal(principal: Principal, path: string, session: LegacySession): Promise<string>
-  /** Throws `session_not_found` for an id that is unknown, foreign, expired or ended. */
+  /**
+   * Throws `session_not_found` for an id that is unknown, foreign, expired, or known here to have
+   * ended. One that ended elsewhere shows when the upstream no longer knows it.
+   */
   open(principal: Principal, path: string, sessionId: string): Promise<LegacySession>
   /** The upstream id to use now: it changes when the session had to be opened again. */
   currentUpstreamId(session: LegacySession): string

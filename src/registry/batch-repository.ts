@@ -13,7 +13,10 @@ export async function runBatch(
 }
 
 /** Whether D1 refused a write because of a constraint of this kind. */
-export function isConstraintFault(thrown: unknown, kind: 'UNIQUE' | 'FOREIGN KEY'): boolean {
+export function isConstraintFault(
+  thrown: unknown,
+  kind: 'UNIQUE' | 'FOREIGN KEY' | 'NOT NULL',
+): boolean {
   if (!(thrown instanceof Error)) return false
   return (
     thrown.message.includes(`${kind} constraint failed`) || isConstraintFault(thrown.cause, kind)

@@ -141,7 +141,7 @@ export function createServerRepository(db: DrizzleD1Database) {
       }
     },
 
-    /** Throws `not_found` when the server was deleted meanwhile. */
+    /** Throws `not_found` or `conflict` when the server was deleted or changed meanwhile. */
     async update(
       ctx: WriteContext,
       server: StoredServer,
@@ -152,7 +152,13 @@ export function createServerRepository(db: DrizzleD1Database) {
       const statements: Statement[] = [
         db
           .update(servers)
-          .set({ ...changedColumns(server, changes), updatedAt: ctx.clock.now() })
+          .set({
+            ...changedColumns(server, changes),
+            updatedAt: ctx.clock.now(),
+            // Null breaks the constraint, and with it the whole batch, when somebody was faster:
+            // asking an upstream takes seconds, and what was read before it may be gone.
+            path: sql`case when ${servers.updatedAt} = ${server.updatedAt} then ${servers.path} end`,
+          })
           .where(and(eq(servers.tenant, server.tenant), eq(servers.id, server.id))),
         ...partStatements(db, server, parts),
         ...(changes.tags === undefined ? [] : tagStatements(db, server, changes.tags)),
@@ -162,6 +168,7 @@ export function createServerRepository(db: DrizzleD1Database) {
         await runBatch(db, statements)
       } catch (cause) {
         if (isConstraintFault(cause, 'FOREIGN KEY')) throw notFoundServer(server.path)
+        if (isConstraintFault(cause, 'NOT NULL')) throw changedMeanwhile(server.path, cause)
         throw cause
       }
     },
@@ -175,6 +182,13 @@ export function createServerRepository(db: DrizzleD1Database) {
       ])
     },
   }
+}
+
+function changedMeanwhile(path: string, cause: unknown): GatewayError {
+  return new GatewayError('conflict', `The server ${JSON.stringify(path)} was changed meanwhile.`, {
+    fix: 'Read it again, and repeat the change if it is still wanted.',
+    cause,
+  })
 }
 
 /** The answer to a path that is taken, whoever may see the server that has it. */

@@ -58,8 +58,10 @@ export function createTenantSnapshot(
     async server(ctx, path) {
       const parsed = ServerPath.safeParse(path)
       if (!parsed.success) return undefined
-      if (servers.has(parsed.data)) return servers.get(parsed.data)
-      const record = await load(ctx, parsed.data)
+      const record = servers.has(parsed.data)
+        ? servers.get(parsed.data)
+        : await load(ctx, parsed.data)
+      // Used again is young again: invented paths must not push out what is in use.
       setBounded(servers, parsed.data, record, MAX_SERVERS)
       return record
     },

@@ -143,7 +143,7 @@ describe('a JSON document from outside', () => {
   it.each<[string, () => Response, string, string]>([
     ['an error', () => new Response('{}', { status: 500 }), 'upstream_failed', 'answered 500'],
     ['no JSON', () => new Response('<html>'), 'upstream_failed', 'malformed JSON'],
-    ['too large', () => new Response(`"${'x'.repeat(30)}"`), 'body_too_large', '20 bytes'],
+    ['too large', () => new Response(`"${'x'.repeat(30)}"`), 'upstream_failed', 'too large'],
     [
       'a redirect',
       () => new Response(null, { status: 302, headers: { location: URL_OK } }),

@@ -13,6 +13,10 @@ import { openSession } from './open-session.ts'
 
 /** Pages of one list that are read before the upstream is taken to be looping. */
 const MAX_PAGES = 100
+/** Bytes of all answers together: a catalogue is at most 8 MiB, and an isolate has 128. */
+const MAX_BYTES = 16 * 1024 * 1024
+/** For all requests together, however many pages there are. */
+const MAX_TOTAL_MS = 30_000
 const CLIENT_INFO = { name: 'gatehouse', version: '0.1.0' }
 
 /** Accepts whatever the upstream sent: the catalogue stores definitions as they are. */
@@ -128,8 +132,18 @@ async function listAll(
   throw new Error(`${method} has more than ${MAX_PAGES} pages`)
 }
 
-/** The SDK's client on our only way out; it needs no GET stream to read lists. */
+/** The SDK's client on our only way out, within bounds; it needs no GET stream to read lists. */
 function fetchThrough(outbound: Outbound, ctx: CallContext, upstream: UpstreamAddress): FetchLike {
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(MAX_TOTAL_MS)])
+  let bytesLeft = MAX_BYTES
+  const bounded = () =>
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        bytesLeft -= chunk.byteLength
+        if (bytesLeft < 0) controller.error(new Error(`more than ${MAX_BYTES} bytes were sent`))
+        else controller.enqueue(chunk)
+      },
+    })
   return async (url, init) => {
     const method = init?.method ?? 'GET'
     if (method === 'GET') return new Response(null, { status: 405 })
@@ -138,11 +152,12 @@ function fetchThrough(outbound: Outbound, ctx: CallContext, upstream: UpstreamAd
       method: method === 'DELETE' ? 'DELETE' : 'POST',
       headers: new Headers(init?.headers),
       timeoutMs: upstream.timeoutMs,
-      signal: ctx.signal,
+      signal,
       ...(typeof init?.body === 'string' ? { body: init.body } : {}),
     })
-    if (result.kind === 'response') return result.response
-    throw new GatewayError('upstream_unreachable', result.message)
+    if (result.kind === 'fault') throw new GatewayError('upstream_unreachable', result.message)
+    const { response } = result
+    return new Response(response.body?.pipeThrough(bounded()) ?? null, response)
   }
 }
 

@@ -34,6 +34,12 @@ export function faultError(fault: OutboundFault, server: string, timeoutMs: numb
   }
 }
 
+/** Whether a response can be an MCP answer at all: success, in one of the two content types. */
+export function isMcpAnswer(response: Response): boolean {
+  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  return response.ok && (type === 'application/json' || type === 'text/event-stream')
+}
+
 /** The caller's view of a response that is no MCP answer. */
 export function statusError(status: number, server: string): GatewayError {
   if (status === 401 || status === 403) {

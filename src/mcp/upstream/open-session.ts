@@ -1,7 +1,7 @@
 import type { Outbound } from '../../core/index.ts'
 import { openSource } from '../wire/pump.ts'
 import { closeSession } from './close-session.ts'
-import { faultError, statusError } from './failure.ts'
+import { faultError, isMcpAnswer, statusError } from './failure.ts'
 import { hopTwoHeaders } from './headers.ts'
 
 /** What a legacy client said when it opened its session; said again when the upstream forgot it. */
@@ -41,7 +41,7 @@ export async function openSession(
   )
   if (opened.kind === 'fault') throw faultError(opened.fault, server, timeoutMs)
   const { response } = opened
-  if (!response.ok) {
+  if (!isMcpAnswer(response)) {
     await response.body?.cancel()
     throw statusError(response.status, server)
   }

@@ -2,7 +2,7 @@ import { type CallContext, type Outbound, toGatewayError } from '../../core/inde
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
 import { MODERN_VERSION } from '../messages.ts'
 import { closeSession } from './close-session.ts'
-import { faultError, statusError } from './failure.ts'
+import { faultError, isMcpAnswer, statusError } from './failure.ts'
 import { hopTwoHeaders } from './headers.ts'
 import { openSession } from './open-session.ts'
 
@@ -58,7 +58,7 @@ async function probeModern(outbound: Outbound, upstream: ProbedUpstream): Promis
   const result = await outbound.send({ url, method: 'POST', headers, body: DISCOVER, timeoutMs })
   if (result.kind === 'fault') throw faultError(result.fault, server, timeoutMs)
   await result.response.body?.cancel()
-  if (!result.response.ok) throw statusError(result.response.status, server)
+  if (!isMcpAnswer(result.response)) throw statusError(result.response.status, server)
 }
 
 /** A legacy server answers nothing without a handshake; the session it opens is closed again. */
