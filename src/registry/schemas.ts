@@ -161,13 +161,24 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.ou
   )
 }
 
+/** Names of query parameters that carry credentials. URLs are stored in the clear, headers sealed. */
+const SECRET_NAME = /key|token|secret|passw|pwd|auth|credential|signature|^sig$/i
+
+function querySecretProblem(url: string): string | undefined {
+  const names = [...new URL(url).searchParams.keys()]
+  const secret = names.find((name) => SECRET_NAME.test(name))
+  return secret === undefined
+    ? undefined
+    : `must not carry a credential ("${secret}"); put it into a custom header, which is stored sealed`
+}
+
 /** Throws `invalid_params` when an endpoint may not be called. */
 export function checkEndpoints(
   list: readonly { readonly url: string }[],
   privateHosts: PrivateHosts,
 ): void {
   const problems = list.flatMap(({ url }, index) => {
-    const message = upstreamUrlProblem(url, privateHosts)
+    const message = upstreamUrlProblem(url, privateHosts) ?? querySecretProblem(url)
     return message === undefined ? [] : [{ path: `endpoints.${index}.url`, message }]
   })
   if (problems.length > 0) throw invalidInput(problems)

@@ -33,6 +33,8 @@ describe('an upstream that may not be called', () => {
     ['https://[::ffff:169.254.169.254]/', 'points to a cloud metadata service'],
     ['https://metadata.google.internal/', 'points to a cloud metadata service'],
     ['https://user:secret@clock.example/', 'must not carry credentials'],
+    ['https://clock.example/mcp?api_key=s3cret', 'must not carry a credential ("api_key")'],
+    ['https://clock.example/mcp?a=1&X-Token=s', 'must not carry a credential ("X-Token")'],
     ['https://clock.example/#tools', 'must not carry a fragment'],
     ['file:///etc/passwd', 'must be an https URL'],
     ['clock.example/mcp', 'is not an absolute URL'],

@@ -90,7 +90,9 @@ describe('registering a server', () => {
 
   it('answers 422 saying what failed when no endpoint answers, and stores nothing', async () => {
     gateway.state.discover = isDown
-    const answer = await register({ endpoints: [{ url: 'https://clock.example/mcp?key=canary' }] })
+    const answer = await register({
+      endpoints: [{ url: 'https://clock.example/mcp?profile=canary' }],
+    })
     expect(answer).toMatchObject({
       status: 422,
       body: {
@@ -353,10 +355,12 @@ describe('what is kept secret', () => {
   })
 
   it('shows the query of an upstream URL to those alone who may modify the server', async () => {
-    await register({ endpoints: [{ url: 'https://clock.example/mcp?key=canary' }] })
+    await register({ endpoints: [{ url: 'https://clock.example/mcp?profile=canary' }] })
     const admin = await gateway.send('admins', 'GET', '/servers/clock')
     const reader = await gateway.send('readers', 'GET', '/servers/clock')
-    expect(admin.body['endpoints']).toMatchObject([{ url: 'https://clock.example/mcp?key=canary' }])
+    expect(admin.body['endpoints']).toMatchObject([
+      { url: 'https://clock.example/mcp?profile=canary' },
+    ])
     expect(reader.body['endpoints']).toMatchObject([{ url: 'https://clock.example/mcp' }])
   })
 
