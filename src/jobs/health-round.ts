@@ -15,7 +15,7 @@ export interface HealthRoundDeps {
 }
 
 /** At most this many endpoints per probe object. */
-export const ENDPOINTS_PER_OBJECT = 100
+const ENDPOINTS_PER_OBJECT = 100
 /** Ids read per D1 call. */
 const PAGE = 2_000
 /** A round covers at most this many, with 200 objects; the free plan's 50 subrequests do for 4,500. */

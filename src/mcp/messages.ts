@@ -40,3 +40,6 @@ export const MODERN_VERSION = '2026-07-28'
 
 /** Legacy revisions that travel over Streamable HTTP, newest first. */
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
+
+/** What the gateway calls itself towards upstreams. */
+export const GATEWAY_INFO = { name: 'gatehouse', version: '0.1.0' } as const

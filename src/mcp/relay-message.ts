@@ -1,7 +1,7 @@
 import type { CallContext } from '../core/index.ts'
 import type { InboundNotification, InboundResponse } from './eras.ts'
 import type { InFlight } from './in-flight.ts'
-import { type RequestRelayDeps, sendInSession } from './relay-request.ts'
+import { idScope, type RequestRelayDeps, sendInSession } from './relay-request.ts'
 import type { LegacySession } from './sessions.ts'
 import type { Target } from './target.ts'
 import { statusError } from './upstream/failure.ts'
@@ -52,8 +52,10 @@ function outgoingText(
   if (inbound.kind !== 'notification' || inbound.method !== 'notifications/cancelled') {
     return inbound.text
   }
-  const scope = session?.key ?? `${target.actor.principal.key}\n${target.server.id}`
-  const upstreamId = inFlight.find(scope, JSON.stringify(inbound.params['requestId'] ?? null))
+  const upstreamId = inFlight.find(
+    idScope(target, session),
+    JSON.stringify(inbound.params['requestId'] ?? null),
+  )
   if (upstreamId === undefined) return undefined
   const params = { ...inbound.params, requestId: JSON.parse(upstreamId) }
   return JSON.stringify({ jsonrpc: '2.0', method: inbound.method, params })

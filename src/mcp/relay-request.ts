@@ -40,8 +40,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const upstreamId = JSON.stringify(ctx.random.uuid())
     const build = prepare(outgoing, upstreamId)
 
-    const scope = session?.key ?? `${target.actor.principal.key}\n${server.id}`
-    const forget = deps.inFlight.add(scope, clientId, upstreamId)
+    const forget = deps.inFlight.add(idScope(target, session), clientId, upstreamId)
     try {
       const answered = await sendInSession(ctx, deps, outgoing, build)
       return await answer(
@@ -63,6 +62,11 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       throw thrown
     }
   }
+}
+
+/** Within what a client's ids are its own: its session, or else itself on one server. */
+export function idScope({ actor, server }: Target, session: LegacySession | undefined): string {
+  return session?.key ?? `${actor.principal.key}\n${server.id}`
 }
 
 /** Builds the upstream call for the session id that is current when it is sent. */

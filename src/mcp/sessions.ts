@@ -74,7 +74,7 @@ export interface SessionsDeps {
 }
 
 /** Absolute lifetime of a session id. */
-export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 /** Client hello larger than this (JSON characters) does not fit a header. */
 const MAX_HELLO_CHARS = 2_048
 /** Sessions whose upstream id changed or that ended, remembered per isolate; oldest out. */

@@ -84,7 +84,7 @@ function unreachable(problems: ReadonlyMap<string, string | null>): GatewayError
   }))
   const text = failed.map(({ endpoint, problem }) => `${endpoint}: ${problem}`).join(' ')
   return new GatewayError('upstream_unreachable', `No endpoint answered. ${text}`, {
-    fix: 'Check the URL and the server, or register it with ?allowUnreachable=true.',
+    fix: 'Check the URL and the server, or register it with ?allowUnreachable=true (CLI: --allow-unreachable).',
     data: { endpoints: failed },
   })
 }

@@ -7,7 +7,7 @@ import type {
   UpstreamAddress,
   UpstreamFacts,
 } from '../../registry/index.ts'
-import { LEGACY_VERSIONS } from '../messages.ts'
+import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
 import { closeSession } from './close-session.ts'
 import { openSession } from './open-session.ts'
 
@@ -17,7 +17,6 @@ const MAX_PAGES = 100
 const MAX_BYTES = 16 * 1024 * 1024
 /** For all requests together, however many pages there are. */
 const MAX_TOTAL_MS = 30_000
-const CLIENT_INFO = { name: 'gatehouse', version: '0.1.0' }
 
 /** Accepts whatever the upstream sent: the catalogue stores definitions as they are. */
 const AnyResult = z.looseObject({ nextCursor: z.string().optional() })
@@ -39,7 +38,7 @@ export function createDiscover(outbound: Outbound): DiscoverUpstream {
       fetch: fetchThrough(outbound, ctx, upstream),
       requestInit: { headers: Object.fromEntries(upstream.headers) },
     })
-    const client = new Client(CLIENT_INFO, { versionNegotiation: { mode: 'auto' } })
+    const client = new Client(GATEWAY_INFO, { versionNegotiation: { mode: 'auto' } })
     try {
       await client.connect(transport, { timeout: upstream.timeoutMs })
       const facts = await factsOf(client, transport.sessionId !== undefined, outbound, upstream)
@@ -104,7 +103,7 @@ async function probeLegacy(
     url: upstream.url,
     custom: upstream.headers,
     timeoutMs: upstream.timeoutMs,
-    hello: { protocolVersion: version, capabilities: {}, clientInfo: CLIENT_INFO },
+    hello: { protocolVersion: version, capabilities: {}, clientInfo: GATEWAY_INFO },
   }).catch(() => undefined)
   if (!answer) return undefined
   if (answer.sessionId !== undefined) await closeSession(outbound, upstream, answer.sessionId)

@@ -1,4 +1,5 @@
 import type { InboundRequest } from '../eras.ts'
+import { GATEWAY_INFO } from '../messages.ts'
 import { encodeHeaderValue } from '../wire/header-value.ts'
 import { type HeaderParam, paramHeaders } from '../wire/param-headers.ts'
 
@@ -13,7 +14,7 @@ export interface HopTwo {
 }
 
 const ACCEPT = 'application/json, text/event-stream'
-const USER_AGENT = 'Gatehouse/0.1'
+const USER_AGENT = `Gatehouse/${GATEWAY_INFO.version}`
 
 /**
  * The headers of hop 2, built from nothing: no header of hop 1 is copied, so no credential, cookie,

@@ -1,6 +1,6 @@
 import { type CallContext, type Outbound, toGatewayError } from '../../core/index.ts'
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
-import { MODERN_VERSION } from '../messages.ts'
+import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isMcpAnswer, statusError } from './failure.ts'
 import { hopTwoHeaders } from './headers.ts'
@@ -29,13 +29,10 @@ const DISCOVER = JSON.stringify({
     _meta: {
       'io.modelcontextprotocol/protocolVersion': MODERN_VERSION,
       'io.modelcontextprotocol/clientCapabilities': {},
-      'io.modelcontextprotocol/clientInfo': { name: 'gatehouse', version: '0.1.0' },
+      'io.modelcontextprotocol/clientInfo': GATEWAY_INFO,
     },
   },
 })
-
-/** Legacy revision for probes: every legacy server negotiates from the newest down. */
-const LEGACY_PROBE_VERSION = '2025-11-25'
 
 /** @see ProbeUpstream */
 export function createProbe(outbound: Outbound): ProbeUpstream {
@@ -70,9 +67,10 @@ async function probeLegacy(outbound: Outbound, upstream: ProbedUpstream): Promis
     custom,
     timeoutMs,
     hello: {
-      protocolVersion: LEGACY_PROBE_VERSION,
+      // Every legacy server negotiates from the newest down.
+      protocolVersion: LEGACY_VERSIONS[0],
       capabilities: {},
-      clientInfo: { name: 'gatehouse', version: '0.1.0' },
+      clientInfo: GATEWAY_INFO,
     },
   })
   if (sessionId !== undefined) await closeSession(outbound, upstream, sessionId)

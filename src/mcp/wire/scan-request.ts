@@ -10,7 +10,7 @@ export type RequestScan =
   | { readonly kind: 'refused'; readonly reason: string }
 
 /** Far above any honest message, far below what makes a recursive reader fail. */
-export const MAX_JSON_DEPTH = 64
+const MAX_JSON_DEPTH = 64
 
 /**
  * Bounds the depth, refuses duplicate members anywhere (two readers may each take another one, so
