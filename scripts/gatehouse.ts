@@ -7,6 +7,7 @@ import { addPolicyCommands } from './cli/policy.ts'
 import { addServerCommands } from './cli/server.ts'
 import { addTokenCommands } from './cli/token.ts'
 import { addValidateCommand } from './cli/validate.ts'
+import { addVirtualCommands } from './cli/virtual.ts'
 
 /** `npm run gatehouse -- <noun> <verb>`. Exit code: 0 done, 1 failed, 2 used wrongly. */
 const program = new Command('gatehouse')
@@ -20,6 +21,7 @@ const program = new Command('gatehouse')
 for (const add of [
   addTokenCommands,
   addServerCommands,
+  addVirtualCommands,
   addPolicyCommands,
   addHealthCommand,
   addCallCommand,

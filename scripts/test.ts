@@ -3,10 +3,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { Side } from './conformance/checks.ts'
+import { countRows, reportText } from './conformance/report.ts'
+import { runConformance } from './conformance/run.ts'
 
 /**
- * `npm test`: the check, then every test project, and last the plain line `N passed, N failed`.
- * Each step of the check counts as one test, so that a red check can never end in a green line.
+ * `npm test`: the check, every test project, the conformance suite, and last the plain line
+ * `N passed, N failed`. Each step of the check and each scenario of the suite counts as one test, so
+ * that nothing red can ever end in a green line.
  */
 const CHECKS = [
   { name: 'format and lint', command: ['biome', 'check', '.'] },
@@ -42,6 +46,8 @@ for (const project of PROJECTS) {
   console.log(`\n== ${project} tests`)
   await runProject(project)
 }
+console.log('\n== conformance suite')
+await runSuite()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
 console.log(`\nThe whole run took ${seconds} s.`)
 const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : ''
@@ -70,6 +76,20 @@ async function runProject(project: string): Promise<void> {
   tally.passed += numPassedTests
   tally.failed += numFailedTests + broken + unseen
   tally.skipped += numPendingTests + numTodoTests
+}
+
+async function runSuite(): Promise<void> {
+  const sides: readonly Side[] = ['direct', 'through']
+  try {
+    const rows = await runConformance({ sides, say: () => {} })
+    console.log(reportText(rows, sides))
+    const { passed, failed } = countRows(rows, sides)
+    tally.passed += passed
+    tally.failed += failed
+  } catch (error) {
+    console.log('The conformance suite could not run:', error)
+    tally.failed += 1
+  }
 }
 
 function run([command = '', ...args]: readonly string[]): Promise<number> {

@@ -9,7 +9,13 @@ import {
 } from './http/index.ts'
 import { challenge, resourceMetadataUrl } from './identity/index.ts'
 import { requireAdmission } from './limits/index.ts'
-import { createMcpRoutes } from './mcp/index.ts'
+import {
+  allToolsRoutes,
+  createMcpRoutes,
+  describeAllTools,
+  endpointUrl,
+  restSessionRoutes,
+} from './mcp/index.ts'
 import type { Actor } from './policy/index.ts'
 import { registryRoutes } from './registry/index.ts'
 
@@ -44,22 +50,32 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
   })
 
   // Management: REST over the registry's verbs, described by OpenAPI.
-  const management = registryRoutes<HttpEnv>({
-    verbs: registry.verbs,
-    context: (c) => c.get('call'),
-    actor: (c) => actorOf(deps, c),
-  })
+  const caller = {
+    context: (c: Context<HttpEnv>) => c.get('call'),
+    actor: (c: Context<HttpEnv>) => actorOf(deps, c),
+  }
+  const management = registryRoutes<HttpEnv>({ verbs: registry.verbs, ...caller })
+  // Sessions for programs that speak no MCP.
+  const { restVerbs: verbs, listAllTools, endpoint } = deps.mcp
+  const { maxBodyBytes } = config
+  management.route('/mcp', restSessionRoutes<HttpEnv>({ verbs, maxBodyBytes, ...caller }))
+  describeAllTools(management)
   app.route('/api/v1', management)
   app.get('/openapi.json', (c) =>
     c.json(management.getOpenAPI31Document(openApi(config.publicUrl))),
   )
 
-  // MCP: /{server}/mcp and the metadata that tells a client where to get a token.
+  // MCP: /mcp, /{path}/mcp, and the metadata that tells a client where to get a token.
+  const toolReader = {
+    ...caller,
+    actor: (c: Context<HttpEnv>) => actorOf(deps, c, endpointUrl(config.publicUrl, 'mcp')),
+  }
+  app.route('/', allToolsRoutes<HttpEnv>({ listAllTools, ...toolReader }))
   app.route(
     '/',
     createMcpRoutes({
       identity,
-      relay: deps.relay,
+      endpoint,
       publicUrl: config.publicUrl,
       authorizationServers:
         config.issuers.length > 0 ? config.issuers.map(({ issuer }) => issuer) : [config.publicUrl],
@@ -73,10 +89,11 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
 async function actorOf(
   { config, identity, limits, registry }: Deps,
   c: Context<HttpEnv>,
+  url = `${config.publicUrl}/api/v1`,
 ): Promise<Actor> {
   const call = c.get('call')
   const principal = await identity.authenticate(c.req.raw.headers, {
-    url: `${config.publicUrl}/api/v1`,
+    url,
     metadataUrl: resourceMetadataUrl(config.publicUrl),
   })
   call.facts.principal = principal.key

@@ -11,14 +11,7 @@ import type { Bindings, Config } from './env.ts'
 import { challenge, createIdentity, resourceMetadataUrl } from './identity/index.ts'
 import type { ProbeSliceDeps } from './jobs/index.ts'
 import { createLimits } from './limits/index.ts'
-import {
-  createDiscover,
-  createInFlight,
-  createProbe,
-  createRelay,
-  createSessions,
-  createUpstreams,
-} from './mcp/index.ts'
+import { createDiscover, createMcp, createProbe, endpointUrl } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
 import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
@@ -79,23 +72,13 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     },
     bootstrapAdmin: config.bootstrapAdmin,
   })
-  const sessions = createSessions({
-    sealer,
-    clock,
-    object: (name) => env.SESSIONS.getByName(name),
-    onReopened: ({ requestId }, server) =>
-      events.emit({ type: 'session_reestablished', requestId, server }),
-  })
-  const relay = createRelay({
-    snapshots: registry.snapshots,
-    limits,
-    events,
-    sessions,
-    upstreams: createUpstreams({ outbound, breakers }),
-    inFlight: createInFlight(),
+  const mcp = createMcp({
+    ...{ registry, limits, events, breakers, outbound, sealer, clock },
     maxBodyBytes: config.maxBodyBytes,
+    sessionObject: (name) => env.SESSIONS.getByName(name),
+    catalogObject: (name) => env.CATALOGS.getByName(name),
     challenge: (path, scope) =>
-      challenge(resourceMetadataUrl(`${publicUrl}/${path}/mcp`), {
+      challenge(resourceMetadataUrl(endpointUrl(publicUrl, path)), {
         code: 'insufficient_scope',
         scope,
       }),
@@ -107,7 +90,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     breakers,
     events,
   }
-  return { config, clock, random, events, outbound, identity, limits, registry, relay, slice, env }
+  return { config, clock, random, events, outbound, identity, limits, registry, mcp, slice, env }
 }
 
 export type Deps = ReturnType<typeof createDeps>

@@ -3,7 +3,7 @@ import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
 import type { LimiterStub } from './limits/index.ts'
-import type { SessionState } from './mcp/index.ts'
+import type { CatalogStub, SessionStub } from './mcp/index.ts'
 import { BootstrapAdmin } from './policy/index.ts'
 import type { BreakerStub } from './resilience/index.ts'
 
@@ -35,10 +35,11 @@ export interface Namespace<Stub> {
 /** What wrangler.toml binds. */
 export interface Bindings {
   readonly DB: D1Database
-  readonly SESSIONS: Namespace<SessionState>
+  readonly SESSIONS: Namespace<SessionStub>
   readonly LIMITERS: Namespace<LimiterStub>
   readonly BREAKERS: Namespace<BreakerStub>
   readonly PROBES: Namespace<ProbeStub>
+  readonly CATALOGS: Namespace<CatalogStub>
 }
 
 export type Env = EnvVars & Bindings

@@ -4,9 +4,10 @@ import { GatewayError, systemClock, systemRandom } from './core/index.ts'
 import { breakerConfig, createDeps } from './deps.ts'
 import { type Env, parseConfig } from './env.ts'
 import { problemResponse } from './http/index.ts'
-import { runHealthRound } from './jobs/index.ts'
+import { jobContext, runHealthRound } from './jobs/index.ts'
 import { createProbeObject } from './jobs/probe-object.ts'
 import { createLimiterObject } from './limits/limiter-object.ts'
+import { createCatalogObject } from './mcp/catalog-object.ts'
 import { createSessionObject } from './mcp/session-object.ts'
 import { createEvents } from './observability/index.ts'
 import { createBreakerObject } from './resilience/breaker-object.ts'
@@ -35,6 +36,13 @@ export class ProbeObject extends createProbeObject({
   random: systemRandom,
   events: log,
   slice: () => wired().slice,
+}) {}
+
+export class CatalogObject extends createCatalogObject({
+  clock: systemClock,
+  events: log,
+  context: (waitUntil) => jobContext({ clock: systemClock, random: systemRandom }, waitUntil),
+  wiring: () => wired().slice,
 }) {}
 
 export default {

@@ -29,6 +29,7 @@ export const ERROR_WIRE = {
   invalid_request: wire(400, -32600, 'Invalid request', 'Correct the request and send it again.'),
   invalid_params: wire(400, -32602, 'Invalid parameters', 'Correct the named fields.'),
   invalid_cursor: wire(400, -32602, 'Invalid cursor', 'Start again without a cursor.'),
+  unknown_event: wire(400, -32602, 'Unknown event id', 'Open a stream without Last-Event-ID.'),
   header_mismatch: wire(400, -32020, 'Header mismatch', 'Send headers that match the body.'),
   missing_capability: wire(400, -32021, 'Missing capability', 'Declare the capability.'),
   unsupported_version: wire(400, -32022, 'Unsupported version', 'Use one of data.supported.'),
@@ -55,6 +56,10 @@ export const ERROR_WIRE = {
   upstream_unavailable: wire(503, -31014, 'Upstream unavailable', 'Try again after Retry-After.'),
   upstream_timeout: wire(504, -31015, 'Upstream timed out', 'Try again, or raise timeoutMs.'),
   unknown_tool: wire(200, -32602, 'Unknown tool', 'List the tools and use one of them.'),
+  unknown_prompt: wire(200, -32602, 'Unknown prompt', 'List the prompts and use one of them.'),
+  unknown_resource: wire(200, -32602, 'Unknown resource', 'List the resources and use one.'),
+  // The same in the legacy era, whose code the modern one forbids (MCP 2026-07-28, Error codes).
+  unknown_resource_legacy: wire(200, -32002, 'Unknown resource', 'List the resources and use one.'),
 } as const satisfies Record<string, ErrorWire>
 
 export type ErrorCode = keyof typeof ERROR_WIRE

@@ -32,4 +32,4 @@ export {
   readBounded,
 } from './outbound.ts'
 export { type Principal, principalKey } from './principal.ts'
-export { createSealer, type Sealer, type SealPurpose } from './seal.ts'
+export { createSealer, MAX_SEALED_CHARS, type Sealer, type SealPurpose } from './seal.ts'

@@ -3,7 +3,7 @@ import type { Clock, Random } from './context.ts'
 import { isPlainObject, sha256Hex } from './digest.ts'
 
 /** What a sealed value is for. One derived key each: one purpose never opens as another. */
-export type SealPurpose = 'session' | 'cursor' | 'request-state' | 'headers'
+export type SealPurpose = 'session' | 'cursor' | 'request-state' | 'headers' | 'event'
 
 /** AEAD sealing of values that leave the gateway and come back (DESIGN.md, Decision 5). */
 export interface Sealer {
@@ -26,8 +26,8 @@ export interface Sealer {
   ): Promise<object | undefined>
 }
 
-/** At most this many characters are ever decrypted. */
-const MAX_SEALED_CHARS = 16_384
+/** At most this many are ever decrypted: what an upstream keeps in a request state may be large. */
+export const MAX_SEALED_CHARS = 131_072
 const NONCE_BYTES = 12
 
 /**

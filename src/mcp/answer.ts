@@ -1,16 +1,19 @@
 import { type CallContext, GatewayError } from '../core/index.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
+import { MAX_HELD_BYTES } from './event-gate.ts'
+import { answerStream, lostAnswer } from './event-stream.ts'
+import { judge, parseMessage, withId } from './judge.ts'
+import { MAX_MESSAGE_BYTES } from './large-event.ts'
 import { statusError } from './upstream/failure.ts'
 import { concat } from './wire/bytes.ts'
-import { createJsonEditor, type JsonEditor } from './wire/json-editor.ts'
-import { type Chunk, openSource, pump, type Source, type StreamEnd } from './wire/pump.ts'
+import { createJsonEditor } from './wire/json-editor.ts'
+import { openSource, pump, type Source, type Step } from './wire/pump.ts'
 import { readRpcError } from './wire/read-error.ts'
-import { errorMessage } from './wire/reply.ts'
-import { createSseEditor } from './wire/sse-editor.ts'
 
 /**
- * Turns the upstream's response into the client's, streaming: the id is restored, denied tools are
- * left out, and every other byte of the body passes. Throws `upstream_failed` for what is no answer.
+ * Turns the upstream's response into the client's: judged, the id restored, denied tools left out,
+ * and every other byte as it was. Small messages are judged whole, large ones as they flow. Throws
+ * `upstream_failed` for what is no answer.
  */
 export async function answer(
   ctx: CallContext,
@@ -19,7 +22,7 @@ export async function answer(
 ): Promise<Response> {
   const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
   if (response.body && response.ok && type === 'text/event-stream') {
-    return streamAnswer(ctx, plan, response.body)
+    return answerStream(ctx, plan, response.body)
   }
   if (response.body && type === 'application/json') {
     if (response.status === 200) return jsonAnswer(ctx, plan, response, response.body)
@@ -34,38 +37,6 @@ function isErrorStatus(plan: AnswerPlan, status: number): boolean {
   return status === 400 || (status === 404 && plan.inbound.era === 'modern')
 }
 
-function streamAnswer(
-  ctx: CallContext,
-  plan: AnswerPlan,
-  source: ReadableStream<Uint8Array>,
-): Response {
-  let isAnswered = false
-  const editor = createSseEditor(
-    rulesFor(ctx, plan, (id) => {
-      if (id !== plan.upstreamId) return id
-      isAnswered = true
-      return plan.clientId
-    }),
-  )
-  const body = pump({
-    source: openSource(source, plan.timeoutMs),
-    editor,
-    conclude: (end, isCut) => {
-      const hasAnswer = isAnswered && !(end === 'broken' && isCut)
-      return hasAnswer ? { end: 'complete' } : { end, last: lostAnswer(ctx, plan) }
-    },
-    onEnd: endOfStream(ctx, plan),
-  })
-  return new Response(body, {
-    headers: {
-      ...plan.headers,
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    },
-  })
-}
-
 async function jsonAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
@@ -73,37 +44,130 @@ async function jsonAnswer(
   body: ReadableStream<Uint8Array>,
 ): Promise<Response> {
   const source = openSource(body, plan.timeoutMs)
-  const first = await firstBytes(source)
-  if (first.kind !== 'data') {
-    await source.cancel()
-    plan.onEnd(first.kind)
-    throw brokenOff(plan.server)
+  if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
+    return refuse(plan, source, tooLarge(plan.server))
   }
-  const editor = jsonEditor(ctx, plan)
-  const init = jsonInit(plan, response.status)
-  if (isWhole(response, first.bytes)) {
-    // Most answers arrive in one piece; a stream made of one piece would double their cost.
-    const edited = concat([editor.write(first.bytes), editor.end()])
-    plan.onEnd('complete')
-    return new Response(edited, init)
-  }
-  const edited = pump({
-    source,
-    first: first.bytes,
-    editor,
-    conclude: (end) => ({ end }),
-    onEnd: endOfStream(ctx, plan),
-  })
-  return new Response(edited, init)
+  const { bytes, isWhole } = await readSome(source, response)
+  if (bytes === undefined) return refuse(plan, source, lostAnswer(plan.server))
+  if (!isWhole) return largeAnswer(ctx, plan, source, bytes, response.status)
+  const edited = await wholeAnswer(ctx, plan, bytes)
+  if (!edited) return refuse(plan, source, malformed(plan.server))
+  plan.onEnd('complete')
+  return new Response(edited, jsonInit(plan, response.status))
 }
 
-/** The event line waits for the end of what streams. */
-function endOfStream(ctx: CallContext, plan: AnswerPlan): (end: StreamEnd) => void {
-  const release = ctx.holdEvent()
-  return (end) => {
-    plan.onEnd(end)
-    release()
+/** The beginning of a body: all of it when it is small. Undefined when there is not even that. */
+async function readSome(
+  source: Source,
+  { headers }: Response,
+): Promise<{ readonly bytes: Uint8Array | undefined; readonly isWhole: boolean }> {
+  const parts: Uint8Array[] = []
+  for (let size = 0; size <= MAX_HELD_BYTES; ) {
+    const chunk = await source.read()
+    if (chunk.kind === 'broken') return { bytes: undefined, isWhole: false }
+    if (chunk.kind === 'complete') {
+      return { bytes: parts.length === 0 ? undefined : concat(parts), isWhole: true }
+    }
+    parts.push(chunk.bytes)
+    size += chunk.bytes.byteLength
+    // Most answers arrive in one piece: waiting to hear that it was all would double their cost.
+    const isAll = headers.get('content-length') === String(size) && !headers.has('content-encoding')
+    if (isAll && size <= MAX_HELD_BYTES) return { bytes: concat(parts), isWhole: true }
   }
+  return { bytes: concat(parts), isWhole: false }
+}
+
+/** Undefined for what is not the one response to our request. */
+async function wholeAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  bytes: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  const text = decode(bytes)
+  const verdict = judge(parseMessage(text), plan.upstreamId)
+  if (verdict.kind !== 'answer') return undefined
+  const sealed = await sealedState(plan, verdict.state)
+  if (verdict.state !== undefined && plan.sealState && sealed === undefined) return undefined
+  const editor = createJsonEditor(
+    rulesFor(ctx, plan, {
+      id: () => plan.clientId,
+      requestState: (raw) => (sealed === undefined ? raw : JSON.stringify(sealed)),
+    }),
+  )
+  const whole = verdict.hasId ? bytes : new TextEncoder().encode(withId(text, verdict))
+  const head = editor.write(whole)
+  // Nested deeper than anyone reads.
+  return editor.isWhole() ? concat([head, editor.end()]) : undefined
+}
+
+/** Undefined for one that is too large to be sealed. */
+async function sealedState(
+  { sealState }: AnswerPlan,
+  state: string | undefined,
+): Promise<string | undefined> {
+  if (state === undefined || !sealState) return undefined
+  return sealState(state).catch(() => undefined)
+}
+
+/** Empty for what is no UTF-8, and so no JSON. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+  } catch {
+    // The caller answers for it.
+    return ''
+  }
+}
+
+/** What has been written cannot be taken back: a fault that shows later breaks the connection. */
+function largeAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  source: Source,
+  first: Uint8Array,
+  status: number,
+): Response {
+  let pending: Uint8Array | undefined = first
+  let size = 0
+  let isOurs = false
+  let isUnsealable = false
+  const editor = createJsonEditor(
+    rulesFor(ctx, plan, {
+      id(raw) {
+        isOurs = raw === plan.upstreamId
+        return isOurs ? plan.clientId : 'null'
+      },
+      // It cannot be sealed in passing, and nobody may hold an upstream's own.
+      requestState(raw) {
+        isUnsealable = plan.sealState !== undefined
+        return isUnsealable ? '' : raw
+      },
+    }),
+  )
+
+  async function next(): Promise<Step> {
+    const chunk = pending ? ({ kind: 'data', bytes: pending } as const) : await source.read()
+    pending = undefined
+    if (chunk.kind === 'data') {
+      size += chunk.bytes.byteLength
+      if (size <= MAX_MESSAGE_BYTES) return { bytes: editor.write(chunk.bytes) }
+      return { bytes: new Uint8Array(0), end: 'broken', breaksOff: true }
+    }
+    const isSound = chunk.kind === 'complete' && editor.isWhole() && isOurs && !isUnsealable
+    const bytes = editor.end()
+    return isSound ? { bytes, end: 'complete' } : { bytes, end: 'broken', breaksOff: true }
+  }
+
+  const release = ctx.holdEvent()
+  const body = pump({
+    source,
+    next,
+    onEnd(end) {
+      plan.onEnd(end)
+      release()
+    },
+  })
+  return new Response(body, jsonInit(plan, status))
 }
 
 /** The upstream's own error, when it is one. */
@@ -115,19 +179,19 @@ async function errorAnswer(
 ): Promise<Response> {
   const source = openSource(body, plan.timeoutMs)
   const whole = await readRpcError(source)
-  if (!whole) {
+  const edited = whole && (await wholeAnswer(ctx, plan, whole))
+  if (!edited) {
     await source.cancel()
     throw statusError(status, plan.server)
   }
-  const editor = jsonEditor(ctx, plan)
-  const edited = concat([editor.write(whole), editor.end()])
   plan.onEnd('complete')
   return new Response(edited, jsonInit(plan, status))
 }
 
-/** HTTP itself says that this body answers this request, so its id is ours to restore. */
-function jsonEditor(ctx: CallContext, plan: AnswerPlan): JsonEditor {
-  return createJsonEditor(rulesFor(ctx, plan, () => plan.clientId))
+async function refuse(plan: AnswerPlan, source: Source, error: GatewayError): Promise<never> {
+  await source.cancel()
+  plan.onEnd('broken')
+  throw error
 }
 
 function jsonInit(plan: AnswerPlan, status: number): ResponseInit {
@@ -139,33 +203,18 @@ function jsonInit(plan: AnswerPlan, status: number): ResponseInit {
   return { status, headers }
 }
 
-/** A chunk may be empty; what matters is whether anything comes. */
-async function firstBytes(source: Source): Promise<Chunk> {
-  for (;;) {
-    const chunk = await source.read()
-    if (chunk.kind !== 'data' || chunk.bytes.byteLength > 0) return chunk
-  }
-}
-
-/** Whether the first chunk is all there will be. */
-function isWhole(response: Response, first: Uint8Array): boolean {
-  const { headers } = response
-  return (
-    !headers.has('content-encoding') && headers.get('content-length') === String(first.byteLength)
-  )
-}
-
-function brokenOff(server: string): GatewayError {
+function malformed(server: string): GatewayError {
   return new GatewayError(
     'upstream_failed',
-    `The server "${server}" closed the connection before its answer was complete.`,
-    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+    `The server "${server}" sent something that is no answer to this request.`,
+    { fix: 'Ask the owner of the server to mend it; the request may have taken effect.' },
   )
 }
 
-/** The last event of a stream that ended without the answer, so that no client waits for it. */
-function lostAnswer(ctx: CallContext, plan: AnswerPlan): Uint8Array {
-  ctx.facts.outcome = 'upstream_failed'
-  const message = errorMessage(brokenOff(plan.server), plan.clientId, ctx.requestId)
-  return new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
+function tooLarge(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The answer of the server "${server}" is larger than ${MAX_MESSAGE_BYTES} bytes.`,
+    { fix: 'Ask for less at once.' },
+  )
 }

@@ -1,19 +1,23 @@
-import { type CallContext, type Principal, toGatewayError } from '../core/index.ts'
+import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
-import type { Snapshots } from '../registry/index.ts'
+import type { ServerRecord, Snapshots } from '../registry/index.ts'
+import type { Refuse } from './refusal.ts'
 import { sessionRequired } from './relay-request.ts'
-import type { LegacySession, Sessions } from './sessions.ts'
+import type { UpstreamSession } from './session-state.ts'
+import type { ClientSession, Sessions } from './sessions.ts'
 import type { Upstreams } from './upstream/send.ts'
-import { errorReply } from './wire/reply.ts'
 
 export interface EndSessionDeps {
   readonly limits: Limits
   readonly snapshots: Snapshots
   readonly sessions: Sessions
   readonly upstreams: Upstreams
+  readonly refuse: Refuse
 }
 
-/** DELETE of a legacy session: a tombstone for us, a courtesy to the upstream, 204. */
+type Closing = Pick<UpstreamSession, 'server' | 'endpoint' | 'upstreamId'>
+
+/** DELETE of a legacy session: a tombstone for us, a courtesy to its upstreams, 204. */
 export function createEndSession(deps: EndSessionDeps) {
   return async function endSession(
     ctx: CallContext,
@@ -28,27 +32,34 @@ export function createEndSession(deps: EndSessionDeps) {
       if (id === null) throw sessionRequired()
       const session = await deps.sessions.open(principal, path, id)
       await requireAdmission(ctx, deps.limits, principal)
-      await deps.sessions.end(session)
-      ctx.waitUntil(closeUpstream(ctx, principal, path, session))
+      const known = await deps.sessions.end(session)
+      ctx.waitUntil(closeUpstreams(ctx, principal, closings(session, known)))
       return new Response(null, { status: 204 })
     } catch (thrown) {
-      const error = toGatewayError(thrown)
-      if (error.code === 'internal') throw thrown
-      ctx.facts.outcome = error.code
-      return errorReply(error, 'null', ctx.requestId)
+      return deps.refuse(ctx, { path }, thrown)
     }
   }
 
-  /** Ours has ended already; that the upstream cannot be told changes nothing for the caller. */
-  async function closeUpstream(
+  /** What its object knows is newer than what a sealed session id says. */
+  function closings(session: ClientSession, known: readonly UpstreamSession[]): readonly Closing[] {
+    if ('kind' in session || known.length > 0) return known
+    const { server, endpoint } = session
+    return [{ server, endpoint, upstreamId: deps.sessions.currentUpstreamId(session) }]
+  }
+
+  /** Ours has ended already; that an upstream cannot be told changes nothing for the caller. */
+  async function closeUpstreams(
     ctx: CallContext,
     principal: Principal,
-    path: string,
-    session: LegacySession,
+    sessions: readonly Closing[],
   ): Promise<void> {
     const snapshot = await deps.snapshots.tenant(ctx, principal.tenant)
-    const server = await snapshot.server(ctx, path)
-    if (server?.id !== session.server) return
-    await deps.upstreams.close(server, session.endpoint, deps.sessions.currentUpstreamId(session))
+    const index = await snapshot.index(ctx)
+    for (const { server: id, endpoint, upstreamId } of sessions) {
+      const path = index.find((server) => server.id === id)?.path
+      const server: ServerRecord | undefined =
+        path === undefined ? undefined : await snapshot.server(ctx, path)
+      if (server) await deps.upstreams.close(server, endpoint, upstreamId)
+    }
   }
 }

@@ -176,6 +176,25 @@ function requireStandardHeaders(
   }
 }
 
+/**
+ * The revision under which a client opens a stream by GET; undefined when it names none. The modern
+ * era has no such streams: the error of that is `method_not_allowed`. Throws `unsupported_version`.
+ */
+export function streamVersion(headers: Headers): string | undefined {
+  const version = header(headers, 'mcp-protocol-version')
+  if (version === MODERN_VERSION) throw noStream()
+  if (version === undefined || SPOKEN.includes(version)) return version
+  throw unsupportedVersion(version, SPOKEN)
+}
+
+/** For a GET where no stream can be opened. */
+export function noStream(): GatewayError {
+  return new GatewayError('method_not_allowed', 'No stream can be opened here by GET.', {
+    fix: 'Send JSON-RPC messages by POST; end a session by DELETE.',
+    headers: { allow: 'POST, DELETE' },
+  })
+}
+
 /** The version error of either era; `data` as the specification shapes it. */
 export function unsupportedVersion(requested: string, supported: readonly string[]): GatewayError {
   const shown = requested.slice(0, 32)

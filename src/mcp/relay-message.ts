@@ -1,7 +1,8 @@
 import type { CallContext } from '../core/index.ts'
 import type { InboundNotification, InboundResponse } from './eras.ts'
 import type { InFlight } from './in-flight.ts'
-import { idScope, type RequestRelayDeps, sendInSession } from './relay-request.ts'
+import { idScope, type RequestRelayDeps } from './relay-request.ts'
+import { sendInSession } from './send-in-session.ts'
 import type { LegacySession } from './sessions.ts'
 import type { Target } from './target.ts'
 import { statusError } from './upstream/failure.ts'
@@ -20,10 +21,12 @@ export interface OneWay {
  * accepted and dropped (MCP 2026-07-28, Streamable HTTP). Throws `upstream_failed` when the upstream
  * did not take it.
  */
-export function createOneWayRelay(deps: RequestRelayDeps) {
+export function createOneWayRelay(
+  deps: Pick<RequestRelayDeps, 'upstreams' | 'sessions' | 'inFlight'>,
+) {
   return async function relayOneWay(ctx: CallContext, message: OneWay): Promise<Response> {
     const { inbound, target, session } = message
-    const body = inbound.era === 'modern' ? undefined : outgoingText(deps.inFlight, message)
+    const body = inbound.era === 'modern' ? undefined : await outgoingText(deps.inFlight, message)
     if (body !== undefined) {
       const { response } = await sendInSession(ctx, deps, message, (sessionId) => ({
         server: target.server,
@@ -44,19 +47,17 @@ export function createOneWayRelay(deps: RequestRelayDeps) {
   }
 }
 
-/** The text to send; undefined for a cancel of a request that does not run here (any more). */
-function outgoingText(
+/** The text to send; undefined for a cancel of a request that does not run (any more). */
+async function outgoingText(
   inFlight: InFlight,
   { inbound, target, session }: OneWay,
-): string | undefined {
+): Promise<string | undefined> {
   if (inbound.kind !== 'notification' || inbound.method !== 'notifications/cancelled') {
     return inbound.text
   }
-  const upstreamId = inFlight.find(
-    idScope(target, session),
-    JSON.stringify(inbound.params['requestId'] ?? null),
-  )
-  if (upstreamId === undefined) return undefined
-  const params = { ...inbound.params, requestId: JSON.parse(upstreamId) }
+  const scope = idScope(target, session, undefined)
+  const call = await inFlight.find(scope, inbound.params['requestId'])
+  if (!call) return undefined
+  const params = { ...inbound.params, requestId: JSON.parse(call.upstreamId) }
   return JSON.stringify({ jsonrpc: '2.0', method: inbound.method, params })
 }

@@ -2,17 +2,26 @@ import { type CallContext, GatewayError } from '../core/index.ts'
 import { toolFilter } from '../policy/index.ts'
 import type { ServerRecord } from '../registry/index.ts'
 import { answer } from './answer.ts'
+import type { AnswerPlan, NameTranslation } from './answer-rules.ts'
 import type { Inbound, InboundRequest } from './eras.ts'
-import type { InFlight } from './in-flight.ts'
+import type { EventIds } from './event-ids.ts'
+import type { InFlight, Running } from './in-flight.ts'
 import { methodFacts } from './messages.ts'
-import { helloOf, type LegacySession, type Sessions, sessionNotFound } from './sessions.ts'
+import type { RequestStates, StateOf } from './request-states.ts'
+import { sendInSession } from './send-in-session.ts'
+import {
+  helloOf,
+  type LegacySession,
+  type Sessions,
+  type SharedSession,
+  sessionNotFound,
+} from './sessions.ts'
 import type { Target } from './target.ts'
-import { statusError } from './upstream/failure.ts'
 import { addModernHeaders, hopTwoHeaders } from './upstream/headers.ts'
-import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
+import type { UpstreamAnswer, UpstreamCall, Upstreams } from './upstream/send.ts'
 import { checkParamHeaders } from './wire/param-headers.ts'
-import { openSource } from './wire/pump.ts'
-import { readRpcError } from './wire/read-error.ts'
+import type { StreamEnd } from './wire/pump.ts'
+import { replaceMember } from './wire/replace-member.ts'
 import type { RawId } from './wire/reply.ts'
 import { replaceSpan } from './wire/scan-request.ts'
 
@@ -23,12 +32,25 @@ export interface Outgoing {
   readonly target: Target
   /** The opened legacy session, when the client sent one. */
   readonly session?: LegacySession
+  /** Where several servers share an endpoint: how this one is named there. */
+  readonly shared?: SharedLeg
+}
+
+/** What is different for a request that came through a shared endpoint. */
+export interface SharedLeg {
+  /** Path of the endpoint. */
+  readonly path: string
+  readonly names: NameTranslation
+  /** Of a legacy client. */
+  readonly session?: SharedSession
 }
 
 export interface RequestRelayDeps {
   readonly upstreams: Upstreams
   readonly sessions: Sessions
   readonly inFlight: InFlight
+  readonly eventIds: EventIds
+  readonly requestStates: RequestStates
 }
 
 /** Sends one request and streams its answer back. */
@@ -38,11 +60,18 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const { server } = target
     const clientId = inbound.text.slice(inbound.id.start, inbound.id.end)
     const upstreamId = JSON.stringify(ctx.random.uuid())
-    const build = prepare(outgoing, upstreamId)
+    const build = await prepare(deps, outgoing, upstreamId)
 
-    const forget = deps.inFlight.add(idScope(target, session), clientId, upstreamId)
+    const running = deps.inFlight.add(ctx, {
+      ...idScope(target, session, outgoing.shared),
+      clientId,
+      server: server.id,
+      upstreamId,
+    })
+    let onEnd: ((end: StreamEnd) => void) | undefined
     try {
       const answered = await sendInSession(ctx, deps, outgoing, build)
+      onEnd = endOfCall(ctx, deps, answered, running)
       return await answer(
         ctx,
         {
@@ -52,34 +81,95 @@ export function createRequestRelay(deps: RequestRelayDeps) {
           server: server.path,
           timeoutMs: server.timeoutMs,
           showsTool: toolFilter(target.actor, server),
+          ...(outgoing.shared ? { names: outgoing.shared.names } : {}),
+          ...sealersOf(deps, outgoing, { clientId, upstreamId }),
           headers: await sessionHeader(ctx, deps, outgoing, answered),
-          onEnd: endOfCall(ctx, deps, answered, forget),
+          onEnd,
         },
         answered.response,
       )
     } catch (thrown) {
-      forget()
+      // It was no answer at all, and said so by itself: its endpoint is alive.
+      if (onEnd) onEnd('complete')
+      else running.forget()
       throw thrown
     }
   }
 }
 
+/** What of an answer only the gateway may read again, by era. */
+function sealersOf(
+  { eventIds, requestStates }: RequestRelayDeps,
+  outgoing: Outgoing,
+  ids: { readonly clientId: RawId; readonly upstreamId: RawId },
+): Pick<AnswerPlan, 'sealEventId' | 'sealState' | 'takesPriming'> {
+  const { inbound, target, session, shared } = outgoing
+  const { server, actor } = target
+  if (inbound.era === 'modern') {
+    return { sealState: (state) => requestStates.seal(stateOf(outgoing), state) }
+  }
+  const path = shared?.path ?? server.path
+  const request = { method: inbound.method, ...ids }
+  const key = shared?.session?.key ?? session?.key ?? ''
+  const stream = { session: key, server: server.id, request }
+  const sealEventId = eventIds.sealer(actor.principal, path, stream)
+  return {
+    ...(sealEventId ? { sealEventId } : {}),
+    takesPriming: takesPriming(clientVersion(outgoing)),
+  }
+}
+
+/** Events without data begin a stream since 2025-11-25; older clients take them for malformed. */
+export function takesPriming(version: string | undefined): boolean {
+  return version !== undefined && version >= '2025-11-25'
+}
+
+function clientVersion({ inbound, session, shared }: Outgoing): string | undefined {
+  const { params, version } = inbound
+  if (inbound.method === 'initialize') return String(params['protocolVersion'])
+  return shared?.session?.hello.protocolVersion ?? version ?? session?.hello?.protocolVersion
+}
+
+function stateOf({ inbound, target, shared }: Outgoing): StateOf {
+  const { actor, server } = target
+  return { principal: actor.principal, target: [shared?.path ?? server.path, server.id], inbound }
+}
+
 /** Within what a client's ids are its own: its session, or else itself on one server. */
-export function idScope({ actor, server }: Target, session: LegacySession | undefined): string {
-  return session?.key ?? `${actor.principal.key}\n${server.id}`
+export function idScope(
+  { actor, server }: Target,
+  session: Pick<LegacySession, 'key'> | undefined,
+  shared: Outgoing['shared'],
+): { readonly scope: string; readonly session?: string } {
+  const key = shared?.session?.key ?? session?.key
+  if (key !== undefined) return { scope: key, session: key }
+  return { scope: `${actor.principal.key}\n${server.id}` }
 }
 
 /** Builds the upstream call for the session id that is current when it is sent. */
-type BuildCall = (sessionId?: string) => Parameters<Upstreams['send']>[1] & { body: string }
+type BuildCall = (sessionId?: string) => UpstreamCall
 
-function prepare(outgoing: Outgoing, upstreamId: RawId): BuildCall {
+async function prepare(
+  { requestStates }: RequestRelayDeps,
+  outgoing: Outgoing,
+  upstreamId: RawId,
+): Promise<BuildCall> {
   const { inbound, headers, target, session } = outgoing
   const { server } = target
   const tool = inbound.method === 'tools/call' ? server.tools.get(inbound.name ?? '') : undefined
   const headerParams = tool?.headerParams ?? []
   if (inbound.era === 'modern')
     checkParamHeaders(headers, headerParams, inbound.params['arguments'])
-  const body = replaceSpan(inbound.text, inbound.id, upstreamId)
+  const withOurId = replaceSpan(inbound.text, inbound.id, upstreamId)
+  const sealedState = inbound.era === 'modern' ? inbound.params['requestState'] : undefined
+  const body =
+    sealedState === undefined
+      ? withOurId
+      : replaceMember(
+          withOurId,
+          ['params', 'requestState'],
+          JSON.stringify(await requestStates.open(stateOf(outgoing), sealedState)),
+        )
   const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
 
   return (sessionId) => {
@@ -95,61 +185,11 @@ function prepare(outgoing: Outgoing, upstreamId: RawId): BuildCall {
       headers: hop,
       body,
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
+      isJudged: true,
       ...(session ? { pinned: session.endpoint } : {}),
     }
   }
 }
-
-/** Another isolate may have opened the session again under an id that was forgotten since. */
-const MAX_SESSION_SENDS = 3
-
-/** Sends; when the upstream forgot the session, opens it again and sends once more. */
-export async function sendInSession(
-  ctx: CallContext,
-  deps: Pick<RequestRelayDeps, 'upstreams' | 'sessions'>,
-  { target, session }: Pick<Outgoing, 'target' | 'session'>,
-  build: (sessionId?: string) => Parameters<Upstreams['send']>[1],
-): Promise<UpstreamAnswer> {
-  if (!session) return deps.upstreams.send(ctx, build())
-  const { path, headers: custom, timeoutMs } = target.server
-  let upstreamId = deps.sessions.currentUpstreamId(session)
-  for (let sends = 1; ; sends += 1) {
-    const sent = await deps.upstreams.send(ctx, build(upstreamId))
-    const { forgot, response } = await forgotSession(sent.response, timeoutMs)
-    if (!forgot) return { ...sent, response }
-    if (sends === MAX_SESSION_SENDS) throw statusError(response.status, path)
-    // The upstream refused before it ran anything, so sending again cannot run it twice.
-    const upstream = { server: path, url: sent.endpoint.url, custom, timeoutMs }
-    upstreamId = await deps.sessions.recover(ctx, session, upstreamId, upstream)
-  }
-}
-
-/**
- * 404 is the specified answer for a session that is gone. Many servers answer 400 with one of a few
- * well-known errors; only these count, since any other 400 may come from a tool that has run.
- */
-async function forgotSession(
-  response: Response,
-  timeoutMs: number,
-): Promise<{ readonly forgot: boolean; readonly response: Response }> {
-  if (response.status === 404) {
-    await response.body?.cancel()
-    return { forgot: true, response }
-  }
-  if (response.status !== 400 || !response.body) return { forgot: false, response }
-  const source = openSource(response.body, timeoutMs)
-  const whole = await readRpcError(source)
-  if (!whole) await source.cancel()
-  const { status, headers } = response
-  return {
-    forgot: whole !== undefined && SESSION_UNKNOWN.test(new TextDecoder().decode(whole)),
-    response: new Response(whole ?? null, { status, headers }),
-  }
-}
-
-/** The words of the SDKs and of servers built on them, as the whole message. */
-const SESSION_UNKNOWN =
-  /"message"\s*:\s*"(Bad Request: )?(No valid session ID provided|Invalid( or missing)? session ID|Unknown session( ID)?|Session( ID)? not found|Session expired|Server not initialized)\.?"/i
 
 /** The sealed session id, when the upstream opened a session in answer to `initialize`. */
 async function sessionHeader(
@@ -175,18 +215,24 @@ async function sessionHeader(
 function endOfCall(
   ctx: CallContext,
   deps: RequestRelayDeps,
-  { endpoint }: UpstreamAnswer,
-  forget: () => void,
-): (end: 'complete' | 'cancelled' | 'broken') => void {
+  { endpoint, response }: UpstreamAnswer,
+  running: Running,
+): (end: StreamEnd) => void {
+  let isOver = false
   return (end) => {
-    forget()
+    if (isOver) return
+    isOver = true
+    if (end === 'suspended') running.suspend()
+    else running.forget()
     // A caller who leaves closes the upstream's connection too: no fault of the upstream.
     if (end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)) {
       ctx.facts.outcome = 'cancelled'
-    } else if (end === 'broken') {
-      ctx.facts.outcome = 'upstream_failed'
+    } else if (end === 'broken' || end === 'faulty') {
+      if (end === 'broken') ctx.facts.outcome = 'upstream_failed'
       deps.upstreams.reportBroken(ctx, endpoint.id)
+      return
     }
+    if (response.ok) deps.upstreams.reportSound(ctx, endpoint.id)
   }
 }
 

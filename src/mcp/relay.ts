@@ -1,101 +1,110 @@
-import { type CallContext, type Principal, readBounded, toGatewayError } from '../core/index.ts'
+import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
-import { type Events, emitFault } from '../observability/index.ts'
-import type { Snapshots } from '../registry/index.ts'
-import { createEndSession } from './end-session.ts'
-import { classify, type Inbound, readMessage } from './eras.ts'
-import { createOneWayRelay } from './relay-message.ts'
-import { createRequestRelay, type RequestRelayDeps, requireSession } from './relay-request.ts'
-import type { LegacySession } from './sessions.ts'
-import { authorise, requireSameEra, resolveTarget } from './target.ts'
-import { errorReply, type RawId, statusOf } from './wire/reply.ts'
+import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
+import { type Inbound, type InboundNotification, noStream, streamVersion } from './eras.ts'
+import { type EventIds, resumePoint } from './event-ids.ts'
+import type { OneWay } from './relay-message.ts'
+import { type Outgoing, requireSession } from './relay-request.ts'
+import type { StreamRequest } from './relay-stream.ts'
+import { mirrored, type Sessions, sessionOf, shared } from './sessions.ts'
+import { resolveEndpoint, type Shared } from './shared/index.ts'
+import { authorise, requireSameEra } from './target.ts'
 
 /**
- * The relay: one authenticated POST in, the upstream's answer out. Read `post` from top to bottom:
- * each line is a station, and the order is part of the contract (DESIGN.md, The path of a call).
+ * The relay: what authenticated clients send, and what comes back. Read it from top to bottom: each
+ * line is a station, and the order is part of the contract (DESIGN.md, The path of a call). Before
+ * it stand `post.ts` and `get.ts`, which read requests and render errors.
  */
 export interface Relay {
-  post(ctx: CallContext, principal: Principal, path: string, request: Request): Promise<Response>
-  /** Ends a legacy session. */
-  delete(ctx: CallContext, principal: Principal, path: string, request: Request): Promise<Response>
-}
-
-export interface RelayDeps extends RequestRelayDeps {
-  readonly snapshots: Snapshots
-  readonly limits: Limits
-  readonly events: Events
-  readonly maxBodyBytes: number
-  /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
-  readonly challenge: (path: string, scope: string) => string
-}
-
-/** @see Relay */
-export function createRelay(deps: RelayDeps): Relay {
-  const relayRequest = createRequestRelay(deps)
-  const relayOneWay = createOneWayRelay(deps)
-
-  async function relay(
+  /** One message in, its answer out. Throws what refuses it. */
+  message(
     ctx: CallContext,
     principal: Principal,
     path: string,
     headers: Headers,
     inbound: Inbound,
-  ): Promise<Response> {
-    const session = await sessionOf(principal, path, headers, inbound)
-    // Before the server is looked for: guessing names must not be free.
-    await requireAdmission(ctx, deps.limits, principal)
-    const target = await resolveTarget(ctx, deps.snapshots, principal, path)
-    authorise(target, inbound, (scope) => deps.challenge(path, scope))
-    requireSession(target.server, inbound, session)
-    requireSameEra(target.server, inbound)
-    const common = { target, ...(session ? { session } : {}) }
-    return inbound.kind === 'request'
-      ? relayRequest(ctx, { inbound, headers, ...common })
-      : relayOneWay(ctx, { inbound, ...common })
-  }
+  ): Promise<Response>
+  /** The stream that a legacy client opens by GET. Throws what refuses it. */
+  stream(ctx: CallContext, principal: Principal, path: string, headers: Headers): Promise<Response>
+}
 
-  /** The session comes first: a client must learn that it is gone before anything else fails. */
-  async function sessionOf(
-    principal: Principal,
-    path: string,
-    headers: Headers,
-    inbound: Inbound,
-  ): Promise<LegacySession | undefined> {
-    const id = headers.get('mcp-session-id')
-    if (inbound.era === 'modern' || id === null) return undefined
-    return deps.sessions.open(principal, path, id)
-  }
+export interface RelayDeps {
+  readonly snapshots: Snapshots
+  readonly limits: Limits
+  readonly sessions: Sessions
+  readonly eventIds: EventIds
+  readonly shared: Shared
+  readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
+  readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
+  readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
+}
 
+/** @see Relay */
+export function createRelay(deps: RelayDeps): Relay {
   return {
-    async post(ctx, principal, path, request) {
-      let id: RawId = 'null'
-      let inbound: Inbound | undefined
-      try {
-        const length = request.headers.get('content-length')
-        const text = await readBounded(request.body, deps.maxBodyBytes, length)
-        const message = readMessage(text)
-        if (message.id) id = text.slice(message.id.start, message.id.end)
-        inbound = classify(message, request.headers)
-        noteFacts(ctx, path, inbound)
-        return await relay(ctx, principal, path, request.headers, inbound)
-      } catch (thrown) {
-        const error = toGatewayError(thrown)
-        ctx.facts.outcome = ctx.signal.aborted ? 'cancelled' : error.code
-        if (error.code === 'internal') emitFault(deps.events, ctx, 'relay', thrown)
-        return errorReply(error, id, ctx.requestId, statusOf(error.code, inbound))
+    async message(ctx, principal, path, headers, inbound) {
+      // The session comes first: a client must learn that it is gone before anything else fails.
+      const session =
+        inbound.era === 'legacy'
+          ? await sessionOf(deps.sessions, principal, path, headers)
+          : undefined
+      const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
+      if (resolved.kind === 'shared') {
+        const { endpoint } = resolved
+        const message = { endpoint, actor, snapshot, inbound, headers, ...shared(session) }
+        return deps.shared.serve(ctx, message)
       }
+
+      const target = { actor, server: resolved.server }
+      const within = mirrored(session)
+      authorise(target, inbound)
+      requireSession(target.server, inbound, within.session)
+      requireSameEra(target.server, inbound)
+      return inbound.kind === 'request'
+        ? deps.relayRequest(ctx, { inbound, headers, target, ...within })
+        : deps.relayOneWay(ctx, { inbound, target, ...within })
     },
 
-    delete: createEndSession(deps),
+    async stream(ctx, principal, path, headers) {
+      const version = streamVersion(headers)
+      const session = await sessionOf(deps.sessions, principal, path, headers)
+      const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
+      if (resolved.kind === 'shared') {
+        const { endpoint } = resolved
+        return deps.shared.stream(ctx, { endpoint, actor, snapshot, headers, ...shared(session) })
+      }
+
+      const target = { actor, server: resolved.server }
+      const within = mirrored(session)
+      authorise(target, LISTENING)
+      if (target.server.upstream.eras === 'modern') throw noStream()
+      requireSession(target.server, LISTENING, within.session)
+      const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
+      const announced = version ?? within.session?.hello?.protocolVersion
+      return deps.relayStream(ctx, {
+        target,
+        ...within,
+        ...(announced === undefined ? {} : { version: announced }),
+        ...(resume ? { resume } : {}),
+      })
+    },
+  }
+
+  /** The stations that every client passes. */
+  async function arrive(ctx: CallContext, principal: Principal, path: string) {
+    // Before the server is looked for: guessing names must not be free.
+    await requireAdmission(ctx, deps.limits, principal)
+    const snapshot: TenantSnapshot = await deps.snapshots.tenant(ctx, principal.tenant)
+    const actor = { principal, rights: snapshot.rights(principal) }
+    return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
   }
 }
 
-function noteFacts(ctx: CallContext, path: string, inbound: Inbound): void {
-  ctx.facts.server = path
-  ctx.facts.era = inbound.era
-  if (inbound.kind === 'response') return
-  ctx.facts.method = inbound.method.slice(0, 64)
-  if (inbound.kind === 'request' && inbound.method === 'tools/call' && inbound.name !== undefined) {
-    ctx.facts.tool = inbound.name.slice(0, 128)
-  }
+/** To listen is to be told: whoever may send a server notifications may hear its own. */
+const LISTENING: InboundNotification = {
+  kind: 'notification',
+  era: 'legacy',
+  text: '',
+  method: 'notifications/message',
+  params: {},
 }

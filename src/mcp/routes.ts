@@ -8,12 +8,12 @@ import {
 } from '../core/index.ts'
 import type { HttpEnv } from '../http/index.ts'
 import { type Identity, protectedResourceMetadata, resourceMetadataUrl } from '../identity/index.ts'
-import type { Relay } from './relay.ts'
+import type { StreamableHttp } from './mcp.ts'
 import { errorReply } from './wire/reply.ts'
 
 export interface McpRoutesDeps {
   readonly identity: Identity
-  readonly relay: Relay
+  readonly endpoint: StreamableHttp
   /** The gateway's origin, without a slash at the end. */
   readonly publicUrl: string
   /** Issuers that a client may get a token from. */
@@ -21,47 +21,64 @@ export interface McpRoutesDeps {
   readonly scopesSupported?: readonly string[]
 }
 
-const ALLOW = 'POST, DELETE'
+const ALLOW = 'GET, POST, DELETE'
 const PRM = '/.well-known/oauth-protected-resource'
 
+/** Endpoints of the gateway's own; no server may have these paths. */
+const BUILT_IN = ['mcp', 'mcpgw']
+
+/** The URL of an endpoint: `/mcp` for all servers together, `/{path}/mcp` for any other. */
+export function endpointUrl(publicUrl: string, path: string): string {
+  return path === 'mcp' ? `${publicUrl}/mcp` : `${publicUrl}/${path}/mcp`
+}
+
 /**
- * `/{server}/mcp`, and the protected-resource metadata of every such endpoint (RFC 9728). Both
- * answer alike for every well-formed name until the caller has proven who it is.
+ * `/mcp`, `/{path}/mcp`, and the protected-resource metadata of every such endpoint (RFC 9728).
+ * Both answer alike for every well-formed name until the caller has proven who it is.
  */
 export function createMcpRoutes(deps: McpRoutesDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
 
   app.get(PRM, (c) => c.json(metadata(deps, deps.publicUrl, 'Gatehouse')))
+  app.get(`${PRM}/mcp`, (c) =>
+    c.json(metadata(deps, endpointUrl(deps.publicUrl, 'mcp'), 'Gatehouse')),
+  )
   app.get(`${PRM}/:server/mcp`, (c) => {
-    const path = serverPath(c.req.param('server'))
-    return c.json(metadata(deps, `${deps.publicUrl}/${path}/mcp`, `Gatehouse: ${path}`))
+    const path = endpointPath(c.req.param('server'))
+    return c.json(metadata(deps, endpointUrl(deps.publicUrl, path), `Gatehouse: ${path}`))
   })
 
-  app.all('/:server/mcp', async (c) => {
+  async function at(c: Context<HttpEnv>, route: string, name: string): Promise<Response> {
     const call = c.get('call')
-    call.facts.route = '/:server/mcp'
+    call.facts.route = route
     try {
-      const path = serverPath(c.req.param('server'))
+      const path = endpointPath(name)
       const principal = await authenticate(deps, call, c.req.raw.headers, path)
-      return await serve(deps.relay, c, principal, path)
+      return await serve(deps.endpoint, c, principal, path)
     } catch (thrown) {
       const error = toGatewayError(thrown)
       if (error.code === 'internal') throw thrown
       call.facts.outcome = error.code
       return errorReply(error, 'null', call.requestId)
     }
-  })
+  }
+  app.all('/mcp', (c) => at(c, '/mcp', 'mcp'))
+  app.all('/:server/mcp', (c) => at(c, '/:server/mcp', c.req.param('server')))
   return app
 }
 
 async function serve(
-  relay: Relay,
+  endpoint: StreamableHttp,
   c: Context<HttpEnv>,
   principal: Principal,
-  path: ServerPath,
+  path: string,
 ): Promise<Response> {
   const { method } = c.req
-  if (method === 'DELETE') return relay.delete(c.get('call'), principal, path, c.req.raw)
+  if (method === 'DELETE') return endpoint.delete(c.get('call'), principal, path, c.req.raw)
+  if (method === 'GET') {
+    requireStreamAccepted(c.req.header('accept'))
+    return endpoint.get(c.get('call'), principal, path, c.req.raw)
+  }
   if (method !== 'POST') {
     throw new GatewayError('method_not_allowed', `${method} is not served at an MCP endpoint.`, {
       fix: 'Send JSON-RPC messages by POST; end a session by DELETE.',
@@ -70,16 +87,16 @@ async function serve(
   }
   requireJson(c.req.header('content-type'))
   requireBothAccepted(c.req.header('accept'))
-  return relay.post(c.get('call'), principal, path, c.req.raw)
+  return endpoint.post(c.get('call'), principal, path, c.req.raw)
 }
 
 async function authenticate(
   { identity, publicUrl }: McpRoutesDeps,
   call: CallContext,
   headers: Headers,
-  path: ServerPath,
+  path: string,
 ): Promise<Principal> {
-  const url = `${publicUrl}/${path}/mcp`
+  const url = endpointUrl(publicUrl, path)
   const principal = await identity.authenticate(headers, {
     url,
     metadataUrl: resourceMetadataUrl(url),
@@ -89,7 +106,8 @@ async function authenticate(
   return principal
 }
 
-function serverPath(text: string | undefined): ServerPath {
+function endpointPath(text: string): string {
+  if (BUILT_IN.includes(text)) return text
   const path = ServerPath.safeParse(text)
   if (path.success) return path.data
   throw new GatewayError('not_found', 'There is no MCP endpoint at this path.')
@@ -101,13 +119,22 @@ function requireJson(contentType: string | undefined): void {
   throw new GatewayError('unsupported_media_type', 'The Content-Type must be application/json.')
 }
 
+function requireStreamAccepted(accept: string | undefined): void {
+  if (takes(accept, 'text/event-stream')) return
+  throw new GatewayError('not_acceptable', 'The Accept header must list text/event-stream.', {
+    fix: 'Accept text/event-stream.',
+  })
+}
+
 /** A client without an Accept header takes anything (RFC 9110 section 12.5.1). */
+function takes(accept: string | undefined, type: string): boolean {
+  if (accept === undefined) return true
+  const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase())
+  return [type, type.replace(/\/.*/, '/*'), '*/*'].some((range) => ranges.includes(range))
+}
+
 function requireBothAccepted(accept: string | undefined): void {
-  if (accept === undefined) return
-  const types = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase())
-  const takes = (type: string, group: string): boolean =>
-    types.includes(type) || types.includes(group) || types.includes('*/*')
-  if (takes('application/json', 'application/*') && takes('text/event-stream', 'text/*')) return
+  if (takes(accept, 'application/json') && takes(accept, 'text/event-stream')) return
   throw new GatewayError(
     'not_acceptable',
     'The Accept header must list application/json and text/event-stream.',

@@ -9,7 +9,15 @@ import {
   ServerId,
   setBounded,
 } from '../core/index.ts'
+import type { SessionState, UpstreamSession } from './session-state.ts'
 import type { ClientHello, OpenSessionInput } from './upstream/open-session.ts'
+
+/** What a legacy client said in `initialize`. */
+const Hello = z.object({
+  protocolVersion: z.string(),
+  capabilities: z.record(z.string(), z.unknown()),
+  clientInfo: z.record(z.string(), z.unknown()),
+})
 
 /** A mirrored legacy session: all of it travels sealed in the session id (DESIGN.md, Decision 5). */
 export const LegacySession = z.object({
@@ -19,41 +27,31 @@ export const LegacySession = z.object({
   endpoint: EndpointId,
   upstreamId: z.string().min(1).max(4_096),
   /** Absent when it was too large to travel: such a session cannot be opened again. */
-  hello: z
-    .object({
-      protocolVersion: z.string(),
-      capabilities: z.record(z.string(), z.unknown()),
-      clientInfo: z.record(z.string(), z.unknown()),
-    })
-    .optional(),
+  hello: Hello.optional(),
 })
 export type LegacySession = z.infer<typeof LegacySession>
 
-/** What became of an upstream session that the upstream says it does not know. */
-export type Recovery =
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'reopened'; readonly upstreamId: string }
-  | { readonly kind: 'failed'; readonly message: string }
+/** A session at a shared endpoint: its upstream sessions are known to its SessionObject. */
+export const SharedSession = z.object({ kind: z.literal('shared'), key: z.uuid(), hello: Hello })
+export type SharedSession = z.infer<typeof SharedSession>
 
-/** The RPC surface of the SessionObject, as this room uses it. */
-export interface SessionState {
-  /** Leaves a tombstone until `expiresAt` (epoch ms). Idempotent. */
-  end(expiresAt: number): Promise<void>
-  /** Opens the upstream session again, once for all who ask with the same `failedUpstreamId`. */
-  recover(failedUpstreamId: string, input: OpenSessionInput, expiresAt: number): Promise<Recovery>
-}
+export type ClientSession = SharedSession | LegacySession
+const ClientSession = z.union([SharedSession, LegacySession])
 
 export interface Sessions {
   /** The `Mcp-Session-Id` for the client. */
-  seal(principal: Principal, path: string, session: LegacySession): Promise<string>
+  seal(principal: Principal, path: string, session: ClientSession): Promise<string>
   /**
    * Throws `session_not_found` for an id that is unknown, foreign, expired, or known here to have
    * ended. One that ended elsewhere shows when the upstream no longer knows it.
    */
-  open(principal: Principal, path: string, sessionId: string): Promise<LegacySession>
+  open(principal: Principal, path: string, sessionId: string): Promise<ClientSession>
   /** The upstream id to use now: it changes when the session had to be opened again. */
   currentUpstreamId(session: LegacySession): string
-  end(session: LegacySession): Promise<void>
+  /** Gives the upstream sessions that the SessionObject knows of. */
+  end(session: Pick<ClientSession, 'key'>): Promise<readonly UpstreamSession[]>
+  /** Remembers that a session was found to have ended. */
+  noteEnded(session: Pick<ClientSession, 'key'>): void
   /**
    * After an upstream 404 to `failedUpstreamId`: the id to use instead. Throws `session_not_found`,
    * or `upstream_failed`.
@@ -62,7 +60,7 @@ export interface Sessions {
     ctx: CallContext,
     session: LegacySession,
     failedUpstreamId: string,
-    upstream: Omit<OpenSessionInput, 'hello'>,
+    upstream: Omit<OpenSessionInput, 'hello' | 'endpoint' | 'hasLogging'>,
   ): Promise<string>
 }
 
@@ -74,7 +72,7 @@ export interface SessionsDeps {
 }
 
 /** Absolute lifetime of a session id. */
-const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 /** Client hello larger than this (JSON characters) does not fit a header. */
 const MAX_HELLO_CHARS = 2_048
 /** Sessions whose upstream id changed or that ended, remembered per isolate; oldest out. */
@@ -93,16 +91,20 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
     async open(principal, path, sessionId) {
       const opened = await deps.sealer.open('session', binding(principal, path), sessionId)
-      const session = LegacySession.safeParse(opened)
+      const session = ClientSession.safeParse(opened)
       if (!session.success || ended.has(session.data.key)) throw sessionNotFound()
       return session.data
     },
 
-    currentUpstreamId: (session) => moved.get(session.key) ?? session.upstreamId,
+    currentUpstreamId: (session) => moved.get(legOf(session)) ?? session.upstreamId,
 
-    async end(session) {
-      setBounded(ended, session.key, true, MAX_REMEMBERED)
-      await deps.object(session.key).end(deps.clock.now() + SESSION_TTL_MS)
+    async end({ key }) {
+      setBounded(ended, key, true, MAX_REMEMBERED)
+      return deps.object(key).end(deps.clock.now() + SESSION_TTL_MS)
+    },
+
+    noteEnded({ key }) {
+      setBounded(ended, key, true, MAX_REMEMBERED)
     },
 
     async recover(ctx, session, failedUpstreamId, upstream) {
@@ -110,8 +112,9 @@ export function createSessions(deps: SessionsDeps): Sessions {
       const recovery = await deps
         .object(session.key)
         .recover(
+          session.server,
           failedUpstreamId,
-          { ...upstream, hello: session.hello },
+          { ...upstream, endpoint: session.endpoint, hello: session.hello, hasLogging: false },
           deps.clock.now() + SESSION_TTL_MS,
         )
       switch (recovery.kind) {
@@ -121,7 +124,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
         case 'failed':
           throw new GatewayError('upstream_failed', recovery.message)
         case 'reopened':
-          setBounded(moved, session.key, recovery.upstreamId, MAX_REMEMBERED)
+          setBounded(moved, legOf(session), recovery.upstreamId, MAX_REMEMBERED)
           deps.onReopened(ctx, upstream.server)
           return recovery.upstreamId
       }
@@ -132,6 +135,31 @@ export function createSessions(deps: SessionsDeps): Sessions {
 /** The same words for unknown, foreign, expired and ended: nothing leaks about which. */
 export function sessionNotFound(): GatewayError {
   return new GatewayError('session_not_found', 'The session is unknown, expired or was ended.')
+}
+
+/** The session that a request names, if it names one. Throws `session_not_found`. */
+export async function sessionOf(
+  sessions: Sessions,
+  principal: Principal,
+  path: string,
+  headers: Headers,
+): Promise<ClientSession | undefined> {
+  const id = headers.get('mcp-session-id')
+  return id === null ? undefined : sessions.open(principal, path, id)
+}
+
+/** The session for a request to one server: one of a shared endpoint is none there. */
+export function mirrored(session: ClientSession | undefined): { readonly session?: LegacySession } {
+  if (!session) return {}
+  if ('kind' in session) throw sessionNotFound()
+  return { session }
+}
+
+/** The session for a request to a shared endpoint. */
+export function shared(session: ClientSession | undefined): { readonly session?: SharedSession } {
+  if (!session) return {}
+  if (!('kind' in session)) throw sessionNotFound()
+  return { session }
 }
 
 /** What a client said in `initialize`, when it is small enough to travel in the session id. */
@@ -145,6 +173,11 @@ export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello 
     clientInfo: { name: info['name'], version: info['version'] },
   }
   return JSON.stringify(hello).length > MAX_HELLO_CHARS ? undefined : hello
+}
+
+/** One upstream session of a client's session. */
+function legOf({ key, server }: LegacySession): string {
+  return `${key}\n${server}`
 }
 
 function binding(principal: Principal, path: string): string[] {

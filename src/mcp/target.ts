@@ -1,6 +1,6 @@
-import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
-import { type Actor, decide, notFoundServer } from '../policy/index.ts'
-import type { ServerRecord, Snapshots } from '../registry/index.ts'
+import { GatewayError } from '../core/index.ts'
+import { type Actor, decide, insufficientScope, notFoundServer } from '../policy/index.ts'
+import type { ServerRecord } from '../registry/index.ts'
 import { type Inbound, unsupportedVersion } from './eras.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION } from './messages.ts'
 
@@ -10,28 +10,11 @@ export interface Target {
   readonly server: ServerRecord
 }
 
-/** Throws `not_found` alike for a server that is missing, disabled, or not the caller's to see. */
-export async function resolveTarget(
-  ctx: CallContext,
-  snapshots: Snapshots,
-  principal: Principal,
-  path: string,
-): Promise<Target> {
-  const snapshot = await snapshots.tenant(ctx, principal.tenant)
-  const server = await snapshot.server(ctx, path)
-  if (!server?.enabled) throw notFoundServer(path)
-  return { actor: { principal, rights: snapshot.rights(principal) }, server }
-}
-
 /**
  * Asks the policy about what the body says, never about what a header says. A denial reads like
- * something unknown (DESIGN.md, Decision 7). `challenge` gives the `WWW-Authenticate` of a 403.
+ * something unknown (DESIGN.md, Decision 7).
  */
-export function authorise(
-  { actor, server }: Target,
-  inbound: Inbound,
-  challenge: (scope: string) => string,
-): void {
+export function authorise({ actor, server }: Target, inbound: Inbound): void {
   const method = inbound.kind === 'response' ? 'notifications/response' : inbound.method
   const name = inbound.kind === 'request' ? inbound.name : undefined
   const decision = decide(actor, server, method, name)
@@ -45,11 +28,7 @@ export function authorise(
     case 'unknown_tool':
       throw new GatewayError('unknown_tool', `Unknown tool: ${(name ?? '').slice(0, 128)}`)
     case 'insufficient_scope':
-      throw new GatewayError(
-        'insufficient_scope',
-        `The token lacks the OAuth scope "${decision.scope}".`,
-        { headers: { 'www-authenticate': challenge(decision.scope) } },
-      )
+      throw insufficientScope(decision.scope)
   }
 }
 

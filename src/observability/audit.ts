@@ -16,6 +16,11 @@ export interface ChangeEntry {
     | 'server.refresh'
     | 'server.delete'
     | 'endpoint.health'
+    | 'virtual.create'
+    | 'virtual.update'
+    | 'virtual.toggle'
+    | 'virtual.repin'
+    | 'virtual.delete'
     | 'policy.replace'
   readonly target: string
   /** Names of what changed. Never a secret. */

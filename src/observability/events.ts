@@ -34,7 +34,25 @@ export type GatewayEvent =
       readonly health: 'healthy' | 'unhealthy'
       readonly reason: string
     }
+  | {
+      readonly type: 'list_incomplete'
+      readonly requestId: string
+      readonly tenant: string
+      /** Path of the shared endpoint. */
+      readonly endpoint: string
+      readonly method: string
+      /** Servers whose part is missing or may be out of date. */
+      readonly count: number
+      /** The first of them, each with its reason. */
+      readonly servers: readonly string[]
+    }
   | { readonly type: 'catalog_changed'; readonly tenant: string; readonly server: string }
+  | {
+      readonly type: 'catalog_refresh_failed'
+      readonly tenant: string
+      readonly server: string
+      readonly reason: string
+    }
   | { readonly type: 'health_round'; readonly endpoints: number; readonly objects: number }
   | { readonly type: 'key_refresh_failed'; readonly issuer: string; readonly error: ErrorCode }
 

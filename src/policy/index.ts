@@ -1,6 +1,7 @@
 /** Rank 2: what principals may do. Decisions are pure; the document comes from D1. */
 export { BootstrapAdmin, isBootstrapAdmin } from './bootstrap.ts'
 export { type Actor, type Decision, decide, type Target, toolFilter } from './decide.ts'
+export { insufficientScope } from './oauth-scopes.ts'
 export { canPermission, notFoundServer, requirePermission } from './permissions.ts'
 export { createPolicyRepository, type PolicyRepository } from './repository.ts'
 export { type Rights, rightsOf } from './rights.ts'

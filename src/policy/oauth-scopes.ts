@@ -51,7 +51,7 @@ export function carriesScope(principal: Principal, needed: OAuthScope): boolean 
 }
 
 /** 403 that a step-up cures; whoever answers adds the challenge (RFC 6750 section 3.1). */
-export function insufficientScope(scope: OAuthScope): GatewayError {
+export function insufficientScope(scope: string): GatewayError {
   return new GatewayError('insufficient_scope', `The token lacks the OAuth scope ${scope}.`, {
     data: { scope },
   })

@@ -2,6 +2,7 @@ import { ServerPath } from '../core/index.ts'
 import { type Actor, notFoundServer, type Permission, requirePermission } from '../policy/index.ts'
 import type { Repositories } from './repository.ts'
 import type { StoredServer } from './rows.ts'
+import type { StoredVirtual } from './virtual-rows.ts'
 
 /**
  * The server of the actor's tenant at `path`, on which the actor holds the permission. Unknown,
@@ -19,4 +20,19 @@ export async function authorizeServer(
   if (server === undefined) throw notFoundServer(path)
   requirePermission(actor, permission, server)
   return server
+}
+
+/** As `authorizeServer`, for a virtual server. */
+export async function authorizeVirtual(
+  repositories: Pick<Repositories, 'virtuals'>,
+  actor: Actor,
+  permission: Permission,
+  path: string,
+): Promise<StoredVirtual> {
+  const parsed = ServerPath.safeParse(path)
+  if (!parsed.success) throw notFoundServer(path)
+  const virtual = await repositories.virtuals.find(actor.principal.tenant, parsed.data)
+  if (virtual === undefined) throw notFoundServer(path)
+  requirePermission(actor, permission, virtual)
+  return virtual
 }

@@ -7,6 +7,8 @@ import { toolFactsOf } from './tool-facts.ts'
 const MAX_ITEMS = 2000
 /** One definition; D1 rows end at 2 MB. */
 const MAX_DEFINITION_BYTES = 256 * 1024
+/** What a server says of itself; an index holds it for every server of a tenant. */
+const MAX_FACTS_BYTES = 64 * 1024
 const MAX_TOTAL_BYTES = 8 * 1024 * 1024
 /** Real schemas stay below 20; recursion over a definition has to end somewhere. */
 const MAX_DEPTH = 64
@@ -63,6 +65,10 @@ export interface Catalog {
  * offers more than is kept.
  */
 export async function buildCatalog(discovery: Discovery): Promise<Catalog> {
+  const factsBytes = byteLength(JSON.stringify(discovery.facts))
+  if (factsBytes > MAX_FACTS_BYTES) {
+    throw tooMuch(`${factsBytes} bytes about itself`, `${MAX_FACTS_BYTES} bytes`)
+  }
   const groups = await Promise.all([
     itemsOf('tool', discovery.tools),
     itemsOf('resource', discovery.resources),

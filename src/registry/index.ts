@@ -1,6 +1,9 @@
 /** Rank 3: what is registered, and what calls need to know of it. */
+export type { CatalogKind, DiscoveredCounts } from './catalog.ts'
+export type { CatalogEntry, CatalogReader } from './catalog-reader.ts'
 export type { FreshnessConfig } from './freshness.ts'
 export type { HealthFlip, ProbeRecord } from './health-repository.ts'
+export type { IndexedServer } from './indexed-server.ts'
 export type { Probes, ProbeTarget } from './probes.ts'
 export { createRegistry, type Registry, type RegistryDeps, type RegistryVerbs } from './registry.ts'
 export { type RegistryRoutesDeps, registryRoutes } from './routes.ts'
@@ -16,5 +19,6 @@ export type {
   UpstreamFacts,
 } from './server-record.ts'
 export type { Snapshots } from './snapshot.ts'
-export type { TenantSnapshot } from './tenant-snapshot.ts'
+export type { EndpointRecord, TenantSnapshot } from './tenant-snapshot.ts'
 export type { HealthOut, MeOut, ServerOut, ServerPage, ServerSummary, ToolPage } from './views.ts'
+export type { PinnedItem, VirtualItem, VirtualServerRecord } from './virtual-record.ts'

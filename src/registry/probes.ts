@@ -2,6 +2,7 @@ import { type CallContext, canonicalJson, type EndpointId } from '../core/index.
 import { emitFault } from '../observability/index.ts'
 import { buildCatalog } from './catalog.ts'
 import type { HealthFlip, ProbeRecord, SealedProbeTarget } from './health-repository.ts'
+import type { StoredServer } from './rows.ts'
 import type { Discovery, UpstreamAddress } from './server-record.ts'
 import { emitCatalogChange, foundColumns } from './update-server.ts'
 import type { VerbDeps } from './verb-deps.ts'
@@ -23,12 +24,13 @@ export interface Probes {
    */
   recordProbes(ctx: CallContext, records: readonly ProbeRecord[]): Promise<HealthFlip[]>
   /**
-   * Stores what an upstream offers when it differs from what is stored. Throws `upstream_failed`
-   * when it is over its bounds. Change log: `server.refresh`.
+   * Stores what an upstream offers when it differs from what is stored. Of several endpoints the
+   * first healthy one speaks for the server: they may differ, and would overwrite each other.
+   * Throws `upstream_failed` when it is over its bounds. Change log: `server.refresh`.
    */
   storeCatalog(
     ctx: CallContext,
-    target: Pick<ProbeTarget, 'tenant' | 'path' | 'serverId'>,
+    target: Pick<ProbeTarget, 'tenant' | 'path' | 'serverId' | 'endpointId'>,
     discovery: Discovery,
   ): Promise<{ readonly changed: boolean }>
 }
@@ -70,7 +72,9 @@ export function createProbes(
 
     async storeCatalog(ctx, target, discovery) {
       const server = await repositories.servers.find(target.tenant, target.path)
-      if (server?.id !== target.serverId) return { changed: false }
+      if (server?.id !== target.serverId || !speaksFor(server, target.endpointId)) {
+        return { changed: false }
+      }
       const catalog = await buildCatalog(discovery)
       const hasNewCatalog = catalog.hash !== server.catalogHash
       const hasNewFacts = canonicalJson(discovery.facts) !== canonicalJson(server.upstream)
@@ -95,4 +99,14 @@ export function createProbes(
       return { changed: true }
     },
   }
+}
+
+/** Whether the endpoint is the first healthy one, or there is none to prefer, or nothing to lose. */
+function speaksFor({ endpoints, catalogHash }: StoredServer, id: EndpointId): boolean {
+  const first = catalogHash === null ? undefined : endpoints.find(isHealthy)
+  return first === undefined ? endpoints.some((endpoint) => endpoint.id === id) : first.id === id
+}
+
+function isHealthy({ health }: StoredServer['endpoints'][number]): boolean {
+  return health === 'healthy'
 }

@@ -4,6 +4,7 @@ import { createHealthRepository } from './health-repository.ts'
 import { createPolicyStore } from './policy-repository.ts'
 import { createServerRepository } from './server-repository.ts'
 import { createSnapshotRepository } from './snapshot-repository.ts'
+import { createVirtualRepository } from './virtual-repository.ts'
 
 /** Everything that the registry keeps in D1. */
 export interface Repositories {
@@ -12,6 +13,7 @@ export interface Repositories {
   readonly health: ReturnType<typeof createHealthRepository>
   readonly policies: ReturnType<typeof createPolicyStore>
   readonly snapshots: ReturnType<typeof createSnapshotRepository>
+  readonly virtuals: ReturnType<typeof createVirtualRepository>
 }
 
 /** Opens the repositories over one database. */
@@ -23,5 +25,6 @@ export function createRepositories(d1: D1Database): Repositories {
     health: createHealthRepository(db),
     policies: createPolicyStore(db),
     snapshots: createSnapshotRepository(db),
+    virtuals: createVirtualRepository(db),
   }
 }

@@ -1,6 +1,16 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
-import { z } from 'zod'
 import { PolicySeed } from '../policy/index.ts'
+import {
+  answer,
+  body,
+  common,
+  named,
+  notJson,
+  PATH,
+  problem,
+  refused,
+  unknown,
+} from './base-route-definitions.ts'
 import {
   NoQuery,
   ServerInput,
@@ -10,44 +20,14 @@ import {
   ToolListQuery,
   WriteQuery,
 } from './schemas.ts'
-import { HealthOut, MeOut, ProblemOut, ServerOut, ServerPage, ToolPage } from './views.ts'
+import { HealthOut, MeOut, ServerOut, ServerPage, ToolPage } from './views.ts'
 
-const PATH = z.object({ path: z.string() })
-
-/**
- * A schema with a name in the document. The copy is made after the import above taught zod
- * `openapi`; the schemas themselves know nothing of it.
- */
-const named = <T extends z.ZodType>(name: string, schema: T): T => schema.clone().openapi(name)
-
-const Problem = named('Problem', ProblemOut)
 const Server = named('Server', ServerOut)
 const NewServer = named('ServerInput', ServerInput)
 const Policy = named('PolicySeed', PolicySeed)
 
-const problem = (description: string) => ({
-  description,
-  content: { 'application/problem+json': { schema: Problem } },
-})
-const answer = (description: string, schema: z.ZodType) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-const body = (schema: z.ZodType, required = true) => ({
-  required,
-  content: { 'application/json': { schema } },
-})
-
-const common = { security: [{ bearer: [] }] }
-const refused = {
-  400: problem('The input is invalid; `problems` names each member.'),
-  401: problem('No valid credential.'),
-  403: problem('A permission or an OAuth scope is missing.'),
-  429: problem('Too many requests.'),
-}
-const unknown = { 404: problem('No such server, or none that the caller may list.') }
 const unreachable = {
-  415: problem('The body is not JSON.'),
+  ...notJson,
   422: problem('No endpoint answered.'),
   502: problem('The upstream offers more than the registry keeps.'),
 }

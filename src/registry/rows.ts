@@ -12,8 +12,10 @@ const json = z.string().transform((text, ctx): unknown => {
     return z.NEVER
   }
 })
-const jsonOf = <T extends z.ZodType>(schema: T) => json.pipe(schema)
-const names = jsonOf(z.array(z.string()).readonly())
+/** A column of JSON text. */
+export const jsonOf = <T extends z.ZodType>(schema: T) => json.pipe(schema)
+/** A column of JSON text that holds names. */
+export const names = jsonOf(z.array(z.string()).readonly())
 
 /** An endpoint as stored. */
 export const EndpointRow = z.object({

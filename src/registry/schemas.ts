@@ -9,7 +9,7 @@ const MAX_TAGS = 20
 const MAX_GROUPS = 50
 
 /** One line: no control characters, no white space around it. */
-const line = (max: number) =>
+export const line = (max: number) =>
   z
     .string()
     .min(1)
@@ -48,7 +48,8 @@ export const Provenance = z.strictObject({
 })
 export type Provenance = z.infer<typeof Provenance>
 
-const fields = {
+/** Members of every registered thing. */
+export const fields = {
   name: line(100),
   description: z.string().max(2000),
   tags: z.array(Tag).max(MAX_TAGS).refine(unique, UNIQUE),
@@ -112,7 +113,7 @@ export type ServerPatch = z.infer<typeof ServerPatch>
 export const ToggleInput = z.strictObject({ enabled: fields.enabled.optional() })
 export type ToggleInput = z.infer<typeof ToggleInput>
 
-const paging = {
+export const paging = {
   cursor: z.string().max(2048).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(30),
 }
@@ -135,6 +136,10 @@ export const WriteQuery = z.strictObject({
   allowUnreachable: z.enum(['true', 'false']).default('false'),
 })
 export type WriteQuery = z.infer<typeof WriteQuery>
+
+/** Which page of a list without filters. */
+export const PageQuery = z.strictObject(paging)
+export type PageQuery = z.infer<typeof PageQuery>
 
 export const NoQuery = z.strictObject({})
 
@@ -207,4 +212,9 @@ function isPlainWebUrl(text: string): boolean {
   const url = new URL(text)
   const isWeb = url.protocol === 'https:' || url.protocol === 'http:'
   return isWeb && url.username === '' && url.password === ''
+}
+
+/** True by zod: an absent member of a parsed JSON object has no key, so none is undefined. */
+export function withoutUndefined<T extends object>(parsed: T) {
+  return parsed as { [K in keyof T]?: Exclude<T[K], undefined> }
 }

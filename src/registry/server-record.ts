@@ -26,6 +26,8 @@ export const UpstreamFacts = z.object({
   serverInfo: z.record(z.string(), z.unknown()).optional(),
   capabilities: z.record(z.string(), z.unknown()).optional(),
   instructions: z.string().optional(),
+  /** The shortest time that its lists may be kept, as it says itself (MCP 2026-07-28, Caching). */
+  ttlMs: z.number().int().optional(),
 })
 export type UpstreamFacts = z.infer<typeof UpstreamFacts>
 
@@ -87,4 +89,6 @@ export interface ServerRecord {
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** Tools that may be served, by name; those with an invalid definition are absent. */
   readonly tools: ReadonlyMap<string, ToolFacts>
+  /** Names of the prompts that are served. */
+  readonly prompts: ReadonlySet<string>
 }

@@ -1,37 +1,34 @@
-import { and, asc, eq, getTableColumns, gt, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, inArray, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import { type CallContext, GatewayError, type ServerPath, type TenantId } from '../core/index.ts'
+import {
+  type CallContext,
+  GatewayError,
+  type ServerId,
+  type ServerPath,
+  type TenantId,
+} from '../core/index.ts'
 import { auditStatements, type ChangeEntry } from '../observability/index.ts'
 import { notFoundServer } from '../policy/index.ts'
 import { isConstraintFault, runBatch, type Statement } from './batch-repository.ts'
 import type { Catalog } from './catalog.ts'
-import { replaceCatalogStatements } from './catalog-repository.ts'
+import { assertPathHeld, type PathHolder, takePath } from './path-repository.ts'
 import {
   changedColumns,
   EndpointRow,
   type ListedServer,
   type ServerChanges,
   ServerRow,
-  type StoredEndpoint,
   type StoredServer,
   serverColumns,
 } from './rows.ts'
+import { partStatements, type ServerParts, tagStatements } from './server-parts-repository.ts'
 import type { Health } from './server-record.ts'
-import { endpoints, servers, serverTags } from './tables.ts'
-
-/** Endpoint rows of 12 columns that fit into D1's 100 bound parameters. */
-const ENDPOINTS_PER_INSERT = 8
+import { endpoints, servers, serverTags, takenPaths } from './tables.ts'
 
 export interface ServerFilters {
   readonly tag?: string | undefined
   readonly text?: string | undefined
   readonly health?: Health | undefined
-}
-
-/** What a write replaces besides the columns. Absent parts stay. */
-export interface ServerParts {
-  readonly endpoints?: readonly StoredEndpoint[] | undefined
-  readonly catalog?: Catalog | undefined
 }
 
 type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
@@ -60,6 +57,26 @@ export function createServerRepository(db: DrizzleD1Database) {
         )
         .orderBy(asc(endpoints.position))
         .limit(100),
+
+    taken: (tenant: TenantId, path: ServerPath) =>
+      db
+        .select({ path: takenPaths.path })
+        .from(takenPaths)
+        .where(and(eq(takenPaths.tenant, tenant), eq(takenPaths.path, path)))
+        .limit(1),
+
+    firstAddresses: (tenant: TenantId, ids: readonly ServerId[]) =>
+      db
+        .select({ serverId: endpoints.serverId, url: endpoints.url })
+        .from(endpoints)
+        .where(
+          and(
+            eq(endpoints.tenant, tenant),
+            inArray(endpoints.serverId, sql`(select value from json_each(${JSON.stringify(ids)}))`),
+            eq(endpoints.position, 0),
+          ),
+        )
+        .limit(ids.length),
 
     page: (tenant: TenantId, filters: ServerFilters, after: string, limit: number) =>
       db
@@ -95,6 +112,11 @@ export function createServerRepository(db: DrizzleD1Database) {
   return {
     queries,
 
+    /** Whether a server or a virtual server of the tenant has the path. */
+    async isTaken(tenant: TenantId, path: ServerPath): Promise<boolean> {
+      return (await queries.taken(tenant, path)).length > 0
+    },
+
     async find(tenant: TenantId, path: ServerPath): Promise<StoredServer | undefined> {
       const [[row], endpointRows] = await db.batch([
         queries.server(tenant, path),
@@ -121,6 +143,16 @@ export function createServerRepository(db: DrizzleD1Database) {
       return rows.map((row) => ServerRow.parse(row))
     },
 
+    /** The URL of each server's first endpoint. */
+    async firstAddresses(
+      tenant: TenantId,
+      ids: readonly ServerId[],
+    ): Promise<ReadonlyMap<string, string>> {
+      if (ids.length === 0) return new Map()
+      const rows = await queries.firstAddresses(tenant, ids)
+      return new Map(rows.map(({ serverId, url }) => [serverId, url]))
+    },
+
     /** Throws `conflict` when the path is taken, also by a registration running at the same time. */
     async insert(
       ctx: WriteContext,
@@ -131,6 +163,7 @@ export function createServerRepository(db: DrizzleD1Database) {
       try {
         await runBatch(db, [
           db.insert(servers).values(serverColumns(server)),
+          takePath(db, holderOf(server)),
           ...partStatements(db, server, { endpoints: server.endpoints, catalog }),
           ...tagStatements(db, server, server.tags),
           ...auditStatements(db, ctx, change),
@@ -160,6 +193,7 @@ export function createServerRepository(db: DrizzleD1Database) {
             path: sql`case when ${servers.updatedAt} = ${server.updatedAt} then ${servers.path} end`,
           })
           .where(and(eq(servers.tenant, server.tenant), eq(servers.id, server.id))),
+        assertPathHeld(db, holderOf(server)),
         ...partStatements(db, server, parts),
         ...(changes.tags === undefined ? [] : tagStatements(db, server, changes.tags)),
         ...auditStatements(db, ctx, change),
@@ -176,7 +210,7 @@ export function createServerRepository(db: DrizzleD1Database) {
     /** Deletes the server and everything that hangs on it. */
     async remove(ctx: WriteContext, server: StoredServer, change: ChangeEntry): Promise<void> {
       await runBatch(db, [
-        // Endpoints, tags, catalogue and group memberships go by their foreign keys.
+        // Endpoints, tags, catalogue, its path and group memberships go by their foreign keys.
         db.delete(servers).where(and(eq(servers.tenant, server.tenant), eq(servers.id, server.id))),
         ...auditStatements(db, ctx, change),
       ])
@@ -184,7 +218,12 @@ export function createServerRepository(db: DrizzleD1Database) {
   }
 }
 
-function changedMeanwhile(path: string, cause: unknown): GatewayError {
+function holderOf({ tenant, path, id }: StoredServer): PathHolder {
+  return { tenant, path, serverId: id }
+}
+
+/** The answer to a write that read what somebody else has changed since. */
+export function changedMeanwhile(path: string, cause: unknown): GatewayError {
   return new GatewayError('conflict', `The server ${JSON.stringify(path)} was changed meanwhile.`, {
     fix: 'Read it again, and repeat the change if it is still wanted.',
     cause,
@@ -205,47 +244,5 @@ function matching(tenant: TenantId, { health, text }: ServerFilters) {
     eq(servers.tenant, tenant),
     health === undefined ? undefined : eq(servers.health, health),
     text === undefined ? undefined : sql`instr(${servers.searchText}, ${text.toLowerCase()}) > 0`,
-  ]
-}
-
-function partStatements(
-  db: DrizzleD1Database,
-  server: StoredServer,
-  parts: ServerParts,
-): Statement[] {
-  const { tenant, id: serverId } = server
-  const rows = (parts.endpoints ?? []).map((endpoint) => ({ ...endpoint, tenant, serverId }))
-  const inserts = Array.from(
-    { length: Math.ceil(rows.length / ENDPOINTS_PER_INSERT) },
-    (_, index) =>
-      db
-        .insert(endpoints)
-        .values(rows.slice(index * ENDPOINTS_PER_INSERT, (index + 1) * ENDPOINTS_PER_INSERT)),
-  )
-  return [
-    ...(parts.endpoints === undefined
-      ? []
-      : [
-          db
-            .delete(endpoints)
-            .where(and(eq(endpoints.tenant, tenant), eq(endpoints.serverId, serverId))),
-          ...inserts,
-        ]),
-    ...(parts.catalog === undefined ? [] : replaceCatalogStatements(db, server, parts.catalog)),
-  ]
-}
-
-function tagStatements(
-  db: DrizzleD1Database,
-  server: StoredServer,
-  tags: readonly string[],
-): Statement[] {
-  const { tenant, path, id: serverId } = server
-  const rows = tags.map((tag) => ({ tenant, tag, path, serverId }))
-  return [
-    db
-      .delete(serverTags)
-      .where(and(eq(serverTags.tenant, tenant), eq(serverTags.serverId, serverId))),
-    ...(rows.length === 0 ? [] : [db.insert(serverTags).values(rows)]),
   ]
 }

@@ -107,7 +107,54 @@ export const catalogItems = sqliteTable(
     readOnly: integer('read_only', { mode: 'boolean' }).notNull(),
     idempotent: integer('idempotent', { mode: 'boolean' }).notNull(),
   },
-  (table) => [primaryKey({ columns: [table.serverId, table.kind, table.position] })],
+  (table) => [
+    primaryKey({ columns: [table.serverId, table.kind, table.position] }),
+    index('catalog_items_key').on(table.serverId, table.kind, table.key),
+  ],
+)
+
+/** Servers made of chosen things of others. JSON columns are parsed in `virtual-rows.ts`. */
+export const virtualServers = sqliteTable(
+  'virtual_servers',
+  {
+    id: text('id').primaryKey(),
+    tenant: text('tenant').notNull(),
+    path: text('path').notNull(),
+    name: text('name').notNull(),
+    description: text('description').notNull(),
+    instructions: text('instructions').notNull(),
+    owner: text('owner').notNull(),
+    visibility: text('visibility').notNull(),
+    /** JSON: string[]. */
+    allowedGroups: text('allowed_groups').notNull(),
+    enabled: integer('enabled', { mode: 'boolean' }).notNull(),
+    /** JSON: VirtualItem[]; a request body bounds it well below a row's 2 MB. */
+    items: text('items').notNull(),
+    /** JSON: DiscoveredCounts, so that a list need not read the items. */
+    counts: text('counts').notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (table) => [uniqueIndex('virtual_servers_tenant_path').on(table.tenant, table.path)],
+)
+
+/**
+ * What makes a path unique over servers and virtual servers together. Rows come in the batch that
+ * inserts the holder, and go with it by their foreign key.
+ */
+export const takenPaths = sqliteTable(
+  'taken_paths',
+  {
+    tenant: text('tenant').notNull(),
+    path: text('path').notNull(),
+    serverId: text('server_id').references(() => servers.id, { onDelete: 'cascade' }),
+    virtualId: text('virtual_id').references(() => virtualServers.id, { onDelete: 'cascade' }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenant, table.path] }),
+    index('taken_paths_server').on(table.serverId),
+    index('taken_paths_virtual').on(table.virtualId),
+  ],
 )
 
 /** Named groups of servers. */

@@ -15,27 +15,45 @@ import {
   rightsOf,
 } from '../policy/index.ts'
 import type { HeaderVault } from './custom-headers.ts'
+import type { IndexedServer } from './indexed-server.ts'
 import type { ServerRecord } from './server-record.ts'
-import type { LoadedServer } from './snapshot-repository.ts'
+import type { LoadedEndpoint, LoadedServer } from './snapshot-repository.ts'
+import type { VirtualServerRecord } from './virtual-record.ts'
 
-/** Servers per tenant, known and unknown paths alike. */
-const MAX_SERVERS = 2000
+/** Paths per tenant, known and unknown alike. */
+const MAX_PATHS = 2000
+/** Servers in an index: what an isolate of 128 MB holds beside the rest. */
+const MAX_INDEXED = 10_000
+const INDEX_ROWS_PER_READ = 1_000
+
+/** What a path of the tenant stands for. */
+export type EndpointRecord =
+  | { readonly kind: 'server'; readonly server: ServerRecord }
+  | { readonly kind: 'virtual'; readonly virtual: VirtualServerRecord }
 
 /** One tenant as of one generation. Servers are loaded when first asked for. */
 export interface TenantSnapshot {
   readonly generation: number
   readonly policy: PolicyDocument
   /**
-   * Undefined for unknown paths, which are remembered as well. A disabled server is returned.
-   * Throws `policy_unavailable` when it has to be loaded and cannot be.
+   * What `/{path}/mcp` is. Undefined for unknown paths, which are remembered as well. A disabled
+   * one is returned. Throws `policy_unavailable` when it has to be loaded and cannot be.
    */
+  endpoint(ctx: CallContext, path: string): Promise<EndpointRecord | undefined>
+  /** As `endpoint`; undefined for the path of a virtual server. */
   server(ctx: CallContext, path: string): Promise<ServerRecord | undefined>
+  /**
+   * Every enabled server of the tenant by path, at most 10,000; the same array for as long as the
+   * snapshot lives. Throws `policy_unavailable`.
+   */
+  index(ctx: CallContext): Promise<readonly IndexedServer[]>
   rights(principal: Principal): Rights
 }
 
 export interface TenantSnapshotDeps {
   readonly source: {
-    server(tenant: TenantId, path: ServerPath): Promise<LoadedServer | undefined>
+    endpoint(tenant: TenantId, path: ServerPath): Promise<LoadedEndpoint | undefined>
+    index(tenant: TenantId, after: string, limit: number): Promise<IndexedServer[]>
   }
   readonly headers: HeaderVault
   readonly events: Events
@@ -49,21 +67,34 @@ export function createTenantSnapshot(
   generation: number,
   policy: PolicyDocument,
 ): TenantSnapshot {
-  const servers = new Map<ServerPath, ServerRecord | undefined>()
+  const known = new Map<ServerPath, EndpointRecord | undefined>()
+  // Settled values only: a promise in flight belongs to the request that started it.
+  let indexed: readonly IndexedServer[] | undefined
+
+  async function endpoint(ctx: CallContext, path: string): Promise<EndpointRecord | undefined> {
+    const parsed = ServerPath.safeParse(path)
+    if (!parsed.success) return undefined
+    const record = known.has(parsed.data) ? known.get(parsed.data) : await load(ctx, parsed.data)
+    // Used again is young again: invented paths must not push out what is in use.
+    setBounded(known, parsed.data, record, MAX_PATHS)
+    return record
+  }
 
   return {
     generation,
     policy,
+    endpoint,
 
     async server(ctx, path) {
-      const parsed = ServerPath.safeParse(path)
-      if (!parsed.success) return undefined
-      const record = servers.has(parsed.data)
-        ? servers.get(parsed.data)
-        : await load(ctx, parsed.data)
-      // Used again is young again: invented paths must not push out what is in use.
-      setBounded(servers, parsed.data, record, MAX_SERVERS)
-      return record
+      const record = await endpoint(ctx, path)
+      return record?.kind === 'server' ? record.server : undefined
+    },
+
+    async index(ctx) {
+      // Whoever loaded first wins, so that everyone holds the same array.
+      const loaded = indexed ?? (await loadIndex(ctx))
+      indexed ??= loaded
+      return indexed
     },
 
     // `rightsOf` remembers what it compiled for as long as the document lives.
@@ -73,12 +104,34 @@ export function createTenantSnapshot(
       }),
   }
 
-  async function load(ctx: CallContext, path: ServerPath): Promise<ServerRecord | undefined> {
+  async function load(ctx: CallContext, path: ServerPath): Promise<EndpointRecord | undefined> {
+    return reading(ctx, 'registry.server', async () => {
+      const loaded = await deps.source.endpoint(tenant, path)
+      if (loaded?.kind !== 'server') return loaded
+      return { kind: 'server', server: await toRecord(deps.headers, loaded) }
+    })
+  }
+
+  async function loadIndex(ctx: CallContext): Promise<readonly IndexedServer[]> {
+    return reading(ctx, 'registry.index', async () => {
+      const all: IndexedServer[] = []
+      while (all.length < MAX_INDEXED) {
+        const after = all.at(-1)?.path ?? ''
+        const rows = await deps.source.index(tenant, after, INDEX_ROWS_PER_READ)
+        all.push(...rows)
+        if (rows.length < INDEX_ROWS_PER_READ) return all
+      }
+      const cut = new Error(`the tenant has more than ${MAX_INDEXED - 1} servers: the rest is cut`)
+      emitFault(deps.events, ctx, 'registry.index', cut)
+      return all
+    })
+  }
+
+  async function reading<T>(ctx: CallContext, where: string, read: () => Promise<T>): Promise<T> {
     try {
-      const loaded = await deps.source.server(tenant, path)
-      return loaded === undefined ? undefined : await toRecord(deps.headers, loaded)
+      return await read()
     } catch (thrown) {
-      emitFault(deps.events, ctx, 'registry.server', thrown)
+      emitFault(deps.events, ctx, where, thrown)
       throw thrown instanceof GatewayError ? thrown : unavailable(thrown)
     }
   }
@@ -86,7 +139,7 @@ export function createTenantSnapshot(
 
 async function toRecord(
   vault: HeaderVault,
-  { server, tools }: LoadedServer,
+  { server, tools, prompts }: LoadedServer,
 ): Promise<ServerRecord> {
   const headers = await vault.open(server.tenant, server.id, server.headersSealed)
   return {
@@ -106,6 +159,7 @@ async function toRecord(
     upstream: server.upstream,
     headers: Object.entries(headers),
     tools,
+    prompts,
   }
 }
 

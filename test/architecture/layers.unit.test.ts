@@ -96,7 +96,8 @@ describe('the house', () => {
   })
 
   it.each([
-    ['fetch', /(?<![.\w])fetch\(/, 'core/outbound.ts'],
+    // A method of that name has types where a call has values.
+    ['fetch', /(?<![.\w])fetch\((?!\w+: |\): )/, 'core/outbound.ts'],
     ['the clock', /\bDate\.now\b|new Date\(\)/, 'core/context.ts'],
     ['chance', /\bMath\.random\b|\bcrypto\.(randomUUID|getRandomValues)\b/, 'core/context.ts'],
   ])('touches %s in one place', (_what, pattern, home) => {

@@ -114,6 +114,8 @@ describe("a caller's request id", () => {
 describe('errors', () => {
   it('have codes of their own outside of the range of JSON-RPC', () => {
     const borrowed = new Set([-32700, -32600, -32601, -32602, -32603, -32020, -32021, -32022])
+    // MCP 2025-11-25, Resources, Error handling; sent to legacy clients alone.
+    borrowed.add(ERROR_WIRE.unknown_resource_legacy.rpc)
     for (const { rpc, status, title, fix } of Object.values(ERROR_WIRE)) {
       expect(borrowed.has(rpc) || rpc > -32_000).toBe(true)
       expect(status).toBeGreaterThanOrEqual(200)

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually, postModern, type Stack, startStack } from '../support/e2e.ts'
 import { type ModernServer, startModernServer } from '../support/modern-server.ts'
 import { type RunningUpstream, startEverything, startSample } from '../support/processes.ts'
-import { CLIENTS } from './clients.ts'
-import { installInspector } from './inspector.ts'
+import { CLIENTS } from './clients/index.ts'
+import { installInterop } from './interop.ts'
 
 let stack: Stack
 let modern: ModernServer
@@ -13,7 +13,7 @@ let user = ''
 let stranger = ''
 
 beforeAll(async () => {
-  await installInspector()
+  await installInterop()
   ;[stack, modern, everything, clock] = await Promise.all([
     startStack(),
     startModernServer(),
@@ -43,7 +43,7 @@ const SERVERS = {
   },
 } as const
 
-type ClientName = keyof typeof CLIENTS
+type ClientName = (typeof CLIENT_NAMES)[number]
 type ServerName = keyof typeof SERVERS
 const CLIENT_NAMES = ['SDK v2 (auto)', 'SDK v1', 'Inspector', 'Inspector (auto)'] as const
 const SERVER_NAMES = ['everything', 'modern', 'clock'] as const
@@ -79,7 +79,7 @@ describe('the matrix of clients and servers', () => {
     async ({ client, server, era }) => {
       const { tools, says } = SERVERS[server]
       const before = stack.events().length
-      expect(await CLIENTS[client].list(stack.mcp(server), user)).toEqual(tools)
+      expect(await CLIENTS[client].client.list(stack.mcp(server), user)).toEqual(tools)
       expect(await callOne(client, server)).toMatch(says)
       const wanted = { type: 'request', server, era, method: 'tools/call', status: 200 }
       expect(await requestsSince(before, wanted)).toContainEqual(expect.objectContaining(wanted))
@@ -89,7 +89,7 @@ describe('the matrix of clients and servers', () => {
   it.each(cells('refused'))(
     '$client is told by $server which version would do',
     async ({ client, server }) => {
-      const list = CLIENTS[client].list(stack.mcp(server), user)
+      const list = CLIENTS[client].client.list(stack.mcp(server), user)
       await expect(list).rejects.toThrow(NOT_BRIDGED)
       await expect(callOne(client, server)).rejects.toThrow(NOT_BRIDGED)
     },
@@ -132,14 +132,16 @@ describe('a subscription to changes', () => {
 
 function callOne(client: ClientName, server: ServerName): Promise<string> {
   const [tool, args] = SERVERS[server].call
-  return CLIENTS[client].call(stack.mcp(server), user, tool, args)
+  return CLIENTS[client].client.call(stack.mcp(server), user, tool, args)
 }
 
 function isPart(wanted: Record<string, unknown>, event: Record<string, unknown>): boolean {
   return Object.entries(wanted).every(([member, value]) => event[member] === value)
 }
 
-describe.each(Object.entries(CLIENTS))('%s', (_name, foreign) => {
+describe.each(CLIENT_NAMES)('%s', (name) => {
+  const foreign = CLIENTS[name].client
+
   /** What the client says when it fails, with what is different every time made equal. */
   const failure = async (work: Promise<unknown>, ...names: readonly string[]): Promise<string> => {
     const message = await work.then(

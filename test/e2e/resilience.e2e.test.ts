@@ -9,7 +9,8 @@ import {
 } from '../support/e2e.ts'
 import { type ModernServer, startModernServer } from '../support/modern-server.ts'
 import { type RunningUpstream, startEverything } from '../support/processes.ts'
-import { connectV1, textOf } from './clients.ts'
+import { textOf } from './clients/foreign-client.ts'
+import { connectV1 } from './clients/sdk-v1.ts'
 
 /** Long enough that it is still running when something is stopped, short enough to wait for. */
 const LONG = { name: 'trigger-long-running-operation', arguments: { duration: 1.5, steps: 3 } }

@@ -65,6 +65,7 @@ async function expectProblem(response: Response, status: number, code: string) {
 }
 
 describe('a foreign Host (ATTACKS 12)', () => {
+  // req: host-403
   it.each(METHODS)('is 403 on every path for %s, whoever asks', async (method) => {
     for (const path of PATHS) {
       for (const host of ['evil.example.com', 'gatehouse.test.evil.example.com', '127.0.0.1']) {
@@ -100,6 +101,7 @@ describe('a foreign Host (ATTACKS 12)', () => {
 })
 
 describe('a foreign Origin (ATTACKS 12)', () => {
+  // req: origin-403
   it.each(METHODS)('is 403 on every path for %s, without CORS headers', async (method) => {
     for (const path of PATHS) {
       for (const origin of [
@@ -123,6 +125,8 @@ describe('a foreign Origin (ATTACKS 12)', () => {
 })
 
 describe('an allowed Origin', () => {
+  // req: cors-headers
+  // req: cors-no-credentials
   it.each([
     ['/health', 200],
     ['/no/such/path', 404],
@@ -154,6 +158,8 @@ describe('an allowed Origin', () => {
     upstream.answersBy = 'json'
   })
 
+  // req: cors-headers
+  // req: cors-no-credentials
   it('gets a preflight that lists methods and headers, without a token', async () => {
     for (const path of PATHS) {
       const response = await gateway.fetch(path, {
@@ -256,7 +262,7 @@ describe('a path that is not there', () => {
     '/api/v1/',
     '/api/v2/servers',
     '/api/v1/servers/shop/no-such',
-    '/mcp',
+    '/mcp/',
     '/shop',
     '/shop/mcp/',
     '/shop/mcp/x',

@@ -110,6 +110,7 @@ describe('who is calling', () => {
       expect(upstream.seen).toEqual([])
     })
 
+    // req: session-401-before-404
     it('is 401 before its body, its content type or its session are looked at', async () => {
       for (const change of [
         { body: 'no json' },

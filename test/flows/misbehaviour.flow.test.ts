@@ -50,6 +50,7 @@ describe('an upstream that answers 400 to a call', () => {
 
   const json = { 'content-type': 'application/json' }
 
+  // req: session-no-unsafe-replay
   it('about something else than the session is not called again, though it names a session', async () => {
     const error = { code: -32_000, message: 'payment done but session record could not be stored' }
     answer = () => Response.json({ jsonrpc: '2.0', id: 1, error }, { status: 400 })

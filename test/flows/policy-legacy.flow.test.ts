@@ -136,6 +136,7 @@ describe('a session (ATTACKS 4 and 5)', () => {
   const ask = async (of: TestGateway, token: string, id: string) =>
     looksOf(await of.fetch('/shop/mcp', call(token, 'list_items', inSession(id))), 'x')
 
+  // req: session-bound-to-principal
   it('is for nobody else like one that was never there, and goes on for its own', async () => {
     const elsewhere = createTestGateway({ seams: { fetcher } })
     const stranger = await elsewhere.token({ subject: 'cleo', groups: ['clerks'] })

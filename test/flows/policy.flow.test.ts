@@ -78,6 +78,7 @@ describe('the policy, from outside', () => {
       })
     })
 
+    // req: lists-private
     it('never lets a list of this gateway be cached as public, whoever asks', async () => {
       for (const method of ['tools/list', 'server/discover']) {
         const text = await (await shop(modern(admin, method))).text()

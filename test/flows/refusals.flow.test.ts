@@ -87,6 +87,7 @@ describe('the modern relay refuses, before anything is sent,', () => {
     expect(await next.text()).toContain('hi')
   }
 
+  // req: header-mismatch-400
   it.each<[string, () => RequestInit, string]>([
     [
       'no MCP-Protocol-Version',
@@ -150,6 +151,7 @@ describe('the modern relay refuses, before anything is sent,', () => {
     await expectRefusal(await send(init()), 400, { code: -32020, message, data }, 'mine')
   })
 
+  // req: header-mismatch-400
   it.each([
     [
       { 'mcp-protocol-version': '2025-11-25' },
@@ -169,7 +171,7 @@ describe('the modern relay refuses, before anything is sent,', () => {
 
   it.each<[string, () => RequestInit, number, number, string, unknown]>([
     ['a batch', () => withBody(`[${String(called().body)}]`), 400, -32600, 'batches', null],
-    ['an empty batch', () => withBody('[]'), 400, -32600, 'batches', null],
+    ['an empty batch', () => withBody('[]'), 400, -32600, 'batch is empty', null],
     ['no JSON', () => withBody('{"jsonrpc":'), 400, -32700, 'not valid JSON', null],
     ['an empty body', () => withBody(''), 400, -32700, 'not valid JSON', null],
     ['a body that is a string', () => withBody('"hi"'), 400, -32600, 'JSON-RPC', null],
@@ -245,16 +247,20 @@ describe('the modern relay refuses, before anything is sent,', () => {
     await expectRefusal(response, 400, { code: -32700, message }, null)
   })
 
-  it.each(['GET', 'PUT', 'PATCH'])('%s, naming the methods it serves: 405', async (method) => {
+  it.each([
+    ['GET', 'POST, DELETE', 'No stream can be opened here by GET.'],
+    ['PUT', 'GET, POST, DELETE', 'PUT is not served at an MCP endpoint.'],
+    ['PATCH', 'GET, POST, DELETE', 'PATCH is not served at an MCP endpoint.'],
+  ])('%s, naming the methods it serves: 405', async (method, allow, message) => {
     const response = await send({
       method,
       headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
     })
-    expect(response.headers.get('allow')).toBe('POST, DELETE')
-    const message = `${method} is not served at an MCP endpoint.`
+    expect(response.headers.get('allow')).toBe(allow)
     await expectRefusal(response, 405, { code: -31007, message }, null)
   })
 
+  // req: bad-version-400
   it('a version that it does not speak, naming those it does', async () => {
     const params = { ...ECHO, _meta: { [VERSION]: '2027-01-01' } }
     const headers = { 'mcp-protocol-version': '2027-01-01' }
@@ -268,6 +274,7 @@ describe('the modern relay refuses, before anything is sent,', () => {
     await expectRefusal(response, 400, { code: -32022, message, data }, 'mine')
   })
 
+  // req: bad-envelope-400
   it.each([
     [
       'no capabilities',
@@ -314,6 +321,7 @@ describe('the modern relay refuses, before anything is sent,', () => {
     })
   })
 
+  // req: unknown-method-404
   it('a method that the policy does not give, like one that does not exist: 404, -32601', async () => {
     const caller = await gateway.token({ subject: 'ann', groups: ['callers'] })
     const response = await send(modern(caller, 'vendor/thing', {}, {}, 'mine'))

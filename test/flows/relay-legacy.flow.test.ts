@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import type { SessionStub } from '../../src/mcp/index.ts'
 import {
   createTestGateway,
   hello,
@@ -80,6 +81,7 @@ describe('a legacy session', () => {
     },
   }
 
+  // req: hop-version-agrees
   it('seals the upstream session id, and speaks to the upstream with its own', async () => {
     const headers = await open()
     expect(headers['mcp-session-id']).not.toContain('upstream-')
@@ -92,6 +94,8 @@ describe('a legacy session', () => {
     expect(calls[0]?.headers['mcp-method']).toBeUndefined()
   })
 
+  // req: client-capabilities-forwarded
+  // req: upstream-ids-own
   it("forwards the client's own hello, byte for byte but for the id", async () => {
     const text =
       '{"jsonrpc":"2.0","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{"vendor":{"n":1.0}},"clientInfo":{"name":"c","version":"1"}},"id":"mine"}'
@@ -102,6 +106,7 @@ describe('a legacy session', () => {
     expect(id).not.toBe('mine')
   })
 
+  // req: session-missing-400
   it('is 400 without its id, where the server gives ids', async () => {
     const response = await call({ 'mcp-protocol-version': '2025-11-25' })
     expect(response.status).toBe(400)
@@ -111,6 +116,7 @@ describe('a legacy session', () => {
     })
   })
 
+  // req: session-unknown-404
   it.each([
     ['made up', () => 'made-up'],
     ['tampered with', (id: string) => `${id.slice(0, -2)}${id.endsWith('AA') ? 'BB' : 'AA'}`],
@@ -122,6 +128,7 @@ describe('a legacy session', () => {
     expect(await response.json()).toMatchObject(notFound)
   })
 
+  // req: session-bound-to-principal
   it('is 404 for another user, and stays alive for its own', async () => {
     const headers = await open()
     const foreign = await gateway.token({ subject: 'mallory' })
@@ -141,6 +148,8 @@ describe('a legacy session', () => {
     expect(await response.json()).toMatchObject(notFound)
   })
 
+  // req: session-expired-404
+  // req: session-deleted-404
   it('is 404 after 24 hours, and after DELETE, which the upstream learns of', async () => {
     let now = Date.now()
     const aging = createTestGateway({ seams: { clock: { now: () => now } } })
@@ -165,6 +174,7 @@ describe('a legacy session', () => {
     expect(await late.json()).toMatchObject(notFound)
   })
 
+  // req: session-deleted-404
   it('that was ended on one isolate is 404 on another, also when the upstream answers 404', async () => {
     const headers = await open()
     const elsewhere = createTestGateway({ tenant: gateway.tenant })
@@ -194,6 +204,8 @@ describe('a legacy session', () => {
     expect(await response.text()).toContain('still here')
   })
 
+  // req: session-reopened-once
+  // req: session-reopened-for-all
   it.each([404, 400] as const)(
     'that the upstream forgot (HTTP %i) is opened again once, for all calls at once',
     async (status) => {
@@ -245,10 +257,10 @@ describe('a legacy session', () => {
       tenant: gateway.tenant,
       bindings: {
         SESSIONS: {
-          getByName: () => ({
-            end: async () => undefined,
-            recover: async () => ({ kind: 'failed', message: 'The server is gone.' }),
-          }),
+          getByName: () =>
+            ({
+              recover: async () => ({ kind: 'failed', message: 'The server is gone.' }),
+            }) as Partial<SessionStub> as SessionStub,
         },
       },
     })
@@ -263,6 +275,7 @@ describe('a legacy session', () => {
     })
   })
 
+  // req: equal-ids-apart
   it('keeps requests apart that carry the same id', async () => {
     const headers = await open()
     const [first, second] = await Promise.all([call(headers, 'one'), call(headers, 'two')])
@@ -274,6 +287,8 @@ describe('a legacy session', () => {
     expect(new Set(ids).size).toBe(2)
   })
 
+  // req: cancel-mapped
+  // req: cancel-overtakes
   it("maps a cancel to the upstream's id, and drops one for a request that does not run", async () => {
     const headers = await open()
     const running = await gateway.fetch(
@@ -296,6 +311,7 @@ describe('a legacy session', () => {
     ])
   })
 
+  // req: client-response-relayed
   it("passes notifications and the client's responses on: 202", async () => {
     const headers = await open()
     const note = legacy(token, 'notifications/initialized', {}, headers, NOTIFICATION)
@@ -306,17 +322,14 @@ describe('a legacy session', () => {
     expect((await upstreamLog()).at(-1)?.body).toBe(answer)
   })
 
-  it.each(['GET', 'PUT', 'PATCH'])(
-    'answers %s with 405 and says what is served',
-    async (method) => {
-      const response = await gateway.fetch('/relic/mcp', {
-        method,
-        headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
-      })
-      expect(response.status).toBe(405)
-      expect(response.headers.get('allow')).toBe('POST, DELETE')
-    },
-  )
+  it.each(['PUT', 'PATCH'])('answers %s with 405 and says what is served', async (method) => {
+    const response = await gateway.fetch('/relic/mcp', {
+      method,
+      headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream' },
+    })
+    expect(response.status).toBe(405)
+    expect(response.headers.get('allow')).toBe('GET, POST, DELETE')
+  })
 
   it('refuses a protocol version that it does not know', async () => {
     const headers = { ...(await open()), 'mcp-protocol-version': '2024-01-01' }

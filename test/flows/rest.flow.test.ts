@@ -133,14 +133,24 @@ describe('/openapi.json', () => {
   })
 
   it('describes every route that is served, and only those', async () => {
-    const candidates = ['/servers', '/servers/{path}', '/me', '/policy'].concat(
-      ['toggle', 'refresh', 'tools', 'health'].map((verb) => `/servers/{path}/${verb}`),
-    )
-    expect(Object.keys(document.paths).sort()).toEqual(candidates.sort())
+    const candidates = [
+      ...['/me', '/policy', '/servers', '/servers/{path}'],
+      ...['toggle', 'refresh', 'tools', 'health'].map((verb) => `/servers/{path}/${verb}`),
+      ...['/virtual-servers', '/virtual-servers/{path}'],
+      ...['toggle', 'repin'].map((verb) => `/virtual-servers/{path}/${verb}`),
+      ...['/services', '/services/{id}', '/services/{id}/health'],
+      ...['/mcp/servers/connect', '/mcp/sessions/{id}', '/mcp/sessions/{id}/info'],
+      ...['tools', 'resources', 'prompts'].map((list) => `/mcp/sessions/{id}/${list}`),
+      ...['tools/call', 'resources/read'].map((verb) => `/mcp/sessions/{id}/${verb}`),
+    ]
+    // Served at the root, as its own entry of the document says.
+    const { '/mcp/tools': allTools, ...paths } = document.paths
+    expect(allTools).toMatchObject({ get: { servers: [{ url: '/' }] } })
+    expect(Object.keys(paths).sort()).toEqual(candidates.sort())
     for (const path of candidates) {
       for (const method of ['get', 'post', 'put', 'patch', 'delete']) {
         const isDescribed = document.paths[path]?.[method] !== undefined
-        const url = `/api/v1${path.replace('{path}', 'shop')}`
+        const url = `/api/v1${path.replace(/\{(path|id)\}/, 'shop')}`
         const response = await gateway.fetch(url, { method: method.toUpperCase() })
         const status = `${method} ${path}: ${response.status}`
         expect(status).toBe(`${method} ${path}: ${isDescribed ? 401 : 404}`)
@@ -167,6 +177,7 @@ describe('a management body', () => {
     ['PATCH', '/servers/shop'],
     ['POST', '/servers/shop/toggle'],
     ['PUT', '/policy'],
+    ['POST', '/virtual-servers'],
   ]
   const send = (method: string, path: string, body: BodyInit, type = 'application/json') =>
     gateway.fetch(`/api/v1${path}`, {

@@ -42,6 +42,7 @@ describe('a legacy session that several isolates serve', () => {
   const methods = async () =>
     (await room.log()).log.map(({ body }) => (body === '' ? '' : JSON.parse(body).method))
 
+  // req: session-reopened-for-all
   it('is opened again once when all of them notice that it was forgotten', async () => {
     const headers = await open()
     await room.control({ forgetStatus: 404 })
@@ -97,6 +98,7 @@ describe('a legacy session that several isolates serve', () => {
     expect((await methods()).filter((method) => method === 'initialize')).toHaveLength(1)
   })
 
+  // req: cancel-mapped
   it('maps a cancel however the id of the request was spelled', async () => {
     const headers = await open()
     const init = legacy(token, 'tools/call', { name: 'hang', arguments: {} }, headers, 'ID')
@@ -111,6 +113,7 @@ describe('a legacy session that several isolates serve', () => {
     await running.body?.cancel()
   })
 
+  // req: cancel-mapped
   it.each([undefined, null, {}, []])(
     'drops a cancel of %j, which is no request',
     async (requestId) => {

@@ -255,7 +255,12 @@ describe('a slice with catalogues', () => {
 })
 
 describe('a probe', () => {
-  const SESSION = { 'mcp-session-id': 'upstream-session', 'content-type': 'application/json' }
+  const SESSION = { 'mcp-session-id': 'upstream-session' }
+  const HELLO = {
+    jsonrpc: '2.0',
+    id: 'gatehouse-initialize',
+    result: { protocolVersion: '2025-11-25', capabilities: {} },
+  }
 
   /** What a probe of an upstream of this era sends. */
   async function probeOnce(eras: 'modern' | 'legacy', answer: (request: Request) => Response) {
@@ -282,9 +287,8 @@ describe('a probe', () => {
   }
 
   it('closes the session that it opened', async () => {
-    const { outcome, sent } = await probeOnce(
-      'legacy',
-      () => new Response('{}', { headers: SESSION }),
+    const { outcome, sent } = await probeOnce('legacy', () =>
+      Response.json(HELLO, { headers: SESSION }),
     )
     expect(outcome).toEqual({ kind: 'up', latencyMs: 0 })
     expect(sent).toEqual([
@@ -292,6 +296,17 @@ describe('a probe', () => {
       'POST notifications/initialized upstream-session',
       'DELETE  upstream-session',
     ])
+  })
+
+  it('closes a session whose handshake was not answered', async () => {
+    const { outcome, sent } = await probeOnce('legacy', () =>
+      Response.json({}, { headers: SESSION }),
+    )
+    expect(outcome).toEqual({
+      kind: 'down',
+      error: 'The server "one" did not answer the handshake.',
+    })
+    expect(sent).toEqual(['POST initialize -', 'DELETE  upstream-session'])
   })
 
   it('is one request in the modern era', async () => {

@@ -152,6 +152,7 @@ describe('a legacy message', () => {
     }
   })
 
+  // req: legacy-needs-no-headers
   it('has no standard headers to match', () => {
     const text = legacyText({ id: 1, method: 'tools/call', params: { name: 'echo' } })
     const headers = { 'mcp-method': 'tools/list', 'mcp-name': 'other' }

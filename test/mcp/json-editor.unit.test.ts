@@ -97,8 +97,50 @@ describe('the JSON editor', () => {
   })
 
   it('leaves a value that is too large to replace', () => {
-    const id = `"${'9'.repeat(10_000)}"`
+    const id = `"${'9'.repeat(200_000)}"`
     expect(edit(idRule, `{"id":${id},"a":1}`)).toBe(`{"id":${id},"a":1}`)
+  })
+
+  it('gives a document up rather than leave what must be replaced', () => {
+    const rule: JsonRule = { members: { id: { replace: () => '7', mustReplace: true } } }
+    const editor = createJsonEditor(rule)
+    const out = text([editor.write(bytes(`{"id":"${'9'.repeat(200_000)}","a":1}`))])
+    expect(out).toBe('{"id":')
+    expect(editor.isWhole()).toBe(false)
+  })
+
+  it.each([
+    ['{"a":[1,{"b":"]}"}]} ', true],
+    ['7', true],
+    ['{"a":1', false],
+    ['{"a":1}}', false],
+    ['{"a":1]', false],
+    ['{"a":1},', false],
+    ['{"a":1}{}', false],
+    ['', false],
+    ['"open', false],
+    ['['.repeat(1_000) + ']'.repeat(1_000), true],
+    ['['.repeat(1_001) + ']'.repeat(1_001), false],
+  ])('knows whether %s is one whole document', (input, isWhole) => {
+    const whole = bytes(input)
+    for (let at = 0; at <= Math.min(whole.length, 40); at += 1) {
+      const editor = createJsonEditor(idRule)
+      editor.write(whole.slice(0, at))
+      editor.write(whole.slice(at))
+      expect(editor.isWhole()).toBe(isWhole)
+    }
+  })
+
+  it('edits every element of an array, and objects and arrays by rules of their own', () => {
+    const uri: JsonRule = { members: { uri: { replace: () => '"u"' } } }
+    const rule: JsonRule = { members: { content: { ...uri, elements: uri } } }
+    const list = '{"content":[{"uri":1}, {"uri":2,"x":[{"uri":3}]} ,4,[{"uri":5}]]}'
+    expect(edit(rule, list)).toBe(
+      '{"content":[{"uri":"u"}, {"uri":"u","x":[{"uri":3}]} ,4,[{"uri":5}]]}',
+    )
+    expect(edit(rule, '{"content":{"uri":1,"x":{"uri":2}}}')).toBe(
+      '{"content":{"uri":"u","x":{"uri":2}}}',
+    )
   })
 
   it('holds back nothing but the value that a rule names', () => {

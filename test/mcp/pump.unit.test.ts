@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { createJsonEditor } from '../../src/mcp/wire/json-editor.ts'
-import { openSource, pump, type StreamEnd } from '../../src/mcp/wire/pump.ts'
+import {
+  openSource,
+  pump,
+  type Source,
+  type Step,
+  type StreamEnd,
+} from '../../src/mcp/wire/pump.ts'
 import { readRpcError } from '../../src/mcp/wire/read-error.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -19,47 +24,78 @@ function bodyOf(chunks: readonly (string | undefined)[]): ReadableStream<Uint8Ar
 }
 
 describe('a pumped body', () => {
-  function pumped(chunks: readonly (string | undefined)[], last?: string) {
+  function pumped(chunks: readonly (string | undefined)[], failsAt = -1) {
     const ends: StreamEnd[] = []
-    const cuts: boolean[] = []
+    let isCancelled = false
+    const opened = openSource(bodyOf(chunks), 1_000)
+    const source: Source = {
+      ...opened,
+      async cancel(reason) {
+        isCancelled = true
+        await opened.cancel(reason)
+      },
+    }
+    let steps = 0
     const stream = pump({
-      source: openSource(bodyOf(chunks), 1_000),
-      editor: createJsonEditor({ members: { id: { replace: () => '"mine"' } } }),
-      conclude: (end, isCut) => {
-        cuts.push(isCut)
-        return { end, ...(last === undefined ? {} : { last: bytes(last) }) }
+      source,
+      async next(): Promise<Step> {
+        if (steps === failsAt) throw new Error('ours')
+        steps += 1
+        const chunk = await source.read()
+        if (chunk.kind === 'data') return { bytes: chunk.bytes }
+        const none = new Uint8Array(0)
+        return chunk.kind === 'complete'
+          ? { bytes: none, end: 'complete' }
+          : { bytes: none, end: 'broken', breaksOff: true }
       },
       onEnd: (end) => ends.push(end),
     })
-    return { response: new Response(stream), ends, cuts }
+    return { response: new Response(stream), ends, isCancelled: () => isCancelled }
   }
 
-  it('is edited across its chunks, and ends once', async () => {
-    const { response, ends, cuts } = pumped(['{"i', 'd":1', '2,"a":1.0}'])
-    expect(await response.text()).toBe('{"id":"mine","a":1.0}')
+  it('is handed on, and ends once', async () => {
+    const { response, ends, isCancelled } = pumped(['a', '', 'b'])
+    expect(await response.text()).toBe('ab')
     expect(ends).toEqual(['complete'])
-    expect(cuts).toEqual([false])
+    expect(isCancelled()).toBe(true)
   })
 
   it('breaks off where its source does', async () => {
-    const { response, ends, cuts } = pumped(['{"a":1,"id":1', undefined])
+    const { response, ends } = pumped(['a', undefined])
     await expect(response.text()).rejects.toThrow('upstream broke off')
     expect(ends).toEqual(['broken'])
-    expect(cuts).toEqual([true])
   })
 
-  it('ends with other words instead, when there are some', async () => {
-    const { response, ends } = pumped(['{"a":1', undefined], ' sorry')
-    expect(await response.text()).toBe('{"a":1 sorry')
+  it('breaks off, and ends, when a step fails', async () => {
+    const { response, ends, isCancelled } = pumped(['a', 'b'], 1)
+    await expect(response.text()).rejects.toThrow('upstream broke off')
     expect(ends).toEqual(['broken'])
+    expect(isCancelled()).toBe(true)
   })
 
   it('stops its source when its reader leaves', async () => {
-    const { response, ends } = pumped(['{', '"a"', ':1}'])
+    const { response, ends, isCancelled } = pumped(['a', 'b', 'c'])
     const reader = response.body?.getReader()
     await reader?.read()
     await reader?.cancel()
     expect(ends).toEqual(['cancelled'])
+    expect(isCancelled()).toBe(true)
+  })
+})
+
+describe('a source', () => {
+  it('loses nothing that comes after a silence', async () => {
+    let push: (text: string) => void = () => undefined
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        push = (text) => controller.enqueue(bytes(text))
+      },
+    })
+    const source = openSource(body, 1_000)
+    expect(await source.readWithin(1)).toEqual({ kind: 'silent' })
+    push('late')
+    expect(await source.read()).toEqual({ kind: 'data', bytes: bytes('late') })
+    expect(await openSource(new ReadableStream(), 1).read()).toEqual({ kind: 'broken' })
   })
 })
 

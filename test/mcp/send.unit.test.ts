@@ -46,7 +46,7 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
   }
   const upstreams = createUpstreams({ outbound, breakers })
   const send = (canRetry: boolean, pinned?: EndpointId) => {
-    const call = { server, headers: new Headers(), body: '{}', canRetry }
+    const call = { server, method: 'POST' as const, headers: new Headers(), body: '{}', canRetry }
     return upstreams.send(ctx as never, { ...call, ...(pinned ? { pinned } : {}) })
   }
   return { upstreams, send, sent, learned, ctx }

@@ -31,9 +31,10 @@ describe('the event-stream editor', () => {
     ['CRLF', 'data: {"id":"up"}\r\n\r\n: ping\r\n\r\n', 'data: {"id":1}\n\n: ping\n\n'],
     ['CR', 'data: {"id":"up"}\r\r', 'data: {"id":1}\n\n'],
     ['comments', ': keep-alive ü\n\ndata: {"id":"up"}\n\n', ': keep-alive ü\n\ndata: {"id":1}\n\n'],
-    ['a priming event', 'id: 5\nretry: 10\ndata: \n\n', 'id: 5\nretry: 10\ndata: \n\n'],
+    ['a priming event', 'id: 5\nretry: 10\ndata: \n\n', 'retry: 10\ndata: \n\n'],
     ['several data lines', 'data: {"id":\ndata: "up"}\n\n', 'data: {"id":\ndata: 1}\n\n'],
-    ['a field behind the data', 'data: {"id":"up"}\nid: 9\n\n', 'data: {"id":1}\nid: 9\n\n'],
+    ['an id behind the data', 'data: {"id":"up"}\nid: 9\n\n', 'data: {"id":1}\n\n'],
+    ['a field behind the data', 'data: {"id":"up"}\nretry: 9\n\n', 'data: {"id":1}\nretry: 9\n\n'],
     [
       'a field named like data',
       'dataset: 1\ndata: {"id":"up"}\n\n',

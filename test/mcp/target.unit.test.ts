@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { EndpointId, GatewayError, ServerId, ServerPath } from '../../src/core/index.ts'
+import {
+  type CallContext,
+  EndpointId,
+  GatewayError,
+  ServerId,
+  ServerPath,
+} from '../../src/core/index.ts'
 import type { Inbound } from '../../src/mcp/eras.ts'
 import { requireSession } from '../../src/mcp/relay-request.ts'
 import type { LegacySession } from '../../src/mcp/sessions.ts'
-import { authorise, requireSameEra, resolveTarget } from '../../src/mcp/target.ts'
-import type { ServerRecord, Snapshots, TenantSnapshot } from '../../src/registry/index.ts'
+import { resolveEndpoint } from '../../src/mcp/shared/index.ts'
+import { authorise, requireSameEra } from '../../src/mcp/target.ts'
+import type { ServerRecord, TenantSnapshot } from '../../src/registry/index.ts'
 import { actorIn, principalIn } from '../policy/sample.ts'
 
 const ENDPOINT = EndpointId.parse('00000000-0000-4000-8000-000000000001')
@@ -33,6 +40,7 @@ function serverOf(
     upstream: { eras, protocolVersions: [], sessionful: true, ...upstream },
     headers: [],
     tools: new Map(),
+    prompts: new Set(),
     ...over,
   }
 }
@@ -149,9 +157,7 @@ describe('a session', () => {
 describe('the authorisation of a message', () => {
   const server = serverOf('dual')
   const ask = (groups: string[], inbound: Inbound, scopes: string[] = []) =>
-    refusal(() =>
-      authorise({ actor: actorIn(groups, scopes), server }, inbound, (scope) => `Bearer ${scope}`),
-    )
+    refusal(() => authorise({ actor: actorIn(groups, scopes), server }, inbound))
 
   it('lets pass what is granted', () => {
     const call = request('modern', 'tools/call', { name: 'get_stock_aggregates' })
@@ -189,29 +195,31 @@ describe('the authorisation of a message', () => {
     const call = (name: string) => request('modern', 'tools/call', { name })
     expect(ask(['listers'], call('get_stock_aggregates'), ['gatehouse:read'])).toMatchObject({
       code: 'insufficient_scope',
-      headers: { 'www-authenticate': 'Bearer gatehouse:call' },
+      data: { scope: 'gatehouse:call' },
     })
     expect(ask(['listers'], call('drop_table'), ['gatehouse:read'])?.code).toBe('unknown_tool')
   })
 })
 
-describe('the target of a path', () => {
-  const snapshotsWith = (server: ServerRecord | undefined): Snapshots => {
-    const snapshot = {
-      server: async () => server,
-      rights: () => actorIn([]).rights,
-    } as unknown as TenantSnapshot
-    return { tenant: async () => snapshot } as unknown as Snapshots
-  }
-  const resolve = (server: ServerRecord | undefined) =>
-    resolveTarget({} as never, snapshotsWith(server), principalIn([]), 'fininfo')
+describe('what stands behind a path', () => {
+  const resolve = (server: ServerRecord | undefined, path = 'fininfo') =>
+    resolveEndpoint(
+      {} as CallContext,
+      {
+        endpoint: async () => (server ? { kind: 'server', server } : undefined),
+      } as unknown as TenantSnapshot,
+      actorIn([]),
+      path,
+    )
 
-  it('is the server, with what its caller may do', async () => {
+  it('is a server', async () => {
     const server = serverOf('dual')
-    expect(await resolve(server)).toMatchObject({
-      server,
-      actor: { principal: { issuer: 'https://idp.example' } },
-    })
+    expect(await resolve(server)).toEqual({ kind: 'server', server })
+  })
+
+  it('is the gateway itself for its own paths, whatever is registered', async () => {
+    expect(await resolve(undefined, 'mcp')).toMatchObject({ endpoint: { kind: 'all' } })
+    expect(await resolve(undefined, 'mcpgw')).toMatchObject({ endpoint: { kind: 'own' } })
   })
 
   it('is missing alike when there is none and when it is disabled', async () => {

@@ -169,6 +169,11 @@ describe('a body', () => {
   it.each([
     ['that is malformed JSON', '{"path":', 400, 'parse_error'],
     ['that is empty', '', 400, 'parse_error'],
+    ['that names a member twice', '{"name":"a","name":"b"}', 400, 'parse_error'],
+    ['that names one twice by escapes', '{"name":"a","n\\u0061me":"b"}', 400, 'parse_error'],
+    ['that names one twice far inside', '{"a":[[{"b":{},"c":{},"b":1}]]}', 400, 'parse_error'],
+    ['that names __proto__ twice', '{"__proto__":1,"__proto__":2}', 400, 'parse_error'],
+    ['with colons in its strings', '{"a:b":"c:\\":d","e":["f:g"]}', 400, 'invalid_params'],
     ['that is very deep', '['.repeat(100_000) + ']'.repeat(100_000), 400, 'invalid_params'],
     ['that is an array', '[]', 400, 'invalid_params'],
     ['that is null', 'null', 400, 'invalid_params'],

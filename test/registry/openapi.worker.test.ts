@@ -14,18 +14,29 @@ describe('the OpenAPI document', () => {
     )
     expect(operations.sort()).toEqual([
       'delete /servers/{path}',
+      'delete /virtual-servers/{path}',
       'get /me',
       'get /policy',
       'get /servers',
       'get /servers/{path}',
       'get /servers/{path}/health',
       'get /servers/{path}/tools',
+      'get /services',
+      'get /services/{id}',
+      'get /services/{id}/health',
+      'get /virtual-servers',
+      'get /virtual-servers/{path}',
       'patch /servers/{path}',
+      'patch /virtual-servers/{path}',
       'post /servers',
       'post /servers/{path}/refresh',
       'post /servers/{path}/toggle',
+      'post /virtual-servers',
+      'post /virtual-servers/{path}/repin',
+      'post /virtual-servers/{path}/toggle',
       'put /policy',
       'put /servers/{path}',
+      'put /virtual-servers/{path}',
     ])
     expect(document.paths?.['/servers']?.post?.security).toEqual([{ bearer: [] }])
     expect(document.components?.securitySchemes).toMatchObject({ bearer: { scheme: 'bearer' } })
@@ -33,8 +44,25 @@ describe('the OpenAPI document', () => {
 
   it('names its schemas, and follows them to the bounds', () => {
     expect(Object.keys(document.components?.schemas ?? {})).toEqual(
-      expect.arrayContaining(['Problem', 'Server', 'ServerInput', 'ServerPage', 'ServerPatch']),
+      expect.arrayContaining([
+        ...['Problem', 'Server', 'ServerInput', 'ServerPage', 'ServerPatch', 'Service'],
+        ...['ServiceHealth', 'ServicePage', 'VirtualServer', 'VirtualServerInput'],
+        ...['VirtualServerPage', 'VirtualServerPatch'],
+      ]),
     )
+    expect(document.components?.schemas?.['VirtualServerInput']).toMatchObject({
+      additionalProperties: false,
+      required: ['path', 'name'],
+      properties: {
+        tools: {
+          maxItems: 500,
+          items: {
+            required: ['server', 'name'],
+            properties: { as: { pattern: '^[A-Za-z0-9_.-]{1,64}$' } },
+          },
+        },
+      },
+    })
     expect(document.components?.schemas?.['ServerInput']).toMatchObject({
       type: 'object',
       additionalProperties: false,

@@ -126,7 +126,8 @@ describe('health checks', () => {
 
 describe('a refreshed catalogue', () => {
   it('is stored when it differs, whatever the order, and for its own server alone', async () => {
-    const [target] = await probes.loadProbeTargets(gateway.ctx, ids)
+    const targets = await probes.loadProbeTargets(gateway.ctx, ids)
+    const target = targets.find(({ endpointId }) => endpointId === ids[0])
     if (target === undefined) throw new Error('no target')
     const reordered = { ...DISCOVERY, tools: [...DISCOVERY.tools].reverse() }
     const generation = await generationOf('registry-probes')
@@ -148,5 +149,28 @@ describe('a refreshed catalogue', () => {
     })
     const tools = await gateway.send('admins', 'GET', '/servers/clock/tools')
     expect(tools.body).toMatchObject({ tools: [{ name: 'new' }] })
+  })
+
+  it('is stored from the first healthy endpoint alone, so that others do not overwrite it', async () => {
+    const targets = await probes.loadProbeTargets(gateway.ctx, ids)
+    const first = targets.find(({ endpointId }) => endpointId === ids[0])
+    const second = targets.find(({ endpointId }) => endpointId === ids[1])
+    if (first === undefined || second === undefined) throw new Error('no targets')
+    const offering = (name: string) => ({ ...DISCOVERY, tools: [{ name }] })
+    const store = (target: typeof first, name: string) =>
+      probes.storeCatalog(gateway.ctx, target, offering(name))
+    await probes.recordProbes(
+      gateway.ctx,
+      ids.map((id) => found(id, 'healthy')),
+    )
+    expect(await store(first, 'a')).toEqual({ changed: true })
+    expect(await store(second, 'b')).toEqual({ changed: false })
+    await probes.recordProbes(gateway.ctx, [found(first.endpointId, 'unhealthy')])
+    expect(await store(second, 'b')).toEqual({ changed: true })
+    expect(await store(first, 'a')).toEqual({ changed: false })
+    await probes.recordProbes(gateway.ctx, [found(second.endpointId, 'unhealthy')])
+    expect(await store(first, 'a')).toEqual({ changed: true })
+    const gone = { ...first, endpointId: EndpointId.parse(crypto.randomUUID()) }
+    expect(await store(gone, 'c')).toEqual({ changed: false })
   })
 })

@@ -125,6 +125,7 @@ function countedBindings(work: Work): Bindings {
     LIMITERS: objects(env.LIMITERS),
     BREAKERS: objects(env.BREAKERS),
     PROBES: objects(env.PROBES),
+    CATALOGS: objects(env.CATALOGS),
   } as unknown as Bindings
 }
 

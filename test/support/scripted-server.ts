@@ -1,4 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  directStreams,
+  newStreams,
+  type StreamMood,
+  type Streams,
+  serveStream,
+} from './scripted-streams.ts'
 import { BEHAVIOURS, TOOLS } from './scripted-tools.ts'
 
 /**
@@ -6,7 +13,8 @@ import { BEHAVIOURS, TOOLS } from './scripted-tools.ts'
  * speaks both eras (sessions in the legacy one) by hand, since no SDK would misbehave like this.
  * `/modern` and `/dual` are its endpoints. A segment behind them names a room with a log, sessions
  * and moods of its own, so that suites do not meet; the same segment stands behind `/log`, which
- * gives and empties what arrived, and `/control`, which changes its mind.
+ * gives and empties what arrived, and `/control`, which changes its mind. GET opens streams within
+ * a legacy session.
  */
 export interface ScriptedServer {
   readonly origin: string
@@ -25,10 +33,12 @@ export interface ScriptedLog {
   readonly log: readonly (Recorded & { readonly headers: Readonly<Record<string, string>> })[]
   /** Tools whose answer the caller's disconnect ended. */
   readonly closed: readonly string[]
+  /** How many streams are open. */
+  readonly streams: number
 }
 
 /** What `POST /control` takes. */
-export interface Mood {
+export interface Mood extends StreamMood {
   /** Forgets every session; later ones that are unknown are refused like this. */
   readonly forgetStatus?: 404 | 400
   /** Breaks this many requests off before any answer. */
@@ -52,6 +62,7 @@ interface Room {
   log: Recorded[]
   closed: string[]
   waiting: (() => void)[]
+  readonly streams: Streams
   nextSession: number
 }
 
@@ -100,6 +111,11 @@ async function serve(
     response.writeHead(204).end()
     return
   }
+  if (method === 'GET' && endpoint === 'dual') {
+    if (room.sessions.has(String(session))) serveStream(room.streams, headers, response)
+    else refuseSession(room, response)
+    return
+  }
   if (method !== 'POST') {
     response.writeHead(405).end()
     return
@@ -128,6 +144,10 @@ function legacy(
     answer(room, message, response, false)
     return
   }
+  refuseSession(room, response)
+}
+
+function refuseSession(room: Room, response: ServerResponse): void {
   const error = { code: -32001, message: 'Session not found' }
   sendJson(response, { jsonrpc: '2.0', id: null, error }, room.forgetStatus)
 }
@@ -183,7 +203,8 @@ function call(
     if (!response.writableFinished) room.closed.push(name)
   })
   const released = () => new Promise<void>((resolve) => room.waiting.push(resolve))
-  behave({ id: JSON.stringify(message.id), args, response, reply, released })
+  const park = (eventId: string, rest: string) => void room.streams.parked.set(eventId, rest)
+  behave({ id: JSON.stringify(message.id), args, response, reply, released, park })
 }
 
 function refuseLegacy(message: Message, response: ServerResponse): void {
@@ -200,6 +221,7 @@ function roomNamed(rooms: Map<string, Room>, name: string): Room {
     log: [],
     closed: [],
     waiting: [],
+    streams: newStreams(),
     nextSession: 1,
   }
   rooms.set(name, room)
@@ -208,7 +230,7 @@ function roomNamed(rooms: Map<string, Room>, name: string): Room {
 
 function sendLog(room: Room, response: ServerResponse): void {
   const { log, closed } = room
-  sendJson(response, { log, closed })
+  sendJson(response, { log, closed, streams: room.streams.open.length })
   room.log = []
   room.closed = []
 }
@@ -218,6 +240,7 @@ function control(room: Room, mood: Mood, response: ServerResponse): void {
     room.sessions.clear()
     room.forgetStatus = mood.forgetStatus
   }
+  directStreams(room.streams, mood)
   if (mood.failNext) room.failNext = mood.failNext
   if (mood.release) {
     for (const go of room.waiting) go()

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
+import { LIES, ODDITIES } from './scripted-lies.ts'
 
 /** How one tool of the scripted server answers. */
 export type Behaviour = (call: {
@@ -10,6 +11,8 @@ export type Behaviour = (call: {
   readonly reply: (result: object) => void
   /** Settles when the test says `release`. */
   readonly released: () => Promise<void>
+  /** Keeps the rest of a stream for who resumes it behind this event. */
+  readonly park: (eventId: string, rest: string) => void
 }) => void
 
 /** A message on a stream before its answer. */
@@ -22,6 +25,8 @@ export const EXOTIC =
 
 /** What a tool does instead of answering with its arguments. */
 export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
+  ...LIES,
+  ...ODDITIES,
   exotic({ id, response }) {
     response.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',
@@ -83,7 +88,10 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   },
   drip_json({ id, response, released }) {
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.write('{"jsonrpc":"2.0","result":{"content":[{"type":"text","text":"first half')
+    response.write(
+      '{"jsonrpc":"2.0","result":{"content":[{"type":"text","text":"first half' +
+        ' '.repeat(300_000),
+    )
     void released().then(() => response.end(`, second half"}]},"id":${id}}`))
   },
   held({ args, reply, released }) {

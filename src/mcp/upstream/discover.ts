@@ -19,12 +19,33 @@ const MAX_BYTES = 16 * 1024 * 1024
 const MAX_TOTAL_MS = 30_000
 
 /** Accepts whatever the upstream sent: the catalogue stores definitions as they are. */
-const AnyResult = z.looseObject({ nextCursor: z.string().optional() })
+const AnyResult = z.looseObject({
+  nextCursor: z.string().optional(),
+  ttlMs: z.number().int().min(0).optional().catch(undefined),
+})
 
 interface ListMethod {
   readonly capability: 'tools' | 'resources' | 'prompts'
   readonly method: string
   readonly member: string
+}
+
+const LISTS = {
+  tools: { capability: 'tools', method: 'tools/list', member: 'tools' },
+  resources: { capability: 'resources', method: 'resources/list', member: 'resources' },
+  resourceTemplates: {
+    capability: 'resources',
+    method: 'resources/templates/list',
+    member: 'resourceTemplates',
+  },
+  prompts: { capability: 'prompts', method: 'prompts/list', member: 'prompts' },
+} as const satisfies Record<string, ListMethod>
+
+/** All pages of one list. */
+interface Listed {
+  readonly items: readonly unknown[]
+  /** The smallest that a page named. */
+  readonly ttlMs: number | undefined
 }
 
 /**
@@ -43,20 +64,19 @@ export function createDiscover(outbound: Outbound): DiscoverUpstream {
       await client.connect(transport, { timeout: upstream.timeoutMs })
       const facts = await factsOf(client, transport.sessionId !== undefined, outbound, upstream)
       const list = (wanted: ListMethod) => listAll(client, facts, wanted, upstream.timeoutMs)
+      const tools = await list(LISTS.tools)
+      const resources = await list(LISTS.resources)
+      const resourceTemplates = await list(LISTS.resourceTemplates)
+      const prompts = await list(LISTS.prompts)
+      const ttls = [tools, resources, resourceTemplates, prompts].flatMap(
+        ({ ttlMs }) => ttlMs ?? [],
+      )
       return {
-        facts,
-        tools: await list({ capability: 'tools', method: 'tools/list', member: 'tools' }),
-        resources: await list({
-          capability: 'resources',
-          method: 'resources/list',
-          member: 'resources',
-        }),
-        resourceTemplates: await list({
-          capability: 'resources',
-          method: 'resources/templates/list',
-          member: 'resourceTemplates',
-        }),
-        prompts: await list({ capability: 'prompts', method: 'prompts/list', member: 'prompts' }),
+        facts: ttls.length > 0 ? { ...facts, ttlMs: Math.min(...ttls) } : facts,
+        tools: tools.items,
+        resources: resources.items,
+        resourceTemplates: resourceTemplates.items,
+        prompts: prompts.items,
       } satisfies Discovery
     } catch (cause) {
       throw unreachable(cause)
@@ -115,9 +135,10 @@ async function listAll(
   facts: UpstreamFacts,
   { capability, method, member }: ListMethod,
   timeout: number,
-): Promise<unknown[]> {
-  if (facts.capabilities?.[capability] === undefined) return []
+): Promise<Listed> {
+  if (facts.capabilities?.[capability] === undefined) return { items: [], ttlMs: undefined }
   const items: unknown[] = []
+  let ttlMs: number | undefined
   let cursor: string | undefined
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const params = cursor === undefined ? {} : { cursor }
@@ -125,8 +146,9 @@ async function listAll(
     const part = result[member]
     if (!Array.isArray(part)) throw new Error(`${method} answered without "${member}"`)
     items.push(...part)
+    if (result.ttlMs !== undefined) ttlMs = Math.min(ttlMs ?? result.ttlMs, result.ttlMs)
     cursor = result.nextCursor
-    if (cursor === undefined) return items
+    if (cursor === undefined) return { items, ttlMs }
   }
   throw new Error(`${method} has more than ${MAX_PAGES} pages`)
 }

@@ -31,6 +31,15 @@ export function hopTwoHeaders(hop: HopTwo): Headers {
   return headers
 }
 
+/** The headers of hop 2 for a stream of events; `lastEventId` is the upstream's own, never ours. */
+export function streamHeaders(hop: HopTwo, lastEventId?: string): Headers {
+  const headers = hopTwoHeaders(hop)
+  headers.set('accept', 'text/event-stream')
+  headers.delete('content-type')
+  if (lastEventId !== undefined) headers.set('last-event-id', lastEventId)
+  return headers
+}
+
 /**
  * Adds what a modern request announces in headers, computed from the body that will run; the only
  * headers taken from hop 1 are `Mcp-Param-*` that no known tool parameter owns.

@@ -1,5 +1,5 @@
-import type { Outbound } from '../../core/index.ts'
-import { openSource } from '../wire/pump.ts'
+import { type EndpointId, GatewayError, isPlainObject, type Outbound } from '../../core/index.ts'
+import { readAnswer } from '../wire/read-answer.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isMcpAnswer, statusError } from './failure.ts'
 import { hopTwoHeaders } from './headers.ts'
@@ -13,30 +13,40 @@ export interface ClientHello {
 
 export interface OpenSessionInput {
   readonly server: string
+  readonly endpoint: EndpointId
   readonly url: string
   readonly custom: readonly (readonly [name: string, value: string])[]
   readonly timeoutMs: number
   readonly hello: ClientHello
+  /** Whether the server declares `logging`. */
+  readonly hasLogging: boolean
 }
 
 /** An initialize answer is small; more than this is not one. */
 const MAX_HELLO_BYTES = 1_048_576
+const HELLO_ID = 'gatehouse-initialize'
+
+export interface OpenedSession {
+  /** The upstream's, if it opened a session. */
+  readonly sessionId: string | undefined
+  /** The revision the upstream wants to speak. */
+  readonly version: string
+}
 
 /**
- * Performs the legacy handshake and gives the upstream's session id, if it opened a session. The
- * answer is the gateway's own business and never reaches the client.
- * Throws `upstream_failed` or `upstream_timeout`.
+ * Performs the legacy handshake. The answer is the gateway's own business and never reaches the
+ * client. Throws `upstream_failed` or `upstream_timeout`.
  */
 export async function openSession(
   outbound: Outbound,
-  input: OpenSessionInput,
-): Promise<{ readonly sessionId: string | undefined }> {
+  input: Omit<OpenSessionInput, 'endpoint' | 'hasLogging'>,
+): Promise<OpenedSession> {
   const { server, url, custom, timeoutMs, hello } = input
   const send = (body: object, headers: Headers) =>
     outbound.send({ url, method: 'POST', headers, body: JSON.stringify(body), timeoutMs })
 
   const opened = await send(
-    { jsonrpc: '2.0', id: 'gatehouse-initialize', method: 'initialize', params: hello },
+    { jsonrpc: '2.0', id: HELLO_ID, method: 'initialize', params: hello },
     hopTwoHeaders({ custom }),
   )
   if (opened.kind === 'fault') throw faultError(opened.fault, server, timeoutMs)
@@ -47,34 +57,34 @@ export async function openSession(
   }
   const sessionId = response.headers.get('mcp-session-id') ?? undefined
   // Some servers accept the next message only after the answer was read.
-  const wasRead = await drain(response, timeoutMs)
-  const version = hello.protocolVersion
+  const answer = await readAnswer(response, HELLO_ID, { maxBytes: MAX_HELLO_BYTES, timeoutMs })
+  if (answer && !('result' in answer)) throw refusedHello(server)
+  const version = versionOf(answer) ?? hello.protocolVersion
   const inSession = { custom, version, ...(sessionId === undefined ? {} : { sessionId }) }
-  const told = wasRead
-    ? await send({ jsonrpc: '2.0', method: 'notifications/initialized' }, hopTwoHeaders(inSession))
-    : TIMED_OUT
-  if (told.kind === 'response') {
+  const told =
+    answer &&
+    (await send({ jsonrpc: '2.0', method: 'notifications/initialized' }, hopTwoHeaders(inSession)))
+  if (told?.kind === 'response') {
     await told.response.body?.cancel()
-    return { sessionId }
+    return { sessionId, version }
   }
   // A session that nobody will use would only use memory there.
   if (sessionId !== undefined) {
     await closeSession(outbound, { url, headers: custom, timeoutMs }, sessionId)
   }
-  throw faultError(told.fault, server, timeoutMs)
+  throw told ? faultError(told.fault, server, timeoutMs) : noHello(server)
 }
 
-const TIMED_OUT = { kind: 'fault', fault: 'timeout' } as const
+function noHello(server: string): GatewayError {
+  return new GatewayError('upstream_failed', `The server "${server}" did not answer the handshake.`)
+}
 
-/** Reads the answer away; false when it did not end in time, or was too large to be one. */
-async function drain(response: Response, timeoutMs: number): Promise<boolean> {
-  if (!response.body) return true
-  const source = openSource(response.body, timeoutMs)
-  for (let bytes = 0; bytes <= MAX_HELLO_BYTES; ) {
-    const chunk = await source.read()
-    if (chunk.kind !== 'data') return chunk.kind === 'complete'
-    bytes += chunk.bytes.byteLength
-  }
-  await source.cancel()
-  return false
+function refusedHello(server: string): GatewayError {
+  return new GatewayError('upstream_failed', `The server "${server}" refused to open a session.`)
+}
+
+function versionOf(answer: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const result = answer?.['result']
+  const version = isPlainObject(result) ? result['protocolVersion'] : undefined
+  return typeof version === 'string' ? version : undefined
 }

@@ -15,10 +15,14 @@ export type Endpoint = ServerRecord['endpoints'][number]
 /** One message for one server. */
 export interface UpstreamCall {
   readonly server: ServerRecord
+  readonly method: 'POST' | 'GET'
   readonly headers: Headers
-  readonly body: string
+  /** Absent for GET. */
+  readonly body?: string
   /** A legacy session stays on the endpoint that opened it. */
   readonly pinned?: EndpointId
+  /** The breaker learns of a success by `reportSound`, once the answer was judged. */
+  readonly isJudged?: true
   /** Sending twice does no harm. */
   readonly canRetry: boolean
 }
@@ -32,8 +36,12 @@ export interface UpstreamAnswer {
 export interface Upstreams {
   /** Throws `upstream_unavailable`, `upstream_timeout` or `upstream_failed`. */
   send(ctx: CallContext, call: UpstreamCall): Promise<UpstreamAnswer>
+  /** The endpoint to open a session on. Throws `upstream_unavailable`. */
+  pick(ctx: CallContext, server: ServerRecord): Promise<Endpoint>
   /** Tells an upstream that its session is over. Never throws. */
   close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
+  /** For an answer that was judged and found sound. */
+  reportSound(ctx: CallContext, endpoint: EndpointId): void
   /** For a stream that broke after its headers were accepted. */
   reportBroken(ctx: CallContext, endpoint: EndpointId): void
 }
@@ -57,22 +65,26 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
     const result = await outbound.send({
       url: endpoint.url,
-      method: 'POST',
+      method: call.method,
       headers: call.headers,
-      body: call.body,
+      ...(call.body === undefined ? {} : { body: call.body }),
       timeoutMs: call.server.timeoutMs,
       signal: ctx.signal,
     })
     ctx.facts.upstreamMs = ctx.clock.now() - startedAt
     const outcome = outcomeOf(result)
-    if (outcome) breakers.record(ctx, endpoint.id, outcome)
+    // A success between two broken answers would keep the breaker closed for ever.
+    const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
+    if (outcome && !(isToBeJudged && outcome === 'success')) {
+      breakers.record(ctx, endpoint.id, outcome)
+    }
     return { endpoint, result }
   }
 
   /** A second attempt goes elsewhere when there is an elsewhere. */
   async function choose(
     ctx: CallContext,
-    { server, pinned }: UpstreamCall,
+    { server, pinned }: Pick<UpstreamCall, 'server' | 'pinned'>,
     tried: ReadonlySet<EndpointId>,
   ): Promise<Endpoint> {
     const own = server.endpoints.filter(({ id }) => pinned === undefined || id === pinned)
@@ -104,11 +116,17 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
       throw faultError(result.fault, call.server.path, call.server.timeoutMs)
     },
 
+    pick: (ctx, server) => choose(ctx, { server }, new Set()),
+
     async close(server, endpointId, sessionId) {
       const endpoint = server.endpoints.find(({ id }) => id === endpointId)
       if (!endpoint) return
       const { headers, timeoutMs } = server
       await closeSession(outbound, { url: endpoint.url, headers, timeoutMs }, sessionId)
+    },
+
+    reportSound(ctx, endpoint) {
+      breakers.record(ctx, endpoint, 'success')
     },
 
     reportBroken(ctx, endpoint) {

@@ -21,8 +21,28 @@ export function isDelimiter(byte: number): boolean {
   return byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || isSpace(byte)
 }
 
+/**
+ * Where a JSON string goes on from `start`, inside of it: behind its closing quote, or at the end
+ * of the bytes. `escaped`: whether the byte behind them is escaped; to be given again there.
+ */
+export function stringEnd(
+  bytes: Uint8Array,
+  start: number,
+  isStartEscaped: boolean,
+): { readonly next: number; readonly closed: boolean; readonly escaped: boolean } {
+  let from = isStartEscaped ? start + 1 : start
+  for (;;) {
+    const quote = bytes.indexOf(QUOTE, from)
+    const end = quote === -1 ? bytes.length : quote
+    const escaped = isEscapedAt(bytes, from, end)
+    if (quote === -1) return { next: end, closed: false, escaped }
+    if (!escaped) return { next: quote + 1, closed: true, escaped: false }
+    from = quote + 1
+  }
+}
+
 /** Whether the byte at `end` is escaped by what stands before it, not looking below `from`. */
-export function isEscapedAt(bytes: Uint8Array, from: number, end: number): boolean {
+function isEscapedAt(bytes: Uint8Array, from: number, end: number): boolean {
   let at = end
   while (at > from && bytes[at - 1] === BACKSLASH) at -= 1
   return (end - at) % 2 === 1

@@ -5,42 +5,50 @@ import {
   COMMA,
   concat,
   isDelimiter,
-  isEscapedAt,
   isSpace,
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
+  stringEnd,
 } from './bytes.ts'
 
 /**
  * A streaming editor for one JSON document: it lets every byte through as it comes, except the few
  * values that a rule names. It never holds more than one such value, so a result of any size costs
- * constant memory. Malformed input passes through as it is; the reader will find out.
+ * constant memory. What is found to be no JSON is given up: nothing more of it is written.
  */
 
 /** What to do at one place of the document. Rules form a tree of member names. */
 export interface JsonRule {
   /** Rules for the members of an object. */
   readonly members?: Readonly<Record<string, JsonRule>>
+  /** For the elements of an array. */
+  readonly elements?: JsonRule
   /** For an array: an element is kept when this holds for its raw JSON. Too large: dropped. */
   readonly keepElement?: (raw: string) => boolean
   /** For a value: what to write instead of its raw JSON. Too large: left as it is. */
   readonly replace?: (raw: string) => string
+  /** It must never be left as it is: too large, the document is given up. */
+  readonly mustReplace?: true
 }
 
 export interface JsonEditor {
   /** The edited bytes that can be written now. */
   write(chunk: Uint8Array): Uint8Array
+  /** Whether what was written so far is one document, closed and with nothing behind it. */
+  isWhole(): boolean
   /** What was still held back; afterwards the editor is ready for another document. */
   end(): Uint8Array
 }
 
-/** A scalar that a rule replaces is held at most this long. */
-const MAX_SCALAR_BYTES = 4_096
+/** A value that a rule replaces is held up to this size; the state of a request may be large. */
+const MAX_SCALAR_BYTES = 131_072
 /** An array element that a rule judges is held at most this long. */
 const MAX_ELEMENT_BYTES = 1_048_576
 /** No rule names a longer member. */
 const MAX_KEY_BYTES = 64
+/** Deeper than any client reads; a level costs memory here. */
+const MAX_DEPTH = 1_000
 
 interface Frame {
   readonly isObject: boolean
@@ -69,20 +77,23 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
   let lexeme: 'none' | 'string' | 'key' | 'literal' = 'none'
   let escaped = false
   let out: Uint8Array[] = []
+  /** Values that stand in nothing else; a document has one. */
+  let roots = 0
+  let isGivenUp = false
 
   const top = (): Frame | undefined => frames[frames.length - 1]
 
   function childRule(): JsonRule | undefined {
     const frame = top()
     if (!frame) return root
-    if (!frame.isObject) return undefined
+    if (!frame.isObject) return frame.rule?.elements
     const members = frame.rule?.members
     return members && Object.hasOwn(members, key) ? members[key] : undefined
   }
 
   /** Hands bytes on: to the capture, to nowhere (separators of a judged array), or out. */
   function pass(bytes: Uint8Array): void {
-    if (bytes.byteLength === 0) return
+    if (bytes.byteLength === 0 || isGivenUp) return
     if (!capture) {
       if (!isBetweenJudgedElements()) out.push(bytes)
       return
@@ -90,11 +101,12 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
     const limit = capture.isElement ? MAX_ELEMENT_BYTES : MAX_SCALAR_BYTES
     if (capture.size + bytes.byteLength > limit && !capture.tooLarge) {
       capture.tooLarge = true
-      if (!capture.isElement) out.push(...capture.parts)
+      if (capture.rule.mustReplace) isGivenUp = true
+      if (!capture.isElement && !isGivenUp) for (const part of capture.parts) out.push(part)
       capture.parts.length = 0
     }
     if (!capture.tooLarge) capture.parts.push(bytes)
-    else if (!capture.isElement) out.push(bytes)
+    else if (!capture.isElement && !isGivenUp) out.push(bytes)
     capture.size += bytes.byteLength
   }
 
@@ -105,6 +117,7 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
 
   function beginValue(): JsonRule | undefined {
     const frame = top()
+    if (!frame) roots += 1
     const rule = childRule()
     if (capture) return undefined
     if (frame && !frame.isObject && frame.rule?.keepElement) {
@@ -129,7 +142,8 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
     if (!frame || !done.rule.keepElement?.(raw)) return
     if (frame.kept > 0) out.push(COMMA_BYTES)
     frame.kept += 1
-    out.push(...done.parts)
+    // Not by spreading: there may be more parts than a call takes arguments.
+    for (const part of done.parts) out.push(part)
   }
 
   function write(chunk: Uint8Array): Uint8Array {
@@ -139,9 +153,10 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
       pass(chunk.subarray(from, end))
       from = end
     }
-    while (at < chunk.length) {
+    while (at < chunk.length && !isGivenUp) {
       if (lexeme === 'string' || lexeme === 'key') {
-        const end = skipString(chunk, at)
+        const end = stringEnd(chunk, at, escaped)
+        escaped = end.escaped
         if (lexeme === 'key' && keyBytes)
           collectKey(chunk.subarray(at, end.closed ? end.next - 1 : end.next))
         at = end.next
@@ -182,16 +197,18 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
         flushTo(at + 1)
         const isObject = byte === OPEN_OBJECT
         frames.push({ isObject, rule, expectsKey: isObject, kept: 0 })
+        if (frames.length > MAX_DEPTH) isGivenUp = true
         return at + 1
       }
       case CLOSE_OBJECT:
       case CLOSE_ARRAY:
         flushTo(at)
-        frames.pop()
+        if (frames.pop()?.isObject !== (byte === CLOSE_OBJECT)) isGivenUp = true
         flushTo(at + 1)
         endValue()
         return at + 1
       case COMMA:
+        if (!frame) isGivenUp = true
         if (frame?.isObject) frame.expectsKey = true
         flushTo(at + 1)
         return at + 1
@@ -220,22 +237,6 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
     }
   }
 
-  function skipString(chunk: Uint8Array, start: number): { next: number; closed: boolean } {
-    let from = escaped ? start + 1 : start
-    escaped = false
-    for (;;) {
-      const quote = chunk.indexOf(QUOTE, from)
-      const end = quote === -1 ? chunk.length : quote
-      const isEscaped = isEscapedAt(chunk, from, end)
-      if (quote === -1) {
-        escaped = isEscaped
-        return { next: end, closed: false }
-      }
-      if (!isEscaped) return { next: quote + 1, closed: true }
-      from = quote + 1
-    }
-  }
-
   function collectKey(bytes: Uint8Array): void {
     if (!keyBytes) return
     if (keyBytes.length + bytes.length > MAX_KEY_BYTES) keyBytes = undefined
@@ -257,13 +258,18 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
 
   return {
     write,
+    isWhole: () => !isGivenUp && roots === 1 && frames.length === 0 && lexeme !== 'string',
     end() {
       if (lexeme === 'literal') endValue()
-      if (capture && !capture.isElement) out.push(...capture.parts)
+      if (capture && !capture.isElement && !isGivenUp) {
+        for (const part of capture.parts) out.push(part)
+      }
       const rest = take()
       frames = []
       capture = undefined
       lexeme = 'none'
+      roots = 0
+      isGivenUp = false
       return rest
     },
   }

@@ -1,111 +1,106 @@
-import type { JsonEditor } from './json-editor.ts'
-
-/** How a pumped stream ended. */
-export type StreamEnd = 'complete' | 'cancelled' | 'broken'
+/**
+ * How a pumped stream ended. `faulty`: complete, but with something that no honest server sends.
+ * `suspended`: without its answer, for which the client may come back.
+ */
+export type StreamEnd = 'complete' | 'faulty' | 'suspended' | 'cancelled' | 'broken'
 
 /** What one read gave. */
 export type Chunk =
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
   | { readonly kind: 'complete' }
   | { readonly kind: 'broken' }
+  /** Nothing came in time; what comes later is not lost. */
+  | { readonly kind: 'silent' }
 
-/** A body being read. Silence for longer than its idle timeout counts as broken. */
+/** A body being read. */
 export interface Source {
-  read(): Promise<Chunk>
+  /** Silence for longer than the source's idle timeout counts as broken. */
+  read(): Promise<Exclude<Chunk, { kind: 'silent' }>>
+  /** Silence ends the wait alone. */
+  readWithin(timeoutMs: number): Promise<Chunk>
   cancel(reason?: unknown): Promise<void>
 }
 
 /** Opens a body for reading. */
 export function openSource(body: ReadableStream<Uint8Array>, idleTimeoutMs: number): Source {
   const reader = body.getReader()
+  let pending: Promise<Exclude<Chunk, { kind: 'silent' }>> | undefined
+
+  async function readWithin(timeoutMs: number): Promise<Chunk> {
+    pending ??= reader.read().then(
+      ({ done, value }) => (done ? { kind: 'complete' } : { kind: 'data', bytes: value }),
+      () => ({ kind: 'broken' }),
+    )
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const silence = new Promise<Chunk>((resolve) => {
+      timer = setTimeout(() => resolve({ kind: 'silent' }), timeoutMs)
+    })
+    try {
+      const chunk = await Promise.race([pending, silence])
+      if (chunk.kind !== 'silent') pending = undefined
+      return chunk
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   return {
-    read: () => readWithin(reader, idleTimeoutMs),
+    readWithin,
+    async read() {
+      const chunk = await readWithin(idleTimeoutMs)
+      return chunk.kind === 'silent' ? { kind: 'broken' } : chunk
+    },
     cancel: (reason) => reader.cancel(reason).catch(() => undefined),
   }
 }
 
-/** How a source ended by itself. */
-export type SourceEnd = 'complete' | 'broken'
-
-/** What an end amounts to, and bytes to write instead of breaking off. */
-export interface Conclusion {
-  readonly end: SourceEnd
-  readonly last?: Uint8Array
+/** What is to be written next, and whether that is the end. */
+export interface Step {
+  readonly bytes: Uint8Array
+  readonly end?: Exclude<StreamEnd, 'cancelled'>
+  /** Ends by breaking the connection, where nothing that could be written would be understood. */
+  readonly breaksOff?: true
 }
+
+const BROKE_OFF: Step = { bytes: new Uint8Array(0), end: 'broken', breaksOff: true }
 
 export interface PumpOptions {
   readonly source: Source
-  /** A chunk that was read already. */
-  readonly first?: Uint8Array
-  readonly editor: JsonEditor
-  /** Judges the source's end; `isCut` when the editor still held an unfinished piece. */
-  readonly conclude: (end: SourceEnd, isCut: boolean) => Conclusion
+  /** Reads on until there is something to write, or the end. */
+  readonly next: () => Promise<Step>
   /** Called once. */
   readonly onEnd: (end: StreamEnd) => void
 }
 
 /**
- * Hands a body on chunk by chunk through an editor. Pumped by us, so that a client's disconnect is
- * noticed: it cancels the source, which closes the upstream connection (DESIGN.md, Disconnect).
+ * Hands a body on step by step. Pumped by us, so that a client's disconnect is noticed: it cancels
+ * the source, which closes the upstream connection (DESIGN.md, Disconnect).
  */
-export function pump({ source, editor, first, conclude, onEnd }: PumpOptions): ReadableStream {
-  let pending = first
+export function pump({ source, next, onEnd }: PumpOptions): ReadableStream<Uint8Array> {
   let isOver = false
   const finish = (end: StreamEnd): void => {
     if (!isOver) onEnd(end)
     isOver = true
   }
-  const next = async (): Promise<Chunk> => {
-    const bytes = pending
-    pending = undefined
-    return bytes ? { kind: 'data', bytes } : source.read()
-  }
-
-  async function pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    for (;;) {
-      const chunk = await next()
-      if (chunk.kind === 'data') {
-        const edited = editor.write(chunk.bytes)
-        if (edited.byteLength === 0) continue
-        controller.enqueue(edited)
-        return
-      }
-      if (chunk.kind === 'broken') await source.cancel()
-      const rest = editor.end()
-      if (rest.byteLength > 0) controller.enqueue(rest)
-      const { end, last } = conclude(chunk.kind, rest.byteLength > 0)
-      if (last) controller.enqueue(last)
-      if (end === 'broken' && !last) controller.error(new Error('upstream broke off'))
-      else controller.close()
-      finish(end)
-      return
-    }
-  }
 
   return new ReadableStream<Uint8Array>({
-    pull,
+    async pull(controller) {
+      for (;;) {
+        const { bytes, end, breaksOff } = await next().catch((): Step => BROKE_OFF)
+        if (isOver) return
+        if (bytes.byteLength > 0) controller.enqueue(bytes)
+        if (end === undefined && bytes.byteLength === 0) continue
+        if (end === undefined) return
+        if (breaksOff) controller.error(new Error('upstream broke off'))
+        else controller.close()
+        finish(end)
+        await source.cancel()
+        return
+      }
+    },
     async cancel(reason) {
       finish('cancelled')
       await source.cancel(reason)
     },
   })
-}
-
-async function readWithin(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  timeoutMs: number,
-): Promise<Chunk> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const timeout = new Promise<Chunk>((resolve) => {
-    timer = setTimeout(() => resolve({ kind: 'broken' }), timeoutMs)
-  })
-  const read = reader.read().then(
-    ({ done, value }): Chunk => (done ? { kind: 'complete' } : { kind: 'data', bytes: value }),
-    (): Chunk => ({ kind: 'broken' }),
-  )
-  try {
-    return await Promise.race([read, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -52,3 +52,19 @@ export function errorReply(
     },
   })
 }
+
+/** The HTTP answer to a request that the gateway answers itself. `result` is JSON. */
+export function resultReply(
+  result: string,
+  id: RawId,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(`{"jsonrpc":"2.0","id":${id},"result":${result}}`, {
+    headers: { ...headers, 'content-type': 'application/json', 'cache-control': 'no-store' },
+  })
+}
+
+/** For a message that nothing answers. */
+export function acceptedReply(): Response {
+  return new Response(null, { status: 202, headers: { 'cache-control': 'no-store' } })
+}

@@ -3,7 +3,8 @@ import { createJsonEditor, type JsonEditor, type JsonRule } from './json-editor.
 
 /**
  * Edits the JSON in the `data` lines of a text/event-stream as it flows by; comments, other fields
- * and every byte that no rule names pass unchanged (but line endings become LF).
+ * and every byte that no rule names pass unchanged (but line endings become LF). Event ids are left
+ * out: an id that a client may see is sealed, which takes time. `isWhole` is about the last event.
  * Source: WHATWG HTML, Server-sent events; MCP 2026-07-28, Streamable HTTP.
  */
 export function createSseEditor(root: JsonRule): JsonEditor {
@@ -12,6 +13,7 @@ export function createSseEditor(root: JsonRule): JsonEditor {
   let head = ''
   let line: 'start' | 'data' | 'other' = 'start'
   let isDataOpen = false
+  let wasWhole = false
   /** One space behind `data:` belongs to the field, not to the value. */
   let isFirstOfData = false
   /** Fields that came behind data of the same event: written at its end. */
@@ -51,8 +53,9 @@ export function createSseEditor(root: JsonRule): JsonEditor {
     other = ''
     line = 'start'
     if (field === '') endEvent()
+    else if (field === 'id' || field.startsWith('id:')) return
     else if (field === 'data') startEmptyData()
-    else if (isDataOpen) trailing = (trailing + field + '\n').slice(-MAX_FIELD_CHARS)
+    else if (isDataOpen) trailing = `${trailing}${field}\n`.slice(-MAX_FIELD_CHARS)
     else text(`${field}\n`)
   }
 
@@ -63,6 +66,7 @@ export function createSseEditor(root: JsonRule): JsonEditor {
 
   function endEvent(): void {
     if (isDataOpen) {
+      wasWhole = json.isWhole()
       data(json.end())
       text(`\n${trailing}`)
     }
@@ -127,6 +131,7 @@ export function createSseEditor(root: JsonRule): JsonEditor {
 
   return {
     write,
+    isWhole: () => wasWhole,
     end() {
       if (isDataOpen || head !== '' || other !== '') {
         if (line !== 'data' && (head !== '' || other !== '')) endLine()

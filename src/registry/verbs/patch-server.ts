@@ -8,6 +8,7 @@ import {
   namesItsGroups,
   parseInput,
   ServerPatch,
+  withoutUndefined,
 } from '../schemas.ts'
 import { updateServer } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
@@ -40,9 +41,4 @@ export function createPatchServer(deps: VerbDeps) {
       headerPatch && patchHeaders(await deps.headers.open(tenant, id, headersSealed), headerPatch)
     return updateServer(deps, ctx, actor, server, { columns, headers, endpoints, ...options })
   }
-}
-
-/** True by zod: an absent member of a parsed JSON object has no key, so none is undefined. */
-function withoutUndefined<T extends object>(patch: T) {
-  return patch as { [K in keyof T]?: Exclude<T[K], undefined> }
 }

@@ -27,8 +27,7 @@ export function createRegisterServer(deps: VerbDeps) {
     checkEndpoints(wanted.endpoints, deps.privateHosts)
     const { tenant, key: owner } = actor.principal
     requirePermission(actor, 'register_service', { ...wanted, owner })
-    const existing = await deps.repositories.servers.find(tenant, wanted.path)
-    if (existing !== undefined) throw pathTaken(wanted.path)
+    if (await deps.repositories.servers.isTaken(tenant, wanted.path)) throw pathTaken(wanted.path)
 
     const outcome = await deps.discoverEndpoints(ctx, {
       urls: wanted.endpoints.map((endpoint) => endpoint.url),

@@ -1,0 +1,109 @@
+import type { CallContext, Clock, Outbound, Principal, Sealer } from '../core/index.ts'
+import type { Limits } from '../limits/index.ts'
+import type { Events } from '../observability/index.ts'
+import type { Registry } from '../registry/index.ts'
+import type { Breakers } from '../resilience/index.ts'
+import { createAsk, PERMIT_SPENT } from './ask.ts'
+import { createEndSession } from './end-session.ts'
+import { createEventIds } from './event-ids.ts'
+import { createGet } from './get.ts'
+import { createInFlight } from './in-flight.ts'
+import { type CatalogStub, createLiveCatalog } from './live-catalog.ts'
+import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
+import { createPost } from './post.ts'
+import { createRefusal } from './refusal.ts'
+import { createRelay } from './relay.ts'
+import { createOneWayRelay } from './relay-message.ts'
+import { createRequestRelay } from './relay-request.ts'
+import { createStreamRelay } from './relay-stream.ts'
+import { createRequestStates } from './request-states.ts'
+import { createRestVerbs } from './rest/verbs.ts'
+import type { SessionStub } from './session-state.ts'
+import { createSessions } from './sessions.ts'
+import { createShared } from './shared/index.ts'
+import { createUpstreams } from './upstream/send.ts'
+
+/** The HTTP methods of an MCP endpoint (MCP 2025-11-25 and 2026-07-28, Streamable HTTP). */
+export interface StreamableHttp {
+  /** One message, or a batch where that is allowed. */
+  post: HttpVerb
+  /** The stream of messages that a legacy client opens. */
+  get: HttpVerb
+  /** Ends a legacy session. */
+  delete: HttpVerb
+}
+
+type HttpVerb = (
+  ctx: CallContext,
+  principal: Principal,
+  path: string,
+  request: Request,
+) => Promise<Response>
+
+export interface McpDeps {
+  readonly registry: Registry
+  readonly limits: Limits
+  readonly events: Events
+  readonly breakers: Breakers
+  readonly outbound: Outbound
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly maxBodyBytes: number
+  readonly sessionObject: (name: string) => SessionStub
+  readonly catalogObject: (name: string) => CatalogStub
+  /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
+  readonly challenge: (path: string, scope: string) => string
+}
+
+/** The MCP side of the gateway: its endpoints, and what other surfaces ask of it. */
+export function createMcp(deps: McpDeps) {
+  const { registry, events, limits, clock, sealer, outbound, sessionObject: object } = deps
+  const { snapshots, catalog, verbs } = registry
+  const upstreams = createUpstreams(deps)
+  const inFlight = createInFlight({ clock, object })
+  const sessions = createSessions({
+    sealer,
+    clock,
+    object,
+    onReopened: ({ requestId }, server) =>
+      events.emit({ type: 'session_reestablished', requestId, server }),
+  })
+  const eventIds = createEventIds({ sealer, clock })
+  const requestStates = createRequestStates({ sealer, clock })
+  const relayRequest = createRequestRelay({
+    ...{ upstreams, sessions, inFlight, eventIds, requestStates },
+  })
+  const relayOneWay = createOneWayRelay({ upstreams, sessions, inFlight })
+  const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
+  // The gateway's own tools ask through the very endpoints that offer them.
+  const ask = createAsk({ endpoint: () => admitted })
+  const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
+  const shared = createShared({
+    ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
+    ...{ object, relayRequest, relayOneWay, relayStream, eventIds },
+    live: createLiveCatalog({ events, object: deps.catalogObject }),
+    pickEndpoint: upstreams.pick,
+  })
+  const refuse = createRefusal(deps)
+
+  const endpointWith = (ofLimits: Limits): StreamableHttp => {
+    const common = { snapshots, sessions, limits: ofLimits }
+    const relays = { shared, relayRequest, relayOneWay, relayStream, eventIds }
+    const relay = createRelay({ ...common, ...relays })
+    return {
+      post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
+      get: createGet({ relay, refuse }),
+      delete: createEndSession({ ...common, upstreams, refuse }),
+    }
+  }
+  const endpoint = endpointWith(limits)
+  // Who asks through us has spent its permit: one request of REST or of an own tool costs one.
+  const admitted = endpointWith(PERMIT_SPENT)
+  return {
+    endpoint,
+    listAllTools: shared.listAllTools,
+    restVerbs: createRestVerbs({ ask, snapshots, sealer, object }),
+  }
+}
+
+export type Mcp = ReturnType<typeof createMcp>

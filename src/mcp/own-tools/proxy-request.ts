@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { GatewayError } from '../../core/index.ts'
+import { type OwnToolDeps, ownTool } from './own-tool.ts'
+import { ServerName } from './views.ts'
+
+/** Requests that stand for themselves: none opens, ends or listens. */
+const METHODS = [
+  'tools/call',
+  'tools/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'prompts/list',
+  'prompts/get',
+  'completion/complete',
+] as const
+
+const Input = z.strictObject({
+  server: ServerName,
+  method: z.enum(METHODS).default('tools/call').describe('The MCP request to send.'),
+  params: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe(
+      'Its parameters, such as {"name": "get_time", "arguments": {"zone": "UTC"}} for tools/call.',
+    ),
+})
+
+const Output = z.object({
+  server: z.string(),
+  method: z.string(),
+  result: z.record(z.string(), z.unknown()).describe("The server's result as it gave it."),
+})
+
+/** `proxy_request`: one request to one server, under the caller's own rights there. */
+export const proxyRequestTool = ({ proxyRequest }: Pick<OwnToolDeps, 'proxyRequest'>) =>
+  ownTool({
+    name: 'proxy_request',
+    title: 'Send a request to a server',
+    description:
+      'Sends one MCP request to a registered server and gives its result: call a tool, list or read what the server offers. Your own rights on that server apply. Use list_servers to find a server and `tools/list` here to see its tools and their arguments; call a tool by its own name, without the server as a prefix.',
+    input: Input,
+    output: Output,
+    annotations: {
+      readOnlyHint: false,
+      destructiveHint: true,
+      idempotentHint: false,
+      openWorldHint: true,
+    },
+    async run(ctx, actor, { server, method, params }) {
+      // The envelope is between the gateway and the server.
+      const { _meta: _, ...own } = params
+      const answer = await proxyRequest(ctx, actor, server, { method, params: own })
+      if (answer.kind === 'error') {
+        throw new GatewayError(
+          'upstream_failed',
+          `The server "${server}" answered with error ${answer.code}: ${answer.message.slice(0, 2_000)}`,
+          { fix: 'Correct method and params; tools/list shows what each tool takes.' },
+        )
+      }
+      const { result } = answer
+      return { output: { server, method, result }, isError: result['isError'] === true }
+    },
+  })

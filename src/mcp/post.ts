@@ -1,0 +1,64 @@
+import { type CallContext, type Principal, readBounded } from '../core/index.ts'
+import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
+import { classify, type Inbound, readMessage } from './eras.ts'
+import type { Refuse } from './refusal.ts'
+import type { Relay } from './relay.ts'
+import { type Sessions, sessionOf } from './sessions.ts'
+
+export interface PostDeps {
+  readonly relay: Relay
+  readonly refuse: Refuse
+  readonly sessions: Sessions
+  readonly maxBodyBytes: number
+}
+
+/** POST at an MCP endpoint: reads the body, has each message relayed, renders what is refused. */
+export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) {
+  return async function post(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    { body, headers }: Request,
+  ): Promise<Response> {
+    try {
+      const text = await readBounded(body, maxBodyBytes, headers.get('content-length'))
+      if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
+      const messages = readBatch(text)
+      const session = await sessionOf(sessions, principal, path, headers)
+      requireBatchVersion(headers.get('mcp-protocol-version'), session?.hello?.protocolVersion)
+      return await serveBatch(messages, (message) => serve(ctx, principal, path, headers, message))
+    } catch (thrown) {
+      return refuse(ctx, { path }, thrown)
+    }
+  }
+
+  /** One message, as if it had come alone. Never throws. */
+  async function serve(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    headers: Headers,
+    text: string,
+  ): Promise<Response> {
+    const known: { path: string; id?: string; inbound?: Inbound } = { path }
+    try {
+      const message = readMessage(text)
+      if (message.id) known.id = text.slice(message.id.start, message.id.end)
+      known.inbound = classify(message, headers)
+      noteFacts(ctx, path, known.inbound)
+      return await relay.message(ctx, principal, path, headers, known.inbound)
+    } catch (thrown) {
+      return refuse(ctx, known, thrown)
+    }
+  }
+}
+
+function noteFacts(ctx: CallContext, path: string, inbound: Inbound): void {
+  ctx.facts.server = path
+  ctx.facts.era = inbound.era
+  if (inbound.kind === 'response') return
+  ctx.facts.method = inbound.method.slice(0, 64)
+  if (inbound.kind === 'request' && inbound.method === 'tools/call' && inbound.name !== undefined) {
+    ctx.facts.tool = inbound.name.slice(0, 128)
+  }
+}

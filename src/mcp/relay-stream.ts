@@ -1,0 +1,108 @@
+import type { CallContext } from '../core/index.ts'
+import { toolFilter } from '../policy/index.ts'
+import { noStream } from './eras.ts'
+import type { EventIds, ResumePoint } from './event-ids.ts'
+import { openStream } from './event-stream.ts'
+import type { InFlight } from './in-flight.ts'
+import { idScope, type SharedLeg, takesPriming } from './relay-request.ts'
+import { sendInSession } from './send-in-session.ts'
+import type { LegacySession, Sessions } from './sessions.ts'
+import type { Target } from './target.ts'
+import { statusError } from './upstream/failure.ts'
+import { streamHeaders } from './upstream/headers.ts'
+import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
+import type { StreamEnd } from './wire/pump.ts'
+
+/** A stream of one server that a legacy client opens by GET. */
+export interface StreamRequest {
+  readonly target: Target
+  readonly session?: LegacySession
+  /** The revision to announce to the server. */
+  readonly version?: string
+  /** Where the client left the stream that it wants to go on with. */
+  readonly resume?: ResumePoint
+  /** Where several servers share an endpoint: how this one is named there. */
+  readonly shared?: SharedLeg
+}
+
+export interface StreamRelayDeps {
+  readonly upstreams: Upstreams
+  readonly sessions: Sessions
+  readonly inFlight: InFlight
+  readonly eventIds: EventIds
+}
+
+/**
+ * Opens a server's stream and hands its messages on (MCP 2025-11-25, Listening for messages from
+ * the server). Resumed, it may be the rest of a stream that answers a request; then it ends with
+ * the answer. Throws `method_not_allowed` when the server opens none, and `upstream_failed`.
+ */
+export function createStreamRelay(deps: StreamRelayDeps) {
+  return async function relayStream(ctx: CallContext, wanted: StreamRequest): Promise<Response> {
+    const { target, session, version, resume, shared } = wanted
+    const { server, actor } = target
+    const answered = await sendInSession(ctx, deps, wanted, (sessionId) => ({
+      server,
+      method: 'GET',
+      canRetry: true,
+      headers: streamHeaders(
+        {
+          custom: server.headers,
+          ...(version === undefined ? {} : { version }),
+          ...(sessionId === undefined ? {} : { sessionId }),
+        },
+        resume?.eventId,
+      ),
+      ...(session ? { pinned: session.endpoint } : {}),
+    }))
+    const body = await eventsOf(answered.response, server.path)
+    const key = shared?.session?.key ?? session?.key ?? ''
+    const request = resume?.request
+    const stream = { session: key, server: server.id, ...(request ? { request } : {}) }
+    const sealEventId = deps.eventIds.sealer(actor.principal, shared?.path ?? server.path, stream)
+    const plan = {
+      inbound: { method: request?.method ?? '', era: 'legacy' },
+      clientId: request?.clientId ?? 'null',
+      ...(request ? { upstreamId: request.upstreamId } : {}),
+      server: server.path,
+      timeoutMs: server.timeoutMs,
+      showsTool: toolFilter(actor, server),
+      ...(shared ? { names: shared.names } : {}),
+      ...(sealEventId ? { sealEventId } : {}),
+      takesPriming: takesPriming(shared?.session?.hello.protocolVersion ?? version),
+      onEnd: endOfStream(ctx, deps, wanted, answered),
+    } as const
+    return openStream(ctx, plan, body)
+  }
+}
+
+/** Throws what the response is instead of a stream. */
+async function eventsOf(response: Response, server: string): Promise<ReadableStream<Uint8Array>> {
+  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  if (response.body && response.ok && type === 'text/event-stream') return response.body
+  await response.body?.cancel()
+  throw response.status === 405 ? noStream() : statusError(response.status, server)
+}
+
+/** While the rest of a request's stream is relayed, a cancel of the request must find it. */
+function endOfStream(
+  ctx: CallContext,
+  { inFlight, upstreams }: StreamRelayDeps,
+  { target, session, resume, shared }: StreamRequest,
+  { endpoint }: UpstreamAnswer,
+): (end: StreamEnd) => void {
+  const running = resume?.request
+    ? inFlight.add(ctx, {
+        ...idScope(target, session, shared),
+        ...resume.request,
+        server: target.server.id,
+      })
+    : undefined
+  return (end) => {
+    // A client that leaves may come back, and the request goes on meanwhile.
+    if (end === 'suspended' || end === 'cancelled') running?.suspend()
+    else running?.forget()
+    if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+    if (end === 'broken' || end === 'faulty') upstreams.reportBroken(ctx, endpoint.id)
+  }
+}

@@ -1,0 +1,32 @@
+import type { CallContext } from '../../../core/index.ts'
+import type { Actor } from '../../../policy/index.ts'
+import { upstreamError } from '../../ask-session.ts'
+import { parseInput } from '../../parse-input.ts'
+import { enter, inRestWords, type RestVerbDeps, requireMethod } from '../enter.ts'
+import { ReadResourceInput, type ReadResourceOut } from '../schemas.ts'
+
+/**
+ * Reads a resource of the session's server. Throws `session_not_found`, `invalid_params`,
+ * `method_not_found`, `insufficient_scope`, and what the server or the way to it failed by.
+ */
+export function createReadResource(deps: RestVerbDeps) {
+  return async function readResource(
+    ctx: CallContext,
+    actor: Actor,
+    sessionId: string,
+    input: unknown,
+  ): Promise<ReadResourceOut> {
+    const { server, leg } = await enter(ctx, deps, actor, sessionId)
+    const params = parseInput(ReadResourceInput, input)
+    const question = { method: 'resources/read', params }
+    requireMethod(actor, server, question.method)
+    const answer = await deps.ask
+      .request(ctx, actor.principal, server, leg, question)
+      .catch((thrown: unknown) => {
+        throw inRestWords(thrown)
+      })
+    if (answer.kind === 'error') throw upstreamError(server, answer)
+    const { contents } = answer.result
+    return { contents: Array.isArray(contents) ? contents : [] }
+  }
+}

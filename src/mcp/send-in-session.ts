@@ -1,0 +1,58 @@
+import type { CallContext } from '../core/index.ts'
+import type { LegacySession, Sessions } from './sessions.ts'
+import type { Target } from './target.ts'
+import { statusError } from './upstream/failure.ts'
+import type { UpstreamAnswer, UpstreamCall, Upstreams } from './upstream/send.ts'
+import { openSource } from './wire/pump.ts'
+import { readRpcError } from './wire/read-error.ts'
+
+/** Another isolate may have opened the session again under an id that was forgotten since. */
+const MAX_SESSION_SENDS = 3
+
+/** Sends; when the upstream forgot the session, opens it again and sends once more. */
+export async function sendInSession(
+  ctx: CallContext,
+  deps: { readonly upstreams: Upstreams; readonly sessions: Sessions },
+  { target, session }: { readonly target: Target; readonly session?: LegacySession },
+  build: (sessionId?: string) => UpstreamCall,
+): Promise<UpstreamAnswer> {
+  if (!session) return deps.upstreams.send(ctx, build())
+  const { path, headers: custom, timeoutMs } = target.server
+  let upstreamId = deps.sessions.currentUpstreamId(session)
+  for (let sends = 1; ; sends += 1) {
+    const sent = await deps.upstreams.send(ctx, build(upstreamId))
+    const { forgot, response } = await forgotSession(sent.response, timeoutMs)
+    if (!forgot) return { ...sent, response }
+    if (sends === MAX_SESSION_SENDS) throw statusError(response.status, path)
+    // The upstream refused before it ran anything, so sending again cannot run it twice.
+    const upstream = { server: path, url: sent.endpoint.url, custom, timeoutMs }
+    upstreamId = await deps.sessions.recover(ctx, session, upstreamId, upstream)
+  }
+}
+
+/**
+ * 404 is the specified answer for a session that is gone. Many servers answer 400 with one of a few
+ * well-known errors; only these count, since any other 400 may come from a tool that has run.
+ */
+async function forgotSession(
+  response: Response,
+  timeoutMs: number,
+): Promise<{ readonly forgot: boolean; readonly response: Response }> {
+  if (response.status === 404) {
+    await response.body?.cancel()
+    return { forgot: true, response }
+  }
+  if (response.status !== 400 || !response.body) return { forgot: false, response }
+  const source = openSource(response.body, timeoutMs)
+  const whole = await readRpcError(source)
+  if (!whole) await source.cancel()
+  const { status, headers } = response
+  return {
+    forgot: whole !== undefined && SESSION_UNKNOWN.test(new TextDecoder().decode(whole)),
+    response: new Response(whole ?? null, { status, headers }),
+  }
+}
+
+/** The words of the SDKs and of servers built on them, as the whole message. */
+const SESSION_UNKNOWN =
+  /"message"\s*:\s*"(Bad Request: )?(No valid session ID provided|Invalid( or missing)? session ID|Unknown session( ID)?|Session( ID)? not found|Session expired|Server not initialized)\.?"/i

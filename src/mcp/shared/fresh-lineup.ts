@@ -1,0 +1,72 @@
+import { type CallContext, type ServerId, setBounded } from '../../core/index.ts'
+import type { IndexedServer, Snapshots } from '../../registry/index.ts'
+import type { LiveCatalog, RefreshOutcome } from '../live-catalog.ts'
+import { type Lineup, type LineupRequest, lineupOf } from './lineup.ts'
+
+/** A lineup, and the generation of the registry that it is of. */
+export interface FreshLineup {
+  readonly generation: number
+  readonly lineup: Lineup
+}
+
+export interface FreshLineupDeps {
+  readonly snapshots: Snapshots
+  readonly live: LiveCatalog
+}
+
+/** How long a list waits for servers that were never reached; then it is given without them. */
+const DEADLINE_MS = 4_000
+/** A stored catalogue older than this is asked for again, behind the request. */
+const STALE_MS = 5 * 60_000
+/** The same server is asked for at most this often by one isolate. */
+const ASK_EVERY_MS = 30_000
+/** Servers remembered as asked; oldest out. */
+const MAX_REMEMBERED = 10_000
+
+/**
+ * Who takes part in a list. Where nothing is stored of a server yet, its catalogue is fetched while
+ * the request waits, up to a deadline; what is stored serves at once and is renewed behind.
+ */
+export function createFreshLineup({ snapshots, live }: FreshLineupDeps) {
+  const askedAt = new Map<ServerId, number>()
+
+  /** Those not asked for lately; they count as asked from now on. */
+  function due(ctx: CallContext, servers: readonly IndexedServer[]): IndexedServer[] {
+    const now = ctx.clock.now()
+    const found = servers.filter(({ id }) => now - (askedAt.get(id) ?? -Infinity) >= ASK_EVERY_MS)
+    for (const { id } of found) setBounded(askedAt, id, now, MAX_REMEMBERED)
+    return found
+  }
+
+  async function current(ctx: CallContext, request: LineupRequest): Promise<FreshLineup> {
+    const snapshot = await snapshots.tenant(ctx, request.actor.principal.tenant)
+    const lineup = lineupOf(await snapshot.index(ctx), request)
+    return { generation: snapshot.generation, lineup }
+  }
+
+  return async function freshLineup(
+    ctx: CallContext,
+    request: LineupRequest,
+  ): Promise<FreshLineup> {
+    const found = await current(ctx, request)
+    const stale = found.lineup.sections
+      .map(({ server }) => server)
+      .filter((one) => isStale(ctx, one))
+    const behind = due(ctx, stale)
+    if (behind.length > 0) ctx.waitUntil(live.refresh(ctx, behind, 0))
+    // Every request waits for its own answer; who failed lately is left alone by `live`.
+    const { unreached } = found.lineup
+    if (unreached.length === 0) return found
+    const outcomes = await live.refresh(ctx, unreached, DEADLINE_MS)
+    // `unchanged`: another request, or another isolate, has stored it meanwhile.
+    const isNews = ({ kind }: RefreshOutcome) => kind === 'stored' || kind === 'unchanged'
+    if (![...outcomes.values()].some(isNews)) return found
+    // Stored by an object: this isolate does not know of the new generation yet.
+    snapshots.drop(request.actor.principal.tenant)
+    return current(ctx, request)
+  }
+}
+
+function isStale(ctx: CallContext, { discoveredAt }: IndexedServer): boolean {
+  return ctx.clock.now() - (discoveredAt ?? 0) >= STALE_MS
+}

@@ -1,0 +1,86 @@
+import type { IndexedServer, UpstreamFacts } from '../../registry/index.ts'
+import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
+import type { SharedEndpoint } from './endpoint.ts'
+
+/** Who stands behind a shared endpoint for one caller. */
+export interface Behind {
+  readonly endpoint: SharedEndpoint
+  /** Servers that the caller may use, in its era; and those never reached, which may be anything. */
+  readonly servers: readonly IndexedServer[]
+  readonly hasOwnTools: boolean
+}
+
+/** Of one server, and of all together. */
+const MAX_INSTRUCTIONS_CHARS = 2_000
+const MAX_ALL_INSTRUCTIONS_CHARS = 16_000
+/** A client may ask again this soon; what stands behind follows the policy. */
+const TTL_MS = 30_000
+
+/** The answer to `server/discover` (MCP 2026-07-28, Discovery). */
+export function discoverResult(behind: Behind): object {
+  return {
+    resultType: 'complete',
+    supportedVersions: [MODERN_VERSION, ...LEGACY_VERSIONS],
+    capabilities: capabilitiesOf(behind, 'modern'),
+    ...instructionsOf(behind),
+    ttlMs: TTL_MS,
+    cacheScope: 'private',
+    _meta: { 'io.modelcontextprotocol/serverInfo': GATEWAY_INFO },
+  }
+}
+
+/** The answer to a legacy `initialize`. */
+export function initializeResult(behind: Behind, version: string): object {
+  return {
+    protocolVersion: version,
+    capabilities: capabilitiesOf(behind, 'legacy'),
+    serverInfo: GATEWAY_INFO,
+    ...instructionsOf(behind),
+  }
+}
+
+/** The revision to speak with a client that asked for this one (MCP 2025-11-25, Lifecycle). */
+export function negotiatedVersion(requested: unknown): string {
+  return LEGACY_VERSIONS.find((version) => version === requested) ?? LEGACY_VERSIONS[0]
+}
+
+/**
+ * What at least one server offers and the gateway carries. Change notices are not among it: they
+ * are relayed by the endpoint of a single server alone.
+ */
+function capabilitiesOf({ servers, hasOwnTools }: Behind, era: 'modern' | 'legacy'): object {
+  const offers = (name: string): boolean =>
+    servers.some(({ catalogHash, upstream }) => catalogHash === null || has(upstream, name))
+  const declared = (name: string): boolean => servers.some(({ upstream }) => has(upstream, name))
+  const canSubscribe = era === 'legacy' && servers.some(({ upstream }) => hasSubscribe(upstream))
+  return {
+    ...(hasOwnTools || offers('tools') ? { tools: {} } : {}),
+    ...(offers('prompts') ? { prompts: {} } : {}),
+    ...(offers('resources') ? { resources: canSubscribe ? { subscribe: true } : {} } : {}),
+    ...(declared('completions') ? { completions: {} } : {}),
+    ...(declared('logging') ? { logging: {} } : {}),
+  }
+}
+
+function has({ capabilities }: UpstreamFacts, name: string): boolean {
+  return capabilities?.[name] !== undefined
+}
+
+function hasSubscribe({ capabilities }: UpstreamFacts): boolean {
+  const resources = capabilities?.['resources']
+  return typeof resources === 'object' && resources !== null && 'subscribe' in resources
+    ? resources.subscribe === true
+    : false
+}
+
+/** Each server's own words under its name, so that a model can tell whose they are. */
+function instructionsOf({ endpoint, servers }: Behind): { readonly instructions?: string } {
+  const own = endpoint.kind === 'virtual' ? endpoint.virtual.instructions : ''
+  const parts = servers.flatMap(({ path, upstream: { instructions } }) =>
+    instructions === undefined || instructions.trim() === ''
+      ? []
+      : [`## ${path}\n${instructions.trim().slice(0, MAX_INSTRUCTIONS_CHARS)}`],
+  )
+  const text = [...(own === '' ? [] : [own]), ...parts].join('\n\n')
+  return text === '' ? {} : { instructions: text.slice(0, MAX_ALL_INSTRUCTIONS_CHARS) }
+}

@@ -1,0 +1,163 @@
+import { UriTemplate } from '@modelcontextprotocol/server'
+import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
+import { type Actor, decide, insufficientScope } from '../../policy/index.ts'
+import type { PinnedItem, ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import type { SharedEndpoint } from './endpoint.ts'
+import { speaks } from './lineup.ts'
+import { originalName, originalUri, splitName } from './naming.ts'
+
+/** What a request names, and which member of its params does so. */
+export interface Named {
+  readonly kind: 'tool' | 'prompt' | 'uri'
+  /** Members from `params` down. */
+  readonly at: readonly string[]
+  readonly value: string
+}
+
+/** The server that a named thing belongs to, and the server's own name for it. */
+export interface Found {
+  readonly server: ServerRecord
+  readonly original: string
+}
+
+export interface FindRequest {
+  readonly actor: Actor
+  readonly snapshot: TenantSnapshot
+  readonly endpoint: SharedEndpoint
+  readonly era: 'modern' | 'legacy'
+  readonly method: string
+  readonly named: Named
+}
+
+/** A longer name or URI is none that the catalogue keeps. */
+const MAX_VALUE_CHARS = 2_048
+
+/**
+ * The member of a request of a shared endpoint that names a thing of one server. Undefined for a
+ * method that names none; a value that is no text reads as an empty one, which nothing has.
+ */
+export function namedBy(
+  method: string,
+  params: Readonly<Record<string, unknown>>,
+): Named | undefined {
+  return Object.hasOwn(NAMED, method) ? NAMED[method]?.(params) : undefined
+}
+
+type Read = (params: Readonly<Record<string, unknown>>) => Named
+
+const byName =
+  (kind: 'tool' | 'prompt'): Read =>
+  (params) => ({ kind, at: ['name'], value: textOf(params['name']) })
+
+const byUri: Read = (params) => ({ kind: 'uri', at: ['uri'], value: textOf(params['uri']) })
+
+const byReference: Read = ({ ref: given }) => {
+  const ref = isPlainObject(given) ? given : {}
+  return ref['type'] === 'ref/prompt'
+    ? { kind: 'prompt', at: ['ref', 'name'], value: textOf(ref['name']) }
+    : { kind: 'uri', at: ['ref', 'uri'], value: textOf(ref['uri']) }
+}
+
+const NAMED: Readonly<Record<string, Read>> = {
+  'tools/call': byName('tool'),
+  'prompts/get': byName('prompt'),
+  'resources/read': byUri,
+  'resources/subscribe': byUri,
+  'resources/unsubscribe': byUri,
+  'completion/complete': byReference,
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/**
+ * Finds whose thing it is, and asks the policy about the server's own name of it. Whatever is
+ * missing, hidden, denied or held back reads alike: unknown.
+ */
+export async function findItem(ctx: CallContext, request: FindRequest): Promise<Found> {
+  const { actor, method, named } = request
+  const found = named.value.length <= MAX_VALUE_CHARS ? await locate(ctx, request) : undefined
+  if (!found) throw unknownItem(request)
+  const tool = named.kind === 'tool' ? found.original : undefined
+  const decision = decide(actor, found.server, method, tool)
+  if (decision.kind === 'insufficient_scope') throw insufficientScope(decision.scope)
+  if (decision.kind !== 'allow') throw unknownItem(request)
+  return found
+}
+
+async function locate(ctx: CallContext, request: FindRequest): Promise<Found | undefined> {
+  const { endpoint, snapshot, era, actor, method, named } = request
+  const wanted =
+    endpoint.kind === 'virtual' ? chosen(endpoint.virtual.items, named) : prefixed(named)
+  if (!wanted) return undefined
+  if (endpoint.kind === 'virtual') {
+    const tool = named.kind === 'tool' ? named.value : undefined
+    const { kind } = decide(actor, endpoint.virtual, method, tool)
+    // A missing OAuth scope is the same for the server behind, which says so.
+    if (kind !== 'allow' && kind !== 'insufficient_scope') return undefined
+  }
+  const server = await snapshot.server(ctx, wanted.server)
+  if (!server?.enabled || !speaks(server.upstream, era)) return undefined
+  const original = wanted.find(server)
+  return original === undefined ? undefined : { server, original }
+}
+
+interface Wanted {
+  readonly server: string
+  readonly find: (server: ServerRecord) => string | undefined
+}
+
+/** On `/mcp` the name says whose it is. */
+function prefixed({ kind, value }: Named): Wanted | undefined {
+  if (kind === 'uri') {
+    const uri = originalUri(value)
+    return uri && { server: uri.server, find: () => uri.uri }
+  }
+  const split = splitName(value)
+  if (!split) return undefined
+  return {
+    server: split.server,
+    find: ({ tools, prompts }) => originalName(value, split, kind === 'tool' ? tools : prompts),
+  }
+}
+
+/** On a virtual server: what was chosen, and has not changed since. */
+function chosen(items: readonly PinnedItem[], { kind, value }: Named): Wanted | undefined {
+  const item = kind === 'uri' ? chosenUri(items, value) : chosenName(items, kind, value)
+  return item && { server: item.server, find: () => item.original }
+}
+
+function chosenName(items: readonly PinnedItem[], kind: 'tool' | 'prompt', value: string) {
+  const item = items.find((one) => one.kind === kind && one.name === value && one.state === 'ok')
+  return item && { server: item.server, original: item.key }
+}
+
+function chosenUri(items: readonly PinnedItem[], value: string) {
+  const uri = originalUri(value)
+  if (!uri) return undefined
+  const isMeant = ({ kind, server, key, state }: PinnedItem): boolean =>
+    server === uri.server &&
+    state === 'ok' &&
+    ((kind === 'resource' && key === uri.uri) || (kind === 'template' && matches(key, uri.uri)))
+  return items.some(isMeant) ? { server: uri.server, original: uri.uri } : undefined
+}
+
+/** The template itself is meant by a completion. */
+function matches(template: string, uri: string): boolean {
+  if (template === uri) return true
+  try {
+    return new UriTemplate(template).match(uri) !== null
+  } catch {
+    // Upstreams write what they like: what cannot be read as a template matches nothing.
+    return false
+  }
+}
+
+function unknownItem({ era, named: { kind, value } }: FindRequest): GatewayError {
+  const shown = value.slice(0, 128)
+  if (kind === 'tool') return new GatewayError('unknown_tool', `Unknown tool: ${shown}`)
+  if (kind === 'prompt') return new GatewayError('unknown_prompt', `Unknown prompt: ${shown}`)
+  const code = era === 'legacy' ? 'unknown_resource_legacy' : 'unknown_resource'
+  return new GatewayError(code, `Unknown resource: ${shown}`)
+}

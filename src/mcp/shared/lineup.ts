@@ -1,0 +1,159 @@
+import { setBounded } from '../../core/index.ts'
+import { type Actor, type Decision, decide, toolFilter } from '../../policy/index.ts'
+import type { IndexedServer, UpstreamFacts, VirtualItem } from '../../registry/index.ts'
+import type { SharedEndpoint } from './endpoint.ts'
+import type { ListKind, Override } from './kinds.ts'
+
+/** One server's part of a list. */
+export interface Section {
+  readonly server: IndexedServer
+  /** How an item is shown; undefined for one that is not. */
+  show(key: string, contentHash: string): Override | undefined
+}
+
+/** A server, or one of its items, that is missing or may be out of date, and why. */
+export interface Unavailable {
+  readonly server: string
+  /** Of a virtual server: held back until somebody approves it as it is now. */
+  readonly item?: string
+  readonly reason: 'not_reached' | 'unhealthy' | 'other_era' | 'changed' | 'missing'
+}
+
+/** Who takes part in a list of one endpoint for one caller, in the order of the list. */
+export interface Lineup {
+  readonly sections: readonly Section[]
+  /** Servers that would take part, had they ever been reached. */
+  readonly unreached: readonly IndexedServer[]
+  readonly unavailable: readonly Unavailable[]
+  /** Set when nothing takes part, and a scope of the token would change that. */
+  readonly missingScope: string | undefined
+}
+
+export type Era = 'modern' | 'legacy'
+
+export interface LineupRequest {
+  readonly actor: Actor
+  readonly endpoint: SharedEndpoint
+  /** Of the client; `any` for readers that speak no MCP. */
+  readonly era: Era | 'any'
+  readonly method: string
+  readonly list: ListKind
+}
+
+/** Callers remembered per list of servers. */
+const MAX_REMEMBERED = 200
+
+// A loaded index never changes, so what follows from it may hang on it.
+const remembered = new WeakMap<readonly IndexedServer[], Map<string, Lineup>>()
+
+/** @see Lineup */
+export function lineupOf(index: readonly IndexedServer[], request: LineupRequest): Lineup {
+  const known = remembered.get(index) ?? new Map<string, Lineup>()
+  remembered.set(index, known)
+  const key = keyOf(request)
+  const lineup = known.get(key) ?? compose(index, request)
+  setBounded(known, key, lineup, MAX_REMEMBERED)
+  return lineup
+}
+
+/** Everything of a caller that a decision looks at. */
+function keyOf({ actor, endpoint, era, method }: LineupRequest): string {
+  const { key, groups, scopes } = actor.principal
+  return JSON.stringify([endpoint.path, method, era, actor.rights.digest, key, groups, scopes])
+}
+
+function compose(index: readonly IndexedServer[], request: LineupRequest): Lineup {
+  const { actor, endpoint, era, method, list } = request
+  const sections: Section[] = []
+  const unreached: IndexedServer[] = []
+  const unavailable: Unavailable[] = []
+  const decisions: Decision[] = []
+  const chosen = chosenItems(request)
+  for (const server of index) {
+    const items = chosen?.get(server.path)
+    if (endpoint.kind === 'own' || (chosen && !items)) continue
+    const decision = decide(actor, server, method)
+    decisions.push(decision)
+    if (decision.kind !== 'allow') continue
+    const { path } = server
+    if (server.catalogHash === null) {
+      unreached.push(server)
+      unavailable.push({ server: path, reason: 'not_reached' })
+      continue
+    }
+    if (server.upstream.capabilities?.[list.capability] === undefined) continue
+    if (era !== 'any' && !speaks(server.upstream, era)) {
+      unavailable.push({ server: path, reason: 'other_era' })
+      continue
+    }
+    if (server.health === 'unhealthy') unavailable.push({ server: path, reason: 'unhealthy' })
+    sections.push(sectionOf(request, server, items))
+  }
+  unavailable.push(...heldBack(request))
+  const refused = decisions.find((one) => one.kind === 'insufficient_scope')
+  const isEmpty = sections.length === 0 && unreached.length === 0
+  return {
+    sections,
+    unreached,
+    unavailable,
+    missingScope: isEmpty && refused?.kind === 'insufficient_scope' ? refused.scope : undefined,
+  }
+}
+
+/** Whether a server can be spoken to in the client's own era. */
+export function speaks({ eras }: UpstreamFacts, era: Era): boolean {
+  return eras === 'dual' || eras === era
+}
+
+/** Of a virtual server: what was chosen of each server, by key. */
+function chosenItems({ endpoint, list }: LineupRequest) {
+  if (endpoint.kind !== 'virtual') return undefined
+  const byServer = new Map<string, Map<string, VirtualItem>>()
+  for (const item of endpoint.virtual.items) {
+    if (item.kind !== list.kind) continue
+    const items = byServer.get(item.server) ?? new Map<string, VirtualItem>()
+    byServer.set(item.server, items.set(item.key, item))
+  }
+  return byServer
+}
+
+/** Told only of what the caller would see. */
+function heldBack({ actor, endpoint, list }: LineupRequest): Unavailable[] {
+  if (endpoint.kind !== 'virtual') return []
+  const shows = list.kind === 'tool' ? toolFilter(actor, endpoint.virtual) : 'all'
+  return endpoint.virtual.items.flatMap(({ kind, server, key, name, state }): Unavailable[] => {
+    if (kind !== list.kind || state === 'ok' || (shows !== 'all' && !shows(name))) return []
+    return [{ server, item: name === '' ? key : name, reason: state }]
+  })
+}
+
+/** A virtual server never widens: its caller needs the right to the item behind it as well. */
+function sectionOf(
+  { actor, endpoint, list }: LineupRequest,
+  server: IndexedServer,
+  items: ReadonlyMap<string, VirtualItem> | undefined,
+): Section {
+  const filter = list.kind === 'tool' ? toolFilter(actor, server) : 'all'
+  const mayUse = (key: string): boolean => filter === 'all' || filter(key)
+  if (!items || endpoint.kind !== 'virtual') {
+    return { server, show: (key) => (mayUse(key) ? {} : undefined) }
+  }
+  const own = list.kind === 'tool' ? toolFilter(actor, endpoint.virtual) : 'all'
+  return {
+    server,
+    show(key, contentHash) {
+      const item = items.get(key)
+      // What changed since it was chosen is held back until somebody approves it again.
+      if (item?.contentHash !== contentHash || !mayUse(key)) return undefined
+      return own === 'all' || own(item.name) ? overrideOf(item) : undefined
+    },
+  }
+}
+
+function overrideOf({ name, title, description }: VirtualItem): Override {
+  return {
+    ...(name === '' ? {} : { name }),
+    ...(title === undefined ? {} : { title }),
+    ...(description === undefined ? {} : { description }),
+  }
+}

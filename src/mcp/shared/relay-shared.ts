@@ -1,0 +1,145 @@
+import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
+import type { Actor } from '../../policy/index.ts'
+import type { TenantSnapshot } from '../../registry/index.ts'
+import type { InboundRequest } from '../eras.ts'
+import type { OwnTools } from '../own-tools/index.ts'
+import type { Outgoing } from '../relay-request.ts'
+import { sessionRequired } from '../relay-request.ts'
+import type { SharedSession } from '../sessions.ts'
+import { resultReply } from '../wire/reply.ts'
+import type { SharedEndpoint } from './endpoint.ts'
+import type { createHello } from './hello-verbs.ts'
+import { findItem, type Named, namedBy } from './items.ts'
+import { LISTS } from './kinds.ts'
+import type { ListRequest } from './lists.ts'
+import { rewriteRequest } from './rewrite-request.ts'
+import type { SharedSessions } from './sessions.ts'
+import { namesOf } from './translation.ts'
+
+/** One request of a shared endpoint, and everything known of its caller. */
+export interface SharedRequest {
+  readonly endpoint: SharedEndpoint
+  readonly actor: Actor
+  readonly snapshot: TenantSnapshot
+  readonly inbound: InboundRequest
+  readonly headers: Headers
+  /** Of a legacy client; absent before it has one. */
+  readonly session?: SharedSession
+}
+
+/** What the gateway answers by itself: the result as JSON. */
+export interface LocalAnswer {
+  readonly result: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface SharedRelayDeps {
+  readonly list: (ctx: CallContext, request: ListRequest) => Promise<string>
+  readonly hello: ReturnType<typeof createHello>
+  readonly sharedSessions: SharedSessions
+  readonly ownTools: OwnTools
+  readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
+}
+
+type Answerer = (ctx: CallContext, request: SharedRequest) => Promise<LocalAnswer>
+
+/**
+ * Serves one request at an endpoint where several servers meet: what the gateway knows it answers
+ * itself, and whatever names a thing of one server goes to that server alone.
+ */
+export function createSharedRelay(deps: SharedRelayDeps) {
+  const legacy: Readonly<Record<string, Answerer>> = {
+    initialize: deps.hello.initialize,
+    ping: async () => ({ result: '{}' }),
+    'logging/setLevel': async (ctx, { session, inbound, snapshot }) => {
+      const level = inbound.params['level']
+      if (!session || typeof level !== 'string')
+        throw new GatewayError('invalid_params', 'No level.')
+      await deps.sharedSessions.setLogLevel(ctx, session, snapshot, level)
+      return { result: '{}' }
+    },
+  }
+  const modern: Readonly<Record<string, Answerer>> = { 'server/discover': deps.hello.discover }
+  const lists: Readonly<Record<string, Answerer>> = Object.fromEntries(
+    Object.entries(LISTS).map(([method, list]) => [
+      method,
+      async (ctx: CallContext, { endpoint, actor, inbound }: SharedRequest) => {
+        const { era, params } = inbound
+        const cursor = params['cursor']
+        return { result: await deps.list(ctx, { actor, endpoint, era, method, list, cursor }) }
+      },
+    ]),
+  )
+  const answerers = {
+    legacy: new Map(Object.entries({ ...legacy, ...lists })),
+    modern: new Map(Object.entries({ ...modern, ...lists })),
+  }
+
+  return async function relayShared(ctx: CallContext, request: SharedRequest): Promise<Response> {
+    const { inbound, session } = request
+    if (inbound.era === 'legacy' && !session && inbound.method !== 'initialize') {
+      throw sessionRequired()
+    }
+    const answerer = answerers[inbound.era].get(inbound.method) ?? ownCall(deps, request)
+    if (answerer) {
+      const { result, headers } = await answerer(ctx, request)
+      return resultReply(result, inbound.text.slice(inbound.id.start, inbound.id.end), headers)
+    }
+    const named = namedBy(inbound.method, inbound.params)
+    if (!named) throw new GatewayError('method_not_found', 'Method not found')
+    return toServer(deps, ctx, request, named)
+  }
+}
+
+/** A tool without a server in its name is the gateway's own. */
+function ownCall({ ownTools }: SharedRelayDeps, { endpoint, inbound }: SharedRequest) {
+  const { method, params, name = '' } = inbound
+  if (method !== 'tools/call' || endpoint.kind === 'virtual' || name.includes('__'))
+    return undefined
+  return async (ctx: CallContext, { actor }: SharedRequest): Promise<LocalAnswer> => {
+    ctx.facts.server = 'mcpgw'
+    const result = await ownTools.call(ctx, actor, name, params['arguments'] ?? {})
+    if (result['isError'] === true) ctx.facts.outcome = 'tool_error'
+    const complete = inbound.era === 'modern' ? { resultType: 'complete', ...result } : result
+    return { result: JSON.stringify(complete) }
+  }
+}
+
+async function toServer(
+  deps: SharedRelayDeps,
+  ctx: CallContext,
+  request: SharedRequest,
+  named: Named,
+): Promise<Response> {
+  const { endpoint, actor, snapshot, inbound, headers, session } = request
+  const { era, method } = inbound
+  const find = { actor, snapshot, endpoint, era, method, named }
+  const { server, original } = await findItem(ctx, find)
+  ctx.facts.server = server.path
+  if (
+    method === 'completion/complete' &&
+    !isPlainObject(server.upstream.capabilities?.['completions'])
+  ) {
+    // Clients ask for completions of whatever they show; a server without them has none.
+    return resultReply(noCompletions(era), inbound.text.slice(inbound.id.start, inbound.id.end))
+  }
+  const leg = session && (await deps.sharedSessions.leg(ctx, session, server))
+  return deps.relayRequest(ctx, {
+    inbound: rewriteRequest(inbound, named, original, leg?.version),
+    headers,
+    target: { actor, server },
+    ...(leg?.session ? { session: leg.session } : {}),
+    shared: {
+      path: endpoint.path,
+      names: namesOf(server.path),
+      ...(session ? { session } : {}),
+    },
+  })
+}
+
+function noCompletions(era: 'modern' | 'legacy'): string {
+  return JSON.stringify({
+    ...(era === 'modern' ? { resultType: 'complete' } : {}),
+    completion: { values: [], total: 0, hasMore: false },
+  })
+}

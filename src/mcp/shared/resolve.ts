@@ -1,0 +1,39 @@
+import type { CallContext } from '../../core/index.ts'
+import { type Actor, decide, notFoundServer } from '../../policy/index.ts'
+import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import { EVERYTHING, OWN, type SharedEndpoint } from './endpoint.ts'
+
+/** What stands behind a path. */
+export type ResolvedEndpoint =
+  | { readonly kind: 'server'; readonly server: ServerRecord }
+  | { readonly kind: 'shared'; readonly endpoint: SharedEndpoint }
+
+const BUILT_IN: Readonly<Record<string, SharedEndpoint>> = { mcp: EVERYTHING, mcpgw: OWN }
+
+/**
+ * Throws `not_found` alike for what is missing, disabled, or not the caller's to see; whether he may
+ * see a server, `authorise` judges with the request.
+ */
+export async function resolveEndpoint(
+  ctx: CallContext,
+  snapshot: TenantSnapshot,
+  actor: Actor,
+  path: string,
+): Promise<ResolvedEndpoint> {
+  const builtIn = Object.hasOwn(BUILT_IN, path) ? BUILT_IN[path] : undefined
+  if (builtIn) return { kind: 'shared', endpoint: builtIn }
+  const found = await snapshot.endpoint(ctx, path)
+  switch (found?.kind) {
+    case 'server':
+      if (!found.server.enabled) throw notFoundServer(path)
+      return found
+    case 'virtual': {
+      const { virtual } = found
+      const isHidden = decide(actor, virtual, 'initialize').kind === 'unknown_server'
+      if (!virtual.enabled || isHidden) throw notFoundServer(path)
+      return { kind: 'shared', endpoint: { kind: 'virtual', path, virtual } }
+    }
+    case undefined:
+      throw notFoundServer(path)
+  }
+}

@@ -1,0 +1,94 @@
+import { LF } from './bytes.ts'
+
+/** Several event streams written as one, no event of one inside an event of another. */
+export interface EventMerger {
+  readonly readable: ReadableStream<Uint8Array>
+  /** Adds a stream; its end or failure leaves the others alone. Settles when it has ended. */
+  add(stream: ReadableStream<Uint8Array>): Promise<void>
+  /** Writes a whole event or comment between events. */
+  write(text: string): Promise<void>
+  /** Ends the merged stream. Idempotent. */
+  close(): Promise<void>
+  /** Whether it has ended, or nobody reads it any more. */
+  isOver(): boolean
+}
+
+const BLANK = new Uint8Array([LF, LF])
+
+/** @see EventMerger. `onCancel` is called once, when the reader is gone. */
+export function createEventMerger(onCancel: () => void): EventMerger {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const readers = new Set<ReadableStreamDefaultReader<Uint8Array>>()
+  let turn: Promise<void> = Promise.resolve()
+  let isOver = false
+
+  function over(): void {
+    if (isOver) return
+    isOver = true
+    for (const reader of readers) reader.cancel().catch(() => undefined)
+    onCancel()
+  }
+  // Rejects when the reader of the merged stream is gone.
+  writer.closed.catch(over)
+
+  /** Waits for its turn, then holds it until the returned function is called. */
+  async function takeTurn(): Promise<() => void> {
+    const before = turn
+    let release = (): void => undefined
+    turn = new Promise((resolve) => {
+      release = resolve
+    })
+    await before
+    return release
+  }
+
+  return {
+    readable,
+
+    async add(stream) {
+      const reader = stream.getReader()
+      readers.add(reader)
+      let release: (() => void) | undefined
+      let tail: readonly (number | undefined)[] = []
+      try {
+        for (;;) {
+          const { done, value } = await reader.read()
+          if (done || isOver) return
+          release ??= await takeTurn()
+          await writer.write(value)
+          tail = value.byteLength > 1 ? [value.at(-2), value.at(-1)] : [tail[1], value.at(-1)]
+          if (tail[0] !== LF || tail[1] !== LF) continue
+          // A blank line ends an event.
+          release()
+          release = undefined
+        }
+      } catch {
+        // Broken, or nobody reads any more: the others go on, or have been told.
+      } finally {
+        readers.delete(reader)
+        // A half event must not run into the next one.
+        if (release) await writer.write(BLANK).catch(() => undefined)
+        release?.()
+      }
+    },
+
+    async write(text) {
+      const release = await takeTurn()
+      try {
+        await writer.write(new TextEncoder().encode(text))
+      } catch {
+        over()
+      } finally {
+        release()
+      }
+    },
+
+    isOver: () => isOver,
+
+    async close() {
+      over()
+      await writer.close().catch(() => undefined)
+    },
+  }
+}

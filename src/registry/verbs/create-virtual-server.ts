@@ -1,0 +1,57 @@
+import type { CallContext } from '../../core/index.ts'
+import { type Actor, requirePermission } from '../../policy/index.ts'
+import { parseInput } from '../schemas.ts'
+import { pathTaken } from '../server-repository.ts'
+import { loadOffers } from '../update-virtual.ts'
+import type { VerbDeps } from '../verb-deps.ts'
+import { checkChoices, choicesOf } from '../virtual-choices.ts'
+import { pinChoices } from '../virtual-pins.ts'
+import { countsOf, type StoredVirtual } from '../virtual-rows.ts'
+import { VirtualServerInput } from '../virtual-schemas.ts'
+import { type VirtualServerOut, virtualOutOf } from '../virtual-views.ts'
+
+/**
+ * Makes a virtual server of chosen items of others; the actor becomes its owner. Each item is pinned
+ * to what its upstream offers now. Throws `forbidden`, `invalid_params` (also for an item that the
+ * actor may not list), `conflict` for a path that is taken. Change log: `virtual.create`.
+ */
+export function createCreateVirtualServer(deps: Pick<VerbDeps, 'repositories' | 'snapshots'>) {
+  return async function createVirtualServer(
+    ctx: CallContext,
+    actor: Actor,
+    input: unknown,
+  ): Promise<VirtualServerOut> {
+    requirePermission(actor, 'register_service')
+    const wanted = parseInput(VirtualServerInput, input)
+    const { tenant, key: owner } = actor.principal
+    requirePermission(actor, 'register_service', { ...wanted, owner })
+    const choices = choicesOf(wanted)
+    checkChoices(choices, 0)
+    const { servers, virtuals } = deps.repositories
+    if (await servers.isTaken(tenant, wanted.path)) throw pathTaken(wanted.path)
+
+    const offers = await loadOffers(deps, tenant, choices)
+    const items = pinChoices(actor, choices, [], offers)
+    const { tools: _t, prompts: _p, resources: _r, resourceTemplates: _rt, ...columns } = wanted
+    const now = ctx.clock.now()
+    const virtual: StoredVirtual = {
+      ...columns,
+      id: ctx.random.uuid(),
+      tenant,
+      owner,
+      items,
+      counts: countsOf(items),
+      createdAt: now,
+      updatedAt: now,
+    }
+    await virtuals.insert(ctx, virtual, {
+      tenant,
+      actor: owner,
+      action: 'virtual.create',
+      target: virtual.path,
+      summary: { id: virtual.id, visibility: virtual.visibility, items: virtual.counts },
+    })
+    deps.snapshots.drop(tenant)
+    return virtualOutOf(actor, virtual, offers)
+  }
+}

@@ -1,0 +1,38 @@
+import type { CallContext } from '../../core/index.ts'
+import type { Actor } from '../../policy/index.ts'
+import { authorizeVirtual } from '../authorize.ts'
+import { invalidInput, namesItsGroups, parseInput, withoutUndefined } from '../schemas.ts'
+import { updateChoices } from '../update-virtual.ts'
+import type { VerbDeps } from '../verb-deps.ts'
+import { choicesOf, itemsLeftAlone } from '../virtual-choices.ts'
+import { VirtualServerPatch } from '../virtual-schemas.ts'
+import type { VirtualServerOut } from '../virtual-views.ts'
+
+/**
+ * Changes the members that the patch names; a list replaces the items of its kind, of which those
+ * it had before keep their pins. Throws `not_found`, `forbidden`, `invalid_params`, `conflict`.
+ * Change log: `virtual.update`.
+ */
+export function createPatchVirtualServer(deps: Pick<VerbDeps, 'repositories' | 'snapshots'>) {
+  return async function patchVirtualServer(
+    ctx: CallContext,
+    actor: Actor,
+    path: string,
+    input: unknown,
+  ): Promise<VirtualServerOut> {
+    const virtual = await authorizeVirtual(deps.repositories, actor, 'modify_service', path)
+    const { tools, prompts, resources, resourceTemplates, ...patch } = parseInput(
+      VirtualServerPatch,
+      input,
+    )
+    const columns = withoutUndefined(patch)
+    if (!namesItsGroups({ ...virtual, ...columns })) {
+      throw invalidInput([
+        { path: 'allowedGroups', message: 'must name a group when visibility is group' },
+      ])
+    }
+    const lists = { tools, prompts, resources, resourceTemplates }
+    const kept = itemsLeftAlone(virtual.items, lists)
+    return updateChoices(deps, ctx, actor, virtual, { columns, choices: choicesOf(lists), kept })
+  }
+}

@@ -1,0 +1,32 @@
+import type { CallContext } from '../../core/index.ts'
+import type { Actor } from '../../policy/index.ts'
+import { authorizeVirtual } from '../authorize.ts'
+import { invalidInput, parseInput } from '../schemas.ts'
+import { updateChoices } from '../update-virtual.ts'
+import type { VerbDeps } from '../verb-deps.ts'
+import { choicesOf } from '../virtual-choices.ts'
+import { VirtualServerInput } from '../virtual-schemas.ts'
+import type { VirtualServerOut } from '../virtual-views.ts'
+
+/**
+ * Replaces everything of a virtual server but its path and owner. Items it had before keep their
+ * pins; `repinVirtualServer` renews them. Throws `not_found`, `forbidden`, `invalid_params`,
+ * `conflict`. Change log: `virtual.update`.
+ */
+export function createReplaceVirtualServer(deps: Pick<VerbDeps, 'repositories' | 'snapshots'>) {
+  return async function replaceVirtualServer(
+    ctx: CallContext,
+    actor: Actor,
+    path: string,
+    input: unknown,
+  ): Promise<VirtualServerOut> {
+    const virtual = await authorizeVirtual(deps.repositories, actor, 'modify_service', path)
+    const { path: named, ...wanted } = parseInput(VirtualServerInput, input)
+    if (named !== virtual.path) {
+      throw invalidInput([{ path: 'path', message: 'must be the path in the URL' }])
+    }
+    const { tools: _t, prompts: _p, resources: _r, resourceTemplates: _rt, ...columns } = wanted
+    const choices = choicesOf(wanted)
+    return updateChoices(deps, ctx, actor, virtual, { columns, choices, kept: [] })
+  }
+}

@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+
+const CLI = resolve(import.meta.dirname, '../../scripts/gatehouse.ts')
+const INPUT = { path: 'desk', name: 'Desk', tools: [{ server: 'books', name: 'buy' }] }
+const DESK = {
+  path: 'desk',
+  name: 'Desk',
+  enabled: true,
+  tools: [{ server: 'books', name: 'buy', as: 'buy', contentHash: 'x', state: 'changed' }],
+  prompts: [],
+  resources: [{ server: 'books', uri: 'file:///a', contentHash: 'x', state: 'ok' }],
+  resourceTemplates: [],
+}
+const PAGE = {
+  virtualServers: [{ path: 'desk', name: 'Desk', enabled: false, items: { tools: 1, prompts: 2 } }],
+  nextCursor: 'more',
+}
+
+const seen: unknown[] = []
+let server: Server
+let url: string
+let folder: string
+
+/** Runs `gatehouse virtual` against a gateway that notes what it is asked. */
+function virtual(...args: string[]) {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
+    const child = execFile(
+      process.execPath,
+      [CLI, '--url', url, '--token', 't', 'virtual', ...args],
+      (_error, stdout, stderr) => done({ code: child.exitCode ?? 0, stdout, stderr }),
+    )
+  })
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'virtual-cli-'))
+  server = createServer(async (request, response) => {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const text = Buffer.concat(chunks).toString()
+    seen.push([request.method, request.url, text === '' ? undefined : JSON.parse(text)])
+    const isList = request.method === 'GET' && request.url?.includes('?')
+    response.writeHead(request.method === 'DELETE' ? 204 : 200)
+    response.end(request.method === 'DELETE' ? '' : JSON.stringify(isList ? PAGE : DESK))
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const address = server.address()
+  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+})
+afterAll(async () => {
+  server.close()
+  await rm(folder, { recursive: true })
+})
+beforeEach(() => {
+  seen.length = 0
+})
+
+const AT = '/api/v1/virtual-servers'
+const SHOWN = `desk: Desk
+enabled
+kind      server  item       as   pin
+tool      books   buy        buy  changed
+resource  books   file:///a       ok
+`
+
+describe('gatehouse virtual', () => {
+  it('adds one from a file and shows what came of it', async () => {
+    const file = join(folder, 'desk.json')
+    await writeFile(file, JSON.stringify(INPUT))
+    expect(await virtual('add', file)).toEqual({ code: 0, stdout: SHOWN, stderr: '' })
+    expect(seen).toEqual([['POST', AT, INPUT]])
+  })
+
+  it('lists them, a page at a time', async () => {
+    const run = await virtual('list', '--cursor', 'c')
+    expect(run.stdout).toBe(
+      'path  name  state     items\ndesk  Desk  disabled  3\nmore: --cursor more\n',
+    )
+    expect(seen).toEqual([['GET', `${AT}?cursor=c`, undefined]])
+  })
+
+  it('shows and deletes one', async () => {
+    expect((await virtual('show', 'desk')).stdout).toBe(SHOWN)
+    expect((await virtual('delete', 'desk')).stdout).toBe('deleted desk\n')
+    expect(seen).toEqual([
+      ['GET', `${AT}/desk`, undefined],
+      ['DELETE', `${AT}/desk`, undefined],
+    ])
+  })
+
+  it('accepts all items, or those it is told', async () => {
+    await virtual('repin', 'desk')
+    await virtual('repin', 'desk', '--item', 'tool:books/buy', 'resource:books/file:///a')
+    expect(seen).toEqual([
+      ['POST', `${AT}/desk/repin`, {}],
+      [
+        'POST',
+        `${AT}/desk/repin`,
+        {
+          items: [
+            { kind: 'tool', server: 'books', key: 'buy' },
+            { kind: 'resource', server: 'books', key: 'file:///a' },
+          ],
+        },
+      ],
+    ])
+  })
+
+  it.each([
+    ['an item that is none', ['repin', 'desk', '--item', 'books/buy'], 'must be {tool|'],
+    ['a file that is not there', ['add', 'nothing.json'], 'cannot read nothing.json'],
+    ['no verb', [], 'Usage: gatehouse virtual'],
+  ])('exits 2 for %s, and asks nothing', async (_what, args, says) => {
+    const run = await virtual(...args)
+    expect(run).toMatchObject({ code: 2, stdout: '' })
+    expect(run.stderr).toContain(says)
+    expect(seen).toEqual([])
+  })
+})
