@@ -59,26 +59,24 @@ function problemsOn(side: Side, { leg, outcomes }: Row): string[] {
       ({ name, errorMessage = 'no reason given', details }) =>
         `${side}: ${name}: ${errorMessage} ${excerpt(details)}`,
     )
-  if (problems.length === 0 && outcome.broken !== undefined)
-    problems.push(`${side}: ${outcome.broken}`)
-  if (problems.length === 0 && tally(outcome).passed === 0)
-    problems.push(`${side}: checked nothing`)
-  return problems
+  if (problems.length > 0) return problems
+  if (outcome.broken !== undefined) return [`${side}: ${outcome.broken}`]
+  return tally(outcome).passed === 0 ? [`${side}: checked nothing`] : []
 }
 
-/** A check may occur several times: its worst occurrence counts. */
 function lostChecks(direct: Outcome, through: Outcome): string[] {
-  const passesIn = ({ checks }: Outcome): Set<string> => {
-    const passing = new Set<string>()
-    for (const { id, name, status } of checks)
-      if (status === 'SUCCESS') passing.add(`${id} ${name}`)
-    for (const { id, name, status } of checks) {
-      if (status === 'FAILURE' || status === 'WARNING') passing.delete(`${id} ${name}`)
-    }
-    return passing
+  const passing = passingChecks(through)
+  return [...passingChecks(direct)].filter((check) => !passing.has(check))
+}
+
+/** A check may occur several times, and passes when no occurrence says otherwise. */
+function passingChecks({ checks }: Outcome): Set<string> {
+  const named = checks.map(({ id, name, status }) => ({ key: `${id} ${name}`, status }))
+  const passing = new Set(named.filter(({ status }) => status === 'SUCCESS').map(({ key }) => key))
+  for (const { key, status } of named) {
+    if (status === 'FAILURE' || status === 'WARNING') passing.delete(key)
   }
-  const passing = passesIn(through)
-  return [...passesIn(direct)].filter((check) => !passing.has(check))
+  return passing
 }
 
 const EXCERPT_CHARS = 400

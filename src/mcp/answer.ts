@@ -86,6 +86,17 @@ async function wholeAnswer(
   const text = decode(bytes)
   const verdict = judge(parseMessage(text), plan.upstreamId)
   if (verdict.kind !== 'answer') return undefined
+  return editedAnswer(ctx, plan, bytes, text, verdict)
+}
+
+/** @see wholeAnswer */
+async function editedAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  bytes: Uint8Array,
+  text: string,
+  verdict: { readonly state: string | undefined; readonly hasId: boolean },
+): Promise<Uint8Array | undefined> {
   const sealed = await sealedState(plan, verdict.state)
   if (verdict.state !== undefined && plan.sealState && sealed === undefined) return undefined
   const editor = createJsonEditor(
@@ -179,7 +190,11 @@ async function errorAnswer(
 ): Promise<Response> {
   const source = openSource(body, plan.timeoutMs)
   const whole = await readRpcError(source)
-  const edited = whole && (await wholeAnswer(ctx, plan, whole))
+  // A refused request may not have been read so far as its id: the status says whose answer it is.
+  const text = whole && decode(whole)
+  const hasId = Object.hasOwn(Object(parseMessage(text ?? '')), 'id')
+  const verdict = { state: undefined, hasId }
+  const edited = whole && text && (await editedAnswer(ctx, plan, whole, text, verdict))
   if (!edited) {
     await source.cancel()
     throw statusError(status, plan.server)

@@ -7,6 +7,8 @@ import { errorMessage } from './wire/reply.ts'
 
 /** After its answer a stream has nothing more to say; a server that keeps it open is not waited for. */
 const LINGER_MS = 1_000
+/** Progress keeps a call alive, and not for ever (MCP 2025-11-25, Progress and Timeouts). */
+const MAX_ANSWER_MS = 60 * 60_000
 /** Well below the minute or so after which proxies drop a silent connection. */
 const KEEP_ALIVE_MS = 25_000
 const KEEP_ALIVE = new TextEncoder().encode(': keep-alive\n\n')
@@ -19,7 +21,8 @@ export function answerStream(
 ): Response {
   const source = openSource(body, plan.timeoutMs)
   const gate = createEventGate(ctx, plan)
-  return respond(ctx, plan, source, () => nextOfAnswer(ctx, plan, source, gate))
+  const until = ctx.clock.now() + MAX_ANSWER_MS
+  return respond(ctx, plan, source, () => nextOfAnswer(ctx, plan, source, gate, until))
 }
 
 /**
@@ -41,17 +44,20 @@ async function nextOfAnswer(
   plan: AnswerPlan,
   source: Source,
   gate: EventGate,
+  until: number,
 ): Promise<Step> {
   const { passed } = gate
   const chunk = passed.isAnswered ? await source.readWithin(LINGER_MS) : await source.read()
   const bytes = chunk.kind === 'data' ? await gate.write(chunk.bytes) : gate.end()
+  const isLate = !passed.isAnswered && ctx.clock.now() > until
+  if (isLate) return withError(ctx, plan, bytes, tooLong(plan.server))
   if (chunk.kind === 'data' && !passed.isBroken) return { bytes }
   if (passed.isAnswered) return { bytes, end: passed.isFaulty ? 'faulty' : 'complete' }
   // The client comes back for the rest (MCP 2025-11-25, Resumability and Redelivery).
   if (passed.isResumable && !passed.isFaulty && chunk.kind === 'complete') {
     return { bytes, end: 'suspended' }
   }
-  return withError(ctx, plan, bytes)
+  return withError(ctx, plan, bytes, lostAnswer(plan.server))
 }
 
 async function nextOfOpen(
@@ -66,16 +72,21 @@ async function nextOfOpen(
   const bytes = chunk.kind === 'data' ? await gate.write(chunk.bytes) : gate.end()
   if (chunk.kind === 'data' && !passed.isBroken) return { bytes }
   const isWaitedFor = plan.upstreamId !== undefined && !passed.isAnswered
-  if (isWaitedFor && passed.isBroken) return withError(ctx, plan, bytes)
+  if (isWaitedFor && passed.isBroken) return withError(ctx, plan, bytes, lostAnswer(plan.server))
   if (passed.isFaulty) return { bytes, end: 'faulty' }
   // However it ended: the client opens another one when it wants.
   return { bytes, end: isWaitedFor ? 'suspended' : 'complete' }
 }
 
 /** The last event of a stream that owes an answer, so that no client waits for it. */
-function withError(ctx: CallContext, plan: AnswerPlan, bytes: Uint8Array): Step {
-  ctx.facts.outcome = 'upstream_failed'
-  const message = errorMessage(lostAnswer(plan.server), plan.clientId, ctx.requestId)
+function withError(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  bytes: Uint8Array,
+  error: GatewayError,
+): Step {
+  ctx.facts.outcome = error.code
+  const message = errorMessage(error, plan.clientId, ctx.requestId)
   const last = new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
   return { bytes: concat([bytes, last]), end: 'broken' }
 }
@@ -112,5 +123,12 @@ export function lostAnswer(server: string): GatewayError {
     'upstream_failed',
     `The server "${server}" closed the connection before its answer was complete.`,
     { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+  )
+}
+
+function tooLong(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The server "${server}" did not finish within ${MAX_ANSWER_MS / 60_000} minutes.`,
   )
 }

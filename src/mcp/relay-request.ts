@@ -228,7 +228,7 @@ function endOfCall(
     if (end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)) {
       ctx.facts.outcome = 'cancelled'
     } else if (end === 'broken' || end === 'faulty') {
-      if (end === 'broken') ctx.facts.outcome = 'upstream_failed'
+      if (end === 'broken') ctx.facts.outcome ??= 'upstream_failed'
       deps.upstreams.reportBroken(ctx, endpoint.id)
       return
     }

@@ -80,6 +80,16 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   silent: () => {},
   /** Sends a first event, then nothing. */
   hang: ({ response }) => startStream(response),
+  /** Says that it goes on, as often as it is told to. */
+  chatter({ response, released }) {
+    startStream(response)
+    const goOn = (): void =>
+      void released().then(() => {
+        response.write(FIRST_EVENT)
+        goOn()
+      })
+    goOn()
+  },
   drip({ id, response, released }) {
     startStream(response)
     void released().then(() =>
