@@ -2,18 +2,19 @@ import type { CallContext, EndpointId } from '../core/index.ts'
 import { toGatewayError } from '../core/index.ts'
 import type { ProbeOutcome, ProbeUpstream } from '../mcp/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
-import type {
-  DiscoverUpstream,
-  Discovery,
-  ProbeRecord,
-  Probes,
-  ProbeTarget,
+import {
+  type DiscoverUpstream,
+  type Discovery,
+  isLegacyTried,
+  type ProbeRecord,
+  type Probes,
+  type ProbeTarget,
 } from '../registry/index.ts'
 import { type Breakers, nextHealth } from '../resilience/index.ts'
 
 /** What a probe object needs of the rest of the gateway. */
 export interface ProbeSliceDeps {
-  readonly probes: Probes
+  readonly probes: Omit<Probes, 'storeFacts'>
   readonly probe: ProbeUpstream
   readonly discover: DiscoverUpstream
   readonly breakers: Breakers
@@ -97,7 +98,8 @@ async function probeByCatalog(
   const startedAt = ctx.clock.now()
   let discovery: Discovery
   try {
-    discovery = await deps.discover(ctx, address)
+    const triesLegacy = isLegacyTried(target.upstream)
+    discovery = await deps.discover(ctx, address, { triesLegacy })
   } catch (thrown) {
     return { kind: 'down', error: toGatewayError(thrown).message }
   }

@@ -172,6 +172,7 @@ function largeAnswer(
   const release = ctx.holdEvent()
   const body = pump({
     source,
+    signal: ctx.signal,
     next,
     onEnd(end) {
       plan.onEnd(end)

@@ -101,6 +101,7 @@ function respond(
   const release = ctx.holdEvent()
   const body = pump({
     source,
+    signal: ctx.signal,
     next,
     onEnd(end) {
       plan.onEnd(end)

@@ -20,6 +20,7 @@ import { createRequestStates } from './request-states.ts'
 import { createRestVerbs } from './rest/verbs.ts'
 import type { SessionStub } from './session-state.ts'
 import { createSessions } from './sessions.ts'
+import { createSettleEra } from './settle-era.ts'
 import { createShared } from './shared/index.ts'
 import { createUpstreams } from './upstream/send.ts'
 
@@ -78,9 +79,11 @@ export function createMcp(deps: McpDeps) {
   // The gateway's own tools ask through the very endpoints that offer them.
   const ask = createAsk({ endpoint: () => admitted })
   const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
+  const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
     ...{ object, relayRequest, relayOneWay, relayStream, eventIds },
+    settleEra,
     live: createLiveCatalog({ events, object: deps.catalogObject }),
     pickEndpoint: upstreams.pick,
   })
@@ -88,7 +91,7 @@ export function createMcp(deps: McpDeps) {
 
   const endpointWith = (ofLimits: Limits): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
-    const relays = { shared, relayRequest, relayOneWay, relayStream, eventIds }
+    const relays = { shared, settleEra, relayRequest, relayOneWay, relayStream, eventIds }
     const relay = createRelay({ ...common, ...relays })
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),

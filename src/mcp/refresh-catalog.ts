@@ -1,11 +1,12 @@
 import { type CallContext, toGatewayError } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
-import type {
-  DiscoverUpstream,
-  Discovery,
-  ProbeRecord,
-  Probes,
-  ProbeTarget,
+import {
+  type DiscoverUpstream,
+  type Discovery,
+  isLegacyTried,
+  type ProbeRecord,
+  type Probes,
+  type ProbeTarget,
 } from '../registry/index.ts'
 import { type Breakers, nextHealth } from '../resilience/index.ts'
 import type { CatalogTarget, RefreshOutcome } from './live-catalog.ts'
@@ -71,7 +72,8 @@ async function ask(
   const startedAt = ctx.clock.now()
   const timeoutMs = Math.min(target.timeoutMs, MAX_REQUEST_MS)
   try {
-    const discovery = await discover(ctx, { url, headers, timeoutMs })
+    const triesLegacy = isLegacyTried(target.upstream)
+    const discovery = await discover(ctx, { url, headers, timeoutMs }, { triesLegacy })
     breakers.record(ctx, endpointId, 'success')
     return { kind: 'answered', record: upRecord(target, startedAt, ctx.clock.now()), discovery }
   } catch (thrown) {

@@ -7,6 +7,7 @@ import type { OneWay } from './relay-message.ts'
 import { type Outgoing, requireSession } from './relay-request.ts'
 import type { StreamRequest } from './relay-stream.ts'
 import { mirrored, type Sessions, sessionOf, shared } from './sessions.ts'
+import type { SettleEra } from './settle-era.ts'
 import { resolveEndpoint, type Shared } from './shared/index.ts'
 import { authorise, requireSameEra } from './target.ts'
 
@@ -34,6 +35,7 @@ export interface RelayDeps {
   readonly sessions: Sessions
   readonly eventIds: EventIds
   readonly shared: Shared
+  readonly settleEra: SettleEra
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
@@ -55,11 +57,13 @@ export function createRelay(deps: RelayDeps): Relay {
         return deps.shared.serve(ctx, message)
       }
 
-      const target = { actor, server: resolved.server }
+      const seen = { actor, server: resolved.server }
       const within = mirrored(session)
-      authorise(target, inbound)
-      requireSession(target.server, inbound, within.session)
-      requireSameEra(target.server, inbound)
+      authorise(seen, inbound)
+      const server = inbound.era === 'legacy' ? await deps.settleEra(ctx, seen.server) : seen.server
+      const target = { actor, server }
+      requireSession(server, inbound, within.session)
+      requireSameEra(server, inbound)
       return inbound.kind === 'request'
         ? deps.relayRequest(ctx, { inbound, headers, target, ...within })
         : deps.relayOneWay(ctx, { inbound, target, ...within })

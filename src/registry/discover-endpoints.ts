@@ -1,12 +1,7 @@
 import { type CallContext, GatewayError } from '../core/index.ts'
 import { buildCatalog, type Catalog } from './catalog.ts'
 import type { CustomHeaders } from './custom-headers.ts'
-import type {
-  DiscoverUpstream,
-  Discovery,
-  UpstreamAddress,
-  UpstreamFacts,
-} from './server-record.ts'
+import type { DiscoverUpstream, Discovery, UpstreamFacts } from './server-record.ts'
 
 /** Asking takes several requests; a server that needs longer than this is not up. */
 const MAX_DISCOVERY_MS = 15_000
@@ -25,6 +20,7 @@ export interface DiscoveryOptions {
   readonly timeoutMs: number
   /** Whether a server of which no endpoint answers is an outcome instead of an error. */
   readonly allowUnreachable: boolean
+  readonly triesLegacy: boolean
 }
 
 /** @see createDiscoverEndpoints */
@@ -39,15 +35,16 @@ export type DiscoverEndpoints = (
  * when a catalogue is over its bounds.
  */
 export function createDiscoverEndpoints(discover: DiscoverUpstream): DiscoverEndpoints {
-  return async (ctx, { urls, headers, timeoutMs, allowUnreachable }) => {
+  return async (ctx, { urls, headers, timeoutMs, allowUnreachable, triesLegacy }) => {
     const problems = new Map<string, string | null>()
     let found: DiscoveryOutcome['found']
     for (const url of urls) {
-      const answer = await ask(ctx, discover, {
+      const address = {
         url,
         headers: Object.entries(headers),
         timeoutMs: Math.min(timeoutMs, MAX_DISCOVERY_MS),
-      })
+      }
+      const answer = await ask(() => discover(ctx, address, { triesLegacy }))
       problems.set(url, answer.kind === 'failed' ? answer.problem : null)
       if (answer.kind === 'failed' || found !== undefined) continue
       const { facts } = answer.discovery
@@ -62,13 +59,9 @@ type Answer =
   | { readonly kind: 'answered'; readonly discovery: Discovery }
   | { readonly kind: 'failed'; readonly problem: string }
 
-async function ask(
-  ctx: CallContext,
-  discover: DiscoverUpstream,
-  upstream: UpstreamAddress,
-): Promise<Answer> {
+async function ask(discover: () => Promise<Discovery>): Promise<Answer> {
   try {
-    return { kind: 'answered', discovery: await discover(ctx, upstream) }
+    return { kind: 'answered', discovery: await discover() }
   } catch (thrown) {
     // Anything else is our own fault and says nothing of the endpoint.
     if (!(thrown instanceof GatewayError)) throw thrown

@@ -18,6 +18,7 @@ export type {
   UpstreamAddress,
   UpstreamFacts,
 } from './server-record.ts'
+export { isLegacyTried } from './server-record.ts'
 export type { Snapshots } from './snapshot.ts'
 export type { EndpointRecord, TenantSnapshot } from './tenant-snapshot.ts'
 export type { HealthOut, MeOut, ServerOut, ServerPage, ServerSummary, ToolPage } from './views.ts'

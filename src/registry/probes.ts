@@ -1,9 +1,16 @@
-import { type CallContext, canonicalJson, type EndpointId } from '../core/index.ts'
+import {
+  type CallContext,
+  canonicalJson,
+  type EndpointId,
+  type ServerId,
+  type ServerPath,
+  type TenantId,
+} from '../core/index.ts'
 import { emitFault } from '../observability/index.ts'
 import { buildCatalog } from './catalog.ts'
 import type { HealthFlip, ProbeRecord, SealedProbeTarget } from './health-repository.ts'
 import type { StoredServer } from './rows.ts'
-import type { Discovery, UpstreamAddress } from './server-record.ts'
+import type { Discovery, UpstreamAddress, UpstreamFacts } from './server-record.ts'
 import { emitCatalogChange, foundColumns } from './update-server.ts'
 import type { VerbDeps } from './verb-deps.ts'
 
@@ -33,6 +40,12 @@ export interface Probes {
     target: Pick<ProbeTarget, 'tenant' | 'path' | 'serverId' | 'endpointId'>,
     discovery: Discovery,
   ): Promise<{ readonly changed: boolean }>
+  /** Stores what was learnt of an upstream since it was discovered. Change log: `server.refresh`. */
+  storeFacts(
+    ctx: CallContext,
+    target: { readonly tenant: TenantId; readonly path: ServerPath; readonly id: ServerId },
+    upstream: UpstreamFacts,
+  ): Promise<void>
 }
 
 /** @see Probes */
@@ -97,6 +110,22 @@ export function createProbes(
       snapshots.drop(server.tenant)
       emitCatalogChange(deps, server, catalog.hash)
       return { changed: true }
+    },
+
+    async storeFacts(ctx, { tenant, path, id }, upstream) {
+      const server = await repositories.servers.find(tenant, path)
+      if (server?.id !== id || canonicalJson(upstream) === canonicalJson(server.upstream)) return
+      await repositories.servers.update(
+        ctx,
+        server,
+        { upstream },
+        {},
+        {
+          ...{ tenant, actor: 'system', action: 'server.refresh', target: path },
+          summary: { changed: false, eras: upstream.eras },
+        },
+      )
+      snapshots.drop(tenant)
     },
   }
 }

@@ -28,8 +28,18 @@ export const UpstreamFacts = z.object({
   instructions: z.string().optional(),
   /** The shortest time that its lists may be kept, as it says itself (MCP 2026-07-28, Caching). */
   ttlMs: z.number().int().optional(),
+  /**
+   * On a modern server that was never asked for the legacy handshake: a client of 2026-07-28 has no
+   * reason to, so it is asked when the first legacy client comes.
+   */
+  legacy: z.literal('untried').optional(),
 })
 export type UpstreamFacts = z.infer<typeof UpstreamFacts>
+
+/** Whether a server is known to serve the legacy handshake, or not to. */
+export function isLegacyTried({ eras, legacy }: UpstreamFacts): boolean {
+  return eras !== 'unknown' && legacy === undefined
+}
 
 /** The facts of a server that was never reached. */
 export const UNKNOWN_UPSTREAM: UpstreamFacts = {
@@ -61,7 +71,14 @@ export interface UpstreamAddress {
  * Asks an upstream what it is and what it offers, and closes the session it opened. Throws
  * `GatewayError('upstream_unreachable')` saying what failed.
  */
-export type DiscoverUpstream = (ctx: CallContext, upstream: UpstreamAddress) => Promise<Discovery>
+export type DiscoverUpstream = (
+  ctx: CallContext,
+  upstream: UpstreamAddress,
+  options: {
+    /** Asks a modern server for the legacy handshake as well. */
+    readonly triesLegacy: boolean
+  },
+) => Promise<Discovery>
 
 /** What the hot path knows of a server; from the per-isolate snapshot. */
 export interface ServerRecord {

@@ -4,6 +4,7 @@ import type { CustomHeaders } from './custom-headers.ts'
 import type { DiscoveryOutcome } from './discover-endpoints.ts'
 import { healthOf, type ServerChanges, type StoredServer } from './rows.ts'
 import { mergeEndpoints, withOutcome } from './server-endpoints.ts'
+import { isLegacyTried } from './server-record.ts'
 import type { VerbDeps } from './verb-deps.ts'
 import { type ServerOut, serverOutOf } from './views.ts'
 
@@ -99,6 +100,7 @@ async function rediscover(
     headers: wanted.headers ?? (await deps.headers.open(tenant, id, headersSealed)),
     timeoutMs: wanted.columns.timeoutMs ?? server.timeoutMs,
     allowUnreachable: wanted.allowUnreachable,
+    triesLegacy: isLegacyTried(server.upstream),
   })
 }
 

@@ -99,13 +99,15 @@ describe('a virtual server', () => {
   }
 
   it('lists what was chosen, renamed and described anew, and nothing else', async () => {
-    const { hello: greeting, result } = await open(desk)
+    const { hello: greeting, result, error } = await open(desk)
     expect(greeting).toContain('Use these first.')
+    // Only its first call tells that its server does not speak the client's era.
+    const called = await error('tools/call', { name: 'say-modern', arguments: {} })
+    expect(called).toMatchObject({ code: -32602, message: 'Unknown tool: say-modern' })
     const { tools, _meta } = (await result('tools/list')) as { tools: Tool[]; _meta: object }
     expect(tools.map(({ name }) => name)).toEqual(['say', 'get-sum'])
     expect(tools[0]).toMatchObject({ description: 'Says it again.' })
     expect(tools[0]?.inputSchema).toMatchObject({ type: 'object' })
-    // Its server speaks the other era alone.
     expect(_meta).toEqual({ [UNAVAILABLE]: [{ server: 'modern', reason: 'other_era' }] })
     const { prompts } = (await result('prompts/list')) as { prompts: Tool[] }
     expect(prompts.map(({ name }) => name)).toEqual(['simple'])

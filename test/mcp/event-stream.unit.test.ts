@@ -22,6 +22,8 @@ function start(kind: 'answer' | 'open', more: Partial<AnswerPlan> = {}) {
   const ctx = {
     requestId: 'r',
     facts: {},
+    clock: { now: () => 0 },
+    signal: new AbortController().signal,
     holdEvent: () => () => {
       isReleased = true
     },

@@ -27,6 +27,7 @@ describe('a pumped body', () => {
   function pumped(chunks: readonly (string | undefined)[], failsAt = -1) {
     const ends: StreamEnd[] = []
     let isCancelled = false
+    const leaving = new AbortController()
     const opened = openSource(bodyOf(chunks), 1_000)
     const source: Source = {
       ...opened,
@@ -38,6 +39,7 @@ describe('a pumped body', () => {
     let steps = 0
     const stream = pump({
       source,
+      signal: leaving.signal,
       async next(): Promise<Step> {
         if (steps === failsAt) throw new Error('ours')
         steps += 1
@@ -50,7 +52,8 @@ describe('a pumped body', () => {
       },
       onEnd: (end) => ends.push(end),
     })
-    return { response: new Response(stream), ends, isCancelled: () => isCancelled }
+    const leave = () => leaving.abort()
+    return { response: new Response(stream), ends, isCancelled: () => isCancelled, leave }
   }
 
   it('is handed on, and ends once', async () => {
@@ -71,6 +74,12 @@ describe('a pumped body', () => {
     await expect(response.text()).rejects.toThrow('upstream broke off')
     expect(ends).toEqual(['broken'])
     expect(isCancelled()).toBe(true)
+  })
+
+  it('stops its source when its client is gone, though nothing is written', async () => {
+    const { ends, isCancelled, leave } = pumped(['a', 'b'])
+    leave()
+    expect([ends, isCancelled()]).toEqual([['cancelled'], true])
   })
 
   it('stops its source when its reader leaves', async () => {

@@ -11,6 +11,7 @@ import type { OneWay } from '../relay-message.ts'
 import type { Outgoing } from '../relay-request.ts'
 import type { StreamRequest } from '../relay-stream.ts'
 import type { Sessions, SharedSession } from '../sessions.ts'
+import type { SettleEra } from '../settle-era.ts'
 import { createCursors } from './cursors.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import { createFreshLineup } from './fresh-lineup.ts'
@@ -56,6 +57,7 @@ export interface SharedDeps {
   readonly ownTools: OwnTools
   readonly sessions: Sessions
   readonly inFlight: InFlight
+  readonly settleEra: SettleEra
   readonly object: SharedSessionsDeps['object']
   readonly pickEndpoint: SharedSessionsDeps['pickEndpoint']
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>

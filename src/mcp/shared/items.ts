@@ -2,6 +2,7 @@ import { UriTemplate } from '@modelcontextprotocol/server'
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import { type Actor, decide, insufficientScope } from '../../policy/index.ts'
 import type { PinnedItem, ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import type { SettleEra } from '../settle-era.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import { speaks } from './lineup.ts'
 import { originalName, originalUri, splitName } from './naming.ts'
@@ -27,6 +28,7 @@ export interface FindRequest {
   readonly era: 'modern' | 'legacy'
   readonly method: string
   readonly named: Named
+  readonly settleEra: SettleEra
 }
 
 /** A longer name or URI is none that the catalogue keeps. */
@@ -83,7 +85,11 @@ export async function findItem(ctx: CallContext, request: FindRequest): Promise<
   const decision = decide(actor, found.server, method, tool)
   if (decision.kind === 'insufficient_scope') throw insufficientScope(decision.scope)
   if (decision.kind !== 'allow') throw unknownItem(request)
-  return found
+  if (request.era === 'modern') return found
+  // Asked last: who may not use it makes no request.
+  const server = await request.settleEra(ctx, found.server)
+  if (!speaks(server.upstream, 'legacy')) throw unknownItem(request)
+  return { ...found, server }
 }
 
 async function locate(ctx: CallContext, request: FindRequest): Promise<Found | undefined> {

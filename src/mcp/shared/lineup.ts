@@ -100,9 +100,12 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
   }
 }
 
-/** Whether a server can be spoken to in the client's own era. */
-export function speaks({ eras }: UpstreamFacts, era: Era): boolean {
-  return eras === 'dual' || eras === era
+/**
+ * Whether a server can be spoken to in the client's own era. One that nobody asked yet counts: it is
+ * asked when the first legacy client uses a thing of it.
+ */
+export function speaks({ eras, legacy }: UpstreamFacts, era: Era): boolean {
+  return eras === 'dual' || eras === era || (era === 'legacy' && legacy === 'untried')
 }
 
 /** Of a virtual server: what was chosen of each server, by key. */

@@ -6,6 +6,7 @@ import type { OwnTools } from '../own-tools/index.ts'
 import type { Outgoing } from '../relay-request.ts'
 import { sessionRequired } from '../relay-request.ts'
 import type { SharedSession } from '../sessions.ts'
+import type { SettleEra } from '../settle-era.ts'
 import { resultReply } from '../wire/reply.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import type { createHello } from './hello-verbs.ts'
@@ -38,6 +39,7 @@ export interface SharedRelayDeps {
   readonly hello: ReturnType<typeof createHello>
   readonly sharedSessions: SharedSessions
   readonly ownTools: OwnTools
+  readonly settleEra: SettleEra
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
 
@@ -113,7 +115,7 @@ async function toServer(
 ): Promise<Response> {
   const { endpoint, actor, snapshot, inbound, headers, session } = request
   const { era, method } = inbound
-  const find = { actor, snapshot, endpoint, era, method, named }
+  const find = { actor, snapshot, endpoint, era, method, named, settleEra: deps.settleEra }
   const { server, original } = await findItem(ctx, find)
   ctx.facts.server = server.path
   if (

@@ -8,8 +8,7 @@ import type {
   UpstreamFacts,
 } from '../../registry/index.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
-import { closeSession } from './close-session.ts'
-import { openSession } from './open-session.ts'
+import { askLegacySide, withLegacySide } from './legacy-side.ts'
 
 /** Pages of one list that are read before the upstream is taken to be looping. */
 const MAX_PAGES = 100
@@ -54,7 +53,7 @@ interface Listed {
  * Decision 2). Throws `upstream_unreachable` saying what failed.
  */
 export function createDiscover(outbound: Outbound): DiscoverUpstream {
-  return async (ctx, upstream) => {
+  return async (ctx, upstream, { triesLegacy }) => {
     const transport = new StreamableHTTPClientTransport(new URL(upstream.url), {
       fetch: fetchThrough(outbound, ctx, upstream),
       requestInit: { headers: Object.fromEntries(upstream.headers) },
@@ -62,7 +61,8 @@ export function createDiscover(outbound: Outbound): DiscoverUpstream {
     const client = new Client(GATEWAY_INFO, { versionNegotiation: { mode: 'auto' } })
     try {
       await client.connect(transport, { timeout: upstream.timeoutMs })
-      const facts = await factsOf(client, transport.sessionId !== undefined, outbound, upstream)
+      const seen = factsOf(client, transport.sessionId !== undefined)
+      const facts = triesLegacy ? await askedForLegacy(outbound, upstream, seen) : seen
       const list = (wanted: ListMethod) => listAll(client, facts, wanted, upstream.timeoutMs)
       const tools = await list(LISTS.tools)
       const resources = await list(LISTS.resources)
@@ -88,46 +88,34 @@ export function createDiscover(outbound: Outbound): DiscoverUpstream {
   }
 }
 
-async function factsOf(
-  client: Client,
-  hasSession: boolean,
-  outbound: Outbound,
-  upstream: UpstreamAddress,
-): Promise<UpstreamFacts> {
-  const discovered = client.getDiscoverResult()
+function factsOf(client: Client, hasSession: boolean): UpstreamFacts {
   const isModern = client.getProtocolEra() === 'modern'
-  const legacy = isModern ? await probeLegacy(outbound, upstream) : undefined
-  const modernVersions = isModern ? (discovered?.supportedVersions ?? []) : []
-  const legacyVersions = isModern
-    ? (legacy?.versions ?? [])
-    : [client.getNegotiatedProtocolVersion() ?? LEGACY_VERSIONS[0]]
   const instructions = client.getInstructions()
   return {
-    eras: isModern ? (legacy ? 'dual' : 'modern') : 'legacy',
-    protocolVersions: [...new Set([...modernVersions, ...legacyVersions])],
-    sessionful: isModern ? (legacy?.sessionful ?? false) : hasSession,
+    eras: isModern ? 'modern' : 'legacy',
+    protocolVersions: isModern
+      ? (client.getDiscoverResult()?.supportedVersions ?? [])
+      : [client.getNegotiatedProtocolVersion() ?? LEGACY_VERSIONS[0]],
+    sessionful: !isModern && hasSession,
     serverInfo: asRecord(client.getServerVersion()),
     capabilities: asRecord(client.getServerCapabilities()),
     ...(instructions === undefined ? {} : { instructions }),
+    ...(isModern ? { legacy: 'untried' as const } : {}),
   }
 }
 
-/** Whether a modern upstream also serves the legacy handshake, and how. */
-async function probeLegacy(
+/** Silence leaves open whether it serves the legacy handshake, and costs nothing else. */
+async function askedForLegacy(
   outbound: Outbound,
   upstream: UpstreamAddress,
-): Promise<{ versions: string[]; sessionful: boolean } | undefined> {
-  const version = LEGACY_VERSIONS[0]
-  const answer = await openSession(outbound, {
-    server: 'probe',
-    url: upstream.url,
-    custom: upstream.headers,
-    timeoutMs: upstream.timeoutMs,
-    hello: { protocolVersion: version, capabilities: {}, clientInfo: GATEWAY_INFO },
-  }).catch(() => undefined)
-  if (!answer) return undefined
-  if (answer.sessionId !== undefined) await closeSession(outbound, upstream, answer.sessionId)
-  return { versions: [version], sessionful: answer.sessionId !== undefined }
+  seen: UpstreamFacts,
+): Promise<UpstreamFacts> {
+  if (seen.eras !== 'modern') return seen
+  try {
+    return withLegacySide(seen, await askLegacySide(outbound, 'probe', upstream))
+  } catch {
+    return seen
+  }
 }
 
 async function listAll(

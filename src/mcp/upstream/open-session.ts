@@ -59,12 +59,9 @@ export async function openSession(
   // Some servers accept the next message only after the answer was read.
   const answer = await readAnswer(response, HELLO_ID, { maxBytes: MAX_HELLO_BYTES, timeoutMs })
   if (answer && !('result' in answer)) throw refusedHello(server)
-  const version = versionOf(answer) ?? hello.protocolVersion
-  const inSession = { custom, version, ...(sessionId === undefined ? {} : { sessionId }) }
-  const told =
-    answer &&
-    (await send({ jsonrpc: '2.0', method: 'notifications/initialized' }, hopTwoHeaders(inSession)))
-  if (told?.kind === 'response') {
+  const version = versionOf(answer)
+  const told = version === undefined ? undefined : await tellInitialized(version)
+  if (version !== undefined && told?.kind === 'response') {
     await told.response.body?.cancel()
     return { sessionId, version }
   }
@@ -72,7 +69,13 @@ export async function openSession(
   if (sessionId !== undefined) {
     await closeSession(outbound, { url, headers: custom, timeoutMs }, sessionId)
   }
-  throw told ? faultError(told.fault, server, timeoutMs) : noHello(server)
+  throw told?.kind === 'fault' ? faultError(told.fault, server, timeoutMs) : noHello(server)
+
+  function tellInitialized(version: string) {
+    const inSession = { custom, version, ...(sessionId === undefined ? {} : { sessionId }) }
+    const message = { jsonrpc: '2.0', method: 'notifications/initialized' }
+    return send(message, hopTwoHeaders(inSession))
+  }
 }
 
 function noHello(server: string): GatewayError {

@@ -22,6 +22,8 @@ export function decodeHeaderValue(value: string): string | undefined {
   if (!trimmed.startsWith(PREFIX) || !trimmed.endsWith(SUFFIX)) return trimmed
   if (trimmed.length < PREFIX.length + SUFFIX.length) return undefined
   const base64 = trimmed.slice(PREFIX.length, -SUFFIX.length)
+  // RFC 4648 section 4: padded.
+  if (base64.length % 4 !== 0) return undefined
   const canonical = base64
     .replace(/={1,2}$/, '')
     .replaceAll('+', '-')

@@ -66,6 +66,8 @@ const BROKE_OFF: Step = { bytes: new Uint8Array(0), end: 'broken', breaksOff: tr
 
 export interface PumpOptions {
   readonly source: Source
+  /** Aborted when the client is gone: a stream that writes nothing would not notice. */
+  readonly signal: AbortSignal
   /** Reads on until there is something to write, or the end. */
   readonly next: () => Promise<Step>
   /** Called once. */
@@ -76,18 +78,23 @@ export interface PumpOptions {
  * Hands a body on step by step. Pumped by us, so that a client's disconnect is noticed: it cancels
  * the source, which closes the upstream connection (DESIGN.md, Disconnect).
  */
-export function pump({ source, next, onEnd }: PumpOptions): ReadableStream<Uint8Array> {
+export function pump({ source, signal, next, onEnd }: PumpOptions): ReadableStream<Uint8Array> {
   let isOver = false
   const finish = (end: StreamEnd): void => {
     if (!isOver) onEnd(end)
     isOver = true
   }
+  const leave = async (reason?: unknown): Promise<void> => {
+    finish('cancelled')
+    await source.cancel(reason)
+  }
+  signal.addEventListener('abort', () => leave(), { once: true })
 
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       for (;;) {
         const { bytes, end, breaksOff } = await next().catch((): Step => BROKE_OFF)
-        if (isOver) return
+        if (isOver) return controller.close()
         if (bytes.byteLength > 0) controller.enqueue(bytes)
         if (end === undefined && bytes.byteLength === 0) continue
         if (end === undefined) return
@@ -98,9 +105,6 @@ export function pump({ source, next, onEnd }: PumpOptions): ReadableStream<Uint8
         return
       }
     },
-    async cancel(reason) {
-      finish('cancelled')
-      await source.cancel(reason)
-    },
+    cancel: leave,
   })
 }

@@ -3,6 +3,7 @@ import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
 import { healthOf } from '../rows.ts'
 import { withOutcome } from '../server-endpoints.ts'
+import { isLegacyTried } from '../server-record.ts'
 import { emitCatalogChange, foundColumns } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { type ServerOut, serverOutOf } from '../views.ts'
@@ -26,6 +27,7 @@ export function createRefreshServer(deps: VerbDeps) {
       headers: await deps.headers.open(tenant, id, headersSealed),
       timeoutMs,
       allowUnreachable: false,
+      triesLegacy: isLegacyTried(server.upstream),
     })
     const now = ctx.clock.now()
     const endpoints = withOutcome(server.endpoints, outcome, now)

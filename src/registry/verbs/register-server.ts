@@ -34,6 +34,7 @@ export function createRegisterServer(deps: VerbDeps) {
       headers: wanted.headers,
       timeoutMs: wanted.timeoutMs,
       allowUnreachable: options.allowUnreachable,
+      triesLegacy: false,
     })
 
     const now = ctx.clock.now()
