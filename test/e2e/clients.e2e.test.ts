@@ -95,7 +95,8 @@ describe('the matrix of clients and servers', () => {
     },
   )
 
-  it.each(cells('legacy'))(
+  // A server without sessions has nobody to send a stream to.
+  it.each(cells('legacy').filter(({ server }) => server === 'clock'))(
     '$client asks $server for a GET stream, gets 405, and works all the same',
     async ({ client, server }) => {
       const before = stack.events().length
