@@ -228,7 +228,9 @@ function endOfCall(
     if (end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)) {
       ctx.facts.outcome = 'cancelled'
     } else if (end === 'broken' || end === 'faulty') {
-      if (end === 'broken') ctx.facts.outcome ??= 'upstream_failed'
+      // What half an answer said of itself counts for nothing; a reason of ours stands.
+      const isOurs = !['rpc_error', 'tool_error', undefined].includes(ctx.facts.outcome)
+      if (end === 'broken' && !isOurs) ctx.facts.outcome = 'upstream_failed'
       deps.upstreams.reportBroken(ctx, endpoint.id)
       return
     }

@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { readEvents } from '../support/event-reader.ts'
 import {
   createTestGateway,
   hello,
@@ -10,29 +11,6 @@ import {
 import { scriptedRoom } from '../support/scripted-room.ts'
 
 type Headers = Readonly<Record<string, string>>
-
-/** Reads a stream event by event. */
-function eventsOf(response: Response) {
-  const reader = response.body?.getReader()
-  const decoder = new TextDecoder()
-  let text = ''
-  return {
-    async next(): Promise<string | undefined> {
-      for (;;) {
-        const end = text.indexOf('\n\n')
-        if (end !== -1) {
-          const event = text.slice(0, end)
-          text = text.slice(end + 2)
-          return event
-        }
-        const read = await reader?.read()
-        if (!read || read.done) return undefined
-        text += decoder.decode(read.value, { stream: true })
-      }
-    },
-    cancel: async () => reader?.cancel(),
-  }
-}
 
 describe('the stream of a legacy session', () => {
   const room = scriptedRoom('streams')
@@ -86,7 +64,7 @@ describe('the stream of a legacy session', () => {
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     })
-    const events = eventsOf(response)
+    const events = readEvents(response)
     const asked = 'data: {"jsonrpc":"2.0", "id":1.0,"method":"ping"}'
     const told =
       'event: message\ndata: {"jsonrpc":"2.0","method":"notifications/x","params":{"n":1.0}}'
@@ -112,7 +90,7 @@ describe('the stream of a legacy session', () => {
   })
 
   it('carries no responses: nothing was asked there', async () => {
-    const events = eventsOf(await get(await open()))
+    const events = readEvents(await get(await open()))
     const answer = 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'
     const error = 'data: {"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}\n\n'
     const large = `data: {"jsonrpc":"2.0","result":{"a":"${'x'.repeat(300_000)}"},"id":1}\n\n`
@@ -124,7 +102,7 @@ describe('the stream of a legacy session', () => {
 
   it('may be opened several times; each carries its own', async () => {
     const session = await open()
-    const streams = [eventsOf(await get(session)), eventsOf(await get(session))]
+    const streams = [readEvents(await get(session)), readEvents(await get(session))]
     await room.control({ say: 'data: {"jsonrpc":"2.0","method":"notifications/{n}"}\n\n' })
     const told = await Promise.all(streams.map((stream) => stream.next()))
     expect(told.map((event) => /notifications\/\d/.exec(event ?? '')?.[0]).sort()).toEqual([
@@ -210,7 +188,7 @@ describe('the stream of a legacy session', () => {
   it('is opened in a new session when its server forgot the old one', async () => {
     const session = await open()
     await room.control({ forgetStatus: 404 })
-    const events = eventsOf(await get(session))
+    const events = readEvents(await get(session))
     await room.control({ say: 'data: {"jsonrpc":"2.0","method":"notifications/x"}\n\n' })
     expect(await events.next()).toContain('notifications/x')
     expect((await post('echo', session)).status).toBe(200)
@@ -222,7 +200,7 @@ describe('the stream of a legacy session', () => {
 
     /** The id of an event on a GET stream, as the client has it. */
     async function eventId(session: Headers): Promise<string> {
-      const events = eventsOf(await get(session))
+      const events = readEvents(await get(session))
       await room.control({
         say: 'id: theirs\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\n\n',
       })
@@ -237,7 +215,7 @@ describe('the stream of a legacy session', () => {
       const id = await eventId(session)
       expect(id).toMatch(/^[\w.-]+$/)
       await room.log()
-      const events = eventsOf(await get({ ...session, 'last-event-id': id }))
+      const events = readEvents(await get({ ...session, 'last-event-id': id }))
       const [sent] = (await room.log()).log
       expect(sent?.headers['last-event-id']).toBe('theirs')
       await events.cancel()

@@ -29,16 +29,13 @@ async function register(gateway: TestGateway, token: string, path: string, url: 
 }
 
 async function openSession(gateway: TestGateway, token: string, path: string) {
-  const opened = await gateway.fetch(`/${path}/mcp`, legacy(token, 'initialize', hello()))
+  const opened = await gateway.fetch(path, legacy(token, 'initialize', hello()))
   await opened.text()
   const headers = {
     'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
     'mcp-protocol-version': '2025-11-25',
   }
-  await gateway.fetch(
-    `/${path}/mcp`,
-    legacy(token, 'notifications/initialized', {}, headers, NOTIFICATION),
-  )
+  await gateway.fetch(path, legacy(token, 'notifications/initialized', {}, headers, NOTIFICATION))
   return headers
 }
 
@@ -83,11 +80,39 @@ describe('the work of a steady call (DESIGN.md, Decision 4)', () => {
   })
 
   it('is one fetch, no D1 and at most 5 object calls behind 100 legacy calls', async () => {
-    const headers = await openSession(gateway, token, 'scripted')
+    const headers = await openSession(gateway, token, '/scripted/mcp')
     const params = { name: 'echo', arguments: { message: 'hi' } }
     const work = await count(() => legacy(token, 'tools/call', params, headers), '/scripted/mcp')
     expect(work).toMatchObject({ fetches: 100, d1: 0 })
     expect(work.objectsBehind).toBeLessThanOrEqual(5)
+  })
+
+  it('is no more through a shared endpoint than through that of one server', async () => {
+    const all = { methods: ['*'], tools: ['*'] }
+    const callers = ['scripted', 'desk'].map((server) => ({ server, ...all }))
+    const policy = { group_mappings: { callers: ['callers'] }, callers }
+    await gateway.fetch('/api/v1/policy', rest(token, 'PUT', policy))
+    const tools = [{ server: 'scripted', name: 'echo', as: 'say' }]
+    const virtual = { path: 'desk', name: 'Desk', tools }
+    const made = await gateway.fetch('/api/v1/virtual-servers', rest(token, 'POST', virtual))
+    expect(made.status, await made.text()).toBe(201)
+    for (const [path, name] of [
+      ['/desk/mcp', 'say'],
+      ['/mcp', 'scripted__echo'],
+    ] as const) {
+      const params = { name, arguments: { message: 'hi' } }
+      // A caller of its own: each has its permits.
+      const caller = await gateway.token({ subject: path, groups: ['callers'] })
+      const session = await openSession(gateway, caller, path)
+      for (const call of [
+        () => modern(caller, 'tools/call', params),
+        () => legacy(caller, 'tools/call', params, session),
+      ]) {
+        const work = await count(call, path)
+        expect(work).toMatchObject({ fetches: 100, d1: 0 })
+        expect(work.objectsBehind).toBeLessThanOrEqual(5)
+      }
+    }
   })
 
   it('waits for no object: each of those calls is made behind the response', async () => {

@@ -1,6 +1,6 @@
 import { Client, type FetchLike, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { z } from 'zod'
-import { type CallContext, GatewayError, isPlainObject, type Outbound } from '../../core/index.ts'
+import { GatewayError, isPlainObject, type Outbound } from '../../core/index.ts'
 import type {
   DiscoverUpstream,
   Discovery,
@@ -54,8 +54,12 @@ interface Listed {
  */
 export function createDiscover(outbound: Outbound): DiscoverUpstream {
   return async (ctx, upstream, { triesLegacy }) => {
+    // Not AbortSignal.timeout, which would keep an object awake after the work is done.
+    const tooLong = new AbortController()
+    const timer = setTimeout(() => tooLong.abort(), MAX_TOTAL_MS)
+    const signal = AbortSignal.any([ctx.signal, tooLong.signal])
     const transport = new StreamableHTTPClientTransport(new URL(upstream.url), {
-      fetch: fetchThrough(outbound, ctx, upstream),
+      fetch: fetchThrough(outbound, signal, upstream),
       requestInit: { headers: Object.fromEntries(upstream.headers) },
     })
     const client = new Client(GATEWAY_INFO, { versionNegotiation: { mode: 'auto' } })
@@ -84,6 +88,7 @@ export function createDiscover(outbound: Outbound): DiscoverUpstream {
       // A session that a probe leaves behind leaks memory upstream (FEATURES.md B1, 25).
       await transport.terminateSession().catch(() => undefined)
       await client.close().catch(() => undefined)
+      clearTimeout(timer)
     }
   }
 }
@@ -142,8 +147,11 @@ async function listAll(
 }
 
 /** The SDK's client on our only way out, within bounds; it needs no GET stream to read lists. */
-function fetchThrough(outbound: Outbound, ctx: CallContext, upstream: UpstreamAddress): FetchLike {
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(MAX_TOTAL_MS)])
+function fetchThrough(
+  outbound: Outbound,
+  signal: AbortSignal,
+  upstream: UpstreamAddress,
+): FetchLike {
   let bytesLeft = MAX_BYTES
   const bounded = () =>
     new TransformStream<Uint8Array, Uint8Array>({
