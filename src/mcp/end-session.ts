@@ -3,8 +3,8 @@ import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { ServerRecord, Snapshots } from '../registry/index.ts'
 import type { Refuse } from './refusal.ts'
 import { sessionRequired } from './relay-request.ts'
-import type { UpstreamSession } from './session-state.ts'
-import type { ClientSession, Sessions } from './sessions.ts'
+import type { UpstreamSession } from './session/session-state.ts'
+import type { ClientSession, Sessions } from './session/sessions.ts'
 import type { Upstreams } from './upstream/send.ts'
 
 export interface EndSessionDeps {

@@ -1,5 +1,5 @@
 /** Rank 5: the Model Context Protocol, on both sides. */
-export type { CatalogStub } from './live-catalog.ts'
+export type { CatalogStub } from './catalog/live-catalog.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
 export {
   allToolsRoutes,
@@ -8,6 +8,6 @@ export {
   restSessionRoutes,
 } from './rest/routes.ts'
 export { createMcpRoutes, endpointUrl, type McpRoutesDeps } from './routes.ts'
-export type { SessionStub } from './session-state.ts'
+export type { SessionStub } from './session/session-state.ts'
 export { createDiscover } from './upstream/discover.ts'
 export { createProbe, type ProbeOutcome, type ProbeUpstream } from './upstream/probe.ts'

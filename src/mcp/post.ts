@@ -3,7 +3,7 @@ import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
 import { classify, type Inbound, readMessage } from './eras.ts'
 import type { Refuse } from './refusal.ts'
 import type { Relay } from './relay.ts'
-import { type Sessions, sessionOf } from './sessions.ts'
+import { type Sessions, sessionOf } from './session/sessions.ts'
 
 export interface PostDeps {
   readonly relay: Relay

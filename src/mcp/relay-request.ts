@@ -1,21 +1,21 @@
 import { type CallContext, GatewayError } from '../core/index.ts'
 import { toolFilter } from '../policy/index.ts'
 import type { ServerRecord } from '../registry/index.ts'
-import { answer } from './answer.ts'
-import type { AnswerPlan, NameTranslation } from './answer-rules.ts'
+import { answer } from './answer/answer.ts'
+import type { AnswerPlan, NameTranslation } from './answer/answer-rules.ts'
 import type { Inbound, InboundRequest } from './eras.ts'
-import type { EventIds } from './event-ids.ts'
-import type { InFlight, Running } from './in-flight.ts'
 import { methodFacts } from './messages.ts'
 import type { RequestStates, StateOf } from './request-states.ts'
 import { sendInSession } from './send-in-session.ts'
+import type { EventIds } from './session/event-ids.ts'
+import type { InFlight, Running } from './session/in-flight.ts'
 import {
   helloOf,
   type LegacySession,
   type Sessions,
   type SharedSession,
   sessionNotFound,
-} from './sessions.ts'
+} from './session/sessions.ts'
 import type { Target } from './target.ts'
 import { addModernHeaders, hopTwoHeaders } from './upstream/headers.ts'
 import type { UpstreamAnswer, UpstreamCall, Upstreams } from './upstream/send.ts'

@@ -1,5 +1,5 @@
 import type { CallContext } from '../core/index.ts'
-import type { LegacySession, Sessions } from './sessions.ts'
+import type { LegacySession, Sessions } from './session/sessions.ts'
 import type { Target } from './target.ts'
 import { statusError } from './upstream/failure.ts'
 import type { UpstreamAnswer, UpstreamCall, Upstreams } from './upstream/send.ts'

@@ -2,7 +2,7 @@ import { ServerPath } from '../core/index.ts'
 import { type Actor, notFoundServer, type Permission, requirePermission } from '../policy/index.ts'
 import type { Repositories } from './repository.ts'
 import type { StoredServer } from './rows.ts'
-import type { StoredVirtual } from './virtual-rows.ts'
+import type { StoredVirtual } from './virtual/virtual-rows.ts'
 
 /**
  * The server of the actor's tenant at `path`, on which the actor holds the permission. Unknown,

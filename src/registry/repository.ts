@@ -4,7 +4,7 @@ import { createHealthRepository } from './health-repository.ts'
 import { createPolicyStore } from './policy-repository.ts'
 import { createServerRepository } from './server-repository.ts'
 import { createSnapshotRepository } from './snapshot-repository.ts'
-import { createVirtualRepository } from './virtual-repository.ts'
+import { createVirtualRepository } from './virtual/virtual-repository.ts'
 
 /** Everything that the registry keeps in D1. */
 export interface Repositories {

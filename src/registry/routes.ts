@@ -14,10 +14,10 @@ import {
   writeOptions,
 } from './rest-input.ts'
 import { describeSecurity, ROUTES } from './route-definitions.ts'
-import { SERVICE_ROUTES } from './service-route-definitions.ts'
-import { serviceHandlers } from './service-routes.ts'
-import { VIRTUAL_ROUTES } from './virtual-route-definitions.ts'
-import { virtualHandlers } from './virtual-routes.ts'
+import { SERVICE_ROUTES } from './services/service-route-definitions.ts'
+import { serviceHandlers } from './services/service-routes.ts'
+import { VIRTUAL_ROUTES } from './virtual/virtual-route-definitions.ts'
+import { virtualHandlers } from './virtual/virtual-routes.ts'
 
 export interface RegistryRoutesDeps<E extends Env> {
   readonly verbs: RegistryVerbs

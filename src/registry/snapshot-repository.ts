@@ -9,10 +9,10 @@ import { EndpointRow, jsonOf, ServerRow, type StoredServer } from './rows.ts'
 import { HeaderParam, type ToolFacts } from './server-record.ts'
 import { createServerRepository } from './server-repository.ts'
 import { catalogItems, servers } from './tables.ts'
-import { type Offers, offersOf, pinStateOf } from './virtual-pins.ts'
-import type { VirtualServerRecord } from './virtual-record.ts'
-import { createVirtualRepository, OfferedRow } from './virtual-repository.ts'
-import { type StoredVirtual, VirtualRow } from './virtual-rows.ts'
+import { type Offers, offersOf, pinStateOf } from './virtual/virtual-pins.ts'
+import type { VirtualServerRecord } from './virtual/virtual-record.ts'
+import { createVirtualRepository, OfferedRow } from './virtual/virtual-repository.ts'
+import { type StoredVirtual, VirtualRow } from './virtual/virtual-rows.ts'
 
 /** A server and what a call has to know of what it serves. */
 export interface LoadedServer {

@@ -18,7 +18,7 @@ import type { HeaderVault } from './custom-headers.ts'
 import type { IndexedServer } from './indexed-server.ts'
 import type { ServerRecord } from './server-record.ts'
 import type { LoadedEndpoint, LoadedServer } from './snapshot-repository.ts'
-import type { VirtualServerRecord } from './virtual-record.ts'
+import type { VirtualServerRecord } from './virtual/virtual-record.ts'
 
 /** Paths per tenant, known and unknown alike. */
 const MAX_PATHS = 2000

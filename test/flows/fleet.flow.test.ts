@@ -11,7 +11,7 @@ import {
 import { createDeps } from '../../src/deps.ts'
 import { parseConfig } from '../../src/env.ts'
 import { jobContext } from '../../src/jobs/index.ts'
-import { createCatalogObject } from '../../src/mcp/catalog-object.ts'
+import { createCatalogObject } from '../../src/mcp/catalog/catalog-object.ts'
 import type { CatalogStub } from '../../src/mcp/index.ts'
 import { createFleet, type FleetMember } from '../support/fleet.ts'
 import {

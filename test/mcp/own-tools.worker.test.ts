@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { GatewayError, TenantId } from '../../src/core/index.ts'
-import type { Answer } from '../../src/mcp/ask.ts'
+import type { Answer } from '../../src/mcp/ask/ask.ts'
 import { createOwnTools } from '../../src/mcp/own-tools/index.ts'
 import { type Actor, parsePolicySeed, rightsOf } from '../../src/policy/index.ts'
 import { changesOf, createGateway, isDown, principalOf, VALID } from '../registry/gateway.ts'

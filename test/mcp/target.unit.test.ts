@@ -8,7 +8,7 @@ import {
 } from '../../src/core/index.ts'
 import type { Inbound } from '../../src/mcp/eras.ts'
 import { requireSession } from '../../src/mcp/relay-request.ts'
-import type { LegacySession } from '../../src/mcp/sessions.ts'
+import type { LegacySession } from '../../src/mcp/session/sessions.ts'
 import { resolveEndpoint } from '../../src/mcp/shared/index.ts'
 import { authorise, requireSameEra } from '../../src/mcp/target.ts'
 import type { ServerRecord, TenantSnapshot } from '../../src/registry/index.ts'

@@ -1,9 +1,9 @@
 import { type CallContext, GatewayError } from '../../core/index.ts'
 import { type Actor, notFoundServer } from '../../policy/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
-import type { Answer, Ask } from '../ask.ts'
-import type { Question } from '../ask-request.ts'
-import { openLeg } from '../ask-session.ts'
+import type { Answer, Ask } from '../ask/ask.ts'
+import type { Question } from '../ask/ask-request.ts'
+import { openLeg } from '../ask/ask-session.ts'
 
 /** Sends one request to one server for an actor, in a session of its own where it needs one. */
 export type ProxyRequest = (

@@ -1,8 +1,8 @@
 import { type CallContext, ERROR_WIRE, GatewayError } from '../../core/index.ts'
 import { type Actor, decide, insufficientScope } from '../../policy/index.ts'
 import type { ServerRecord, Snapshots } from '../../registry/index.ts'
-import type { Ask } from '../ask.ts'
-import type { Leg } from '../ask-request.ts'
+import type { Ask } from '../ask/ask.ts'
+import type { Leg } from '../ask/ask-request.ts'
 import { type RestSession, type RestSessions, restSessionNotFound } from './sessions.ts'
 
 /** What the verbs of a REST session are made of. */

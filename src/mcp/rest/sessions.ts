@@ -6,7 +6,7 @@ import {
   ServerId,
   ServerPath,
 } from '../../core/index.ts'
-import type { SessionState } from '../session-state.ts'
+import type { SessionState } from '../session/session-state.ts'
 
 /** A REST session: all of it travels sealed in its id. */
 export const RestSession = z.strictObject({

@@ -1,6 +1,6 @@
 import type { Sealer } from '../../core/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
-import type { Ask } from '../ask.ts'
+import type { Ask } from '../ask/ask.ts'
 import { createRestSessions, type RestSessionObject } from './sessions.ts'
 import { createCallTool } from './verbs/call-tool.ts'
 import { createConnect } from './verbs/connect.ts'

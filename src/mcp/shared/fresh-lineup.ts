@@ -1,6 +1,6 @@
 import { type CallContext, type ServerId, setBounded } from '../../core/index.ts'
 import type { IndexedServer, Snapshots } from '../../registry/index.ts'
-import type { LiveCatalog, RefreshOutcome } from '../live-catalog.ts'
+import type { LiveCatalog, RefreshOutcome } from '../catalog/live-catalog.ts'
 import { type Lineup, type LineupRequest, lineupOf } from './lineup.ts'
 
 /** A lineup, and the generation of the registry that it is of. */

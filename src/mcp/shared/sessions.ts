@@ -7,14 +7,14 @@ import {
 } from '../../core/index.ts'
 import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
-import type { SessionStub, UpstreamSession } from '../session-state.ts'
+import type { SessionStub, UpstreamSession } from '../session/session-state.ts'
 import {
   type LegacySession,
   SESSION_TTL_MS,
   type Sessions,
   type SharedSession,
   sessionNotFound,
-} from '../sessions.ts'
+} from '../session/sessions.ts'
 import type { Endpoint } from '../upstream/send.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 

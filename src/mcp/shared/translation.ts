@@ -1,4 +1,4 @@
-import type { NameTranslation } from '../answer-rules.ts'
+import type { NameTranslation } from '../answer/answer-rules.ts'
 import { exposedId, exposedUri } from './naming.ts'
 
 /** How what a server names looks to the clients of a shared endpoint. */

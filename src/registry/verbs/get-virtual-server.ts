@@ -1,9 +1,9 @@
 import type { CallContext } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
-import { loadOffers } from '../update-virtual.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import { type VirtualServerOut, virtualOutOf } from '../virtual-views.ts'
+import { loadOffers } from '../virtual/update-virtual.ts'
+import { type VirtualServerOut, virtualOutOf } from '../virtual/virtual-views.ts'
 
 /** One virtual server that the actor may list, and how its pins stand. Throws `not_found`. */
 export function createGetVirtualServer(deps: Pick<VerbDeps, 'repositories'>) {

@@ -2,7 +2,7 @@ import type { CallContext } from '../../core/index.ts'
 import { type Actor, requirePermission } from '../../policy/index.ts'
 import { PageQuery, parseInput } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import { type VirtualServerPage, virtualSummaryOf } from '../virtual-views.ts'
+import { type VirtualServerPage, virtualSummaryOf } from '../virtual/virtual-views.ts'
 import { visiblePage } from '../visible-page.ts'
 
 /**

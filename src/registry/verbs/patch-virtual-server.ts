@@ -2,11 +2,11 @@ import type { CallContext } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import { invalidInput, namesItsGroups, parseInput, withoutUndefined } from '../schemas.ts'
-import { updateChoices } from '../update-virtual.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import { choicesOf, itemsLeftAlone } from '../virtual-choices.ts'
-import { VirtualServerPatch } from '../virtual-schemas.ts'
-import type { VirtualServerOut } from '../virtual-views.ts'
+import { updateChoices } from '../virtual/update-virtual.ts'
+import { choicesOf, itemsLeftAlone } from '../virtual/virtual-choices.ts'
+import { VirtualServerPatch } from '../virtual/virtual-schemas.ts'
+import type { VirtualServerOut } from '../virtual/virtual-views.ts'
 
 /**
  * Changes the members that the patch names; a list replaces the items of its kind, of which those

@@ -2,12 +2,12 @@ import type { CallContext } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import { parseInput } from '../schemas.ts'
-import { loadOffers, updateVirtual } from '../update-virtual.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import { refKey } from '../virtual-choices.ts'
-import { repinItems } from '../virtual-pins.ts'
-import { RepinInput } from '../virtual-schemas.ts'
-import type { VirtualServerOut } from '../virtual-views.ts'
+import { loadOffers, updateVirtual } from '../virtual/update-virtual.ts'
+import { refKey } from '../virtual/virtual-choices.ts'
+import { repinItems } from '../virtual/virtual-pins.ts'
+import { RepinInput } from '../virtual/virtual-schemas.ts'
+import type { VirtualServerOut } from '../virtual/virtual-views.ts'
 
 /** Items that a change-log row names, and characters of each. */
 const MAX_NAMED = 50

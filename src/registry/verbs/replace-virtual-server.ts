@@ -2,11 +2,11 @@ import type { CallContext } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import { invalidInput, parseInput } from '../schemas.ts'
-import { updateChoices } from '../update-virtual.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import { choicesOf } from '../virtual-choices.ts'
-import { VirtualServerInput } from '../virtual-schemas.ts'
-import type { VirtualServerOut } from '../virtual-views.ts'
+import { updateChoices } from '../virtual/update-virtual.ts'
+import { choicesOf } from '../virtual/virtual-choices.ts'
+import { VirtualServerInput } from '../virtual/virtual-schemas.ts'
+import type { VirtualServerOut } from '../virtual/virtual-views.ts'
 
 /**
  * Replaces everything of a virtual server but its path and owner. Items it had before keep their

@@ -1,7 +1,7 @@
 import type { CallContext } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
-import { type ServiceHealthOut, serviceHealthOf } from '../service-views.ts'
+import { type ServiceHealthOut, serviceHealthOf } from '../services/service-views.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 
 /** What the last probes found, in the words of a service list. Throws `not_found`. */

@@ -2,9 +2,9 @@ import type { CallContext } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import { parseInput, ToggleInput } from '../schemas.ts'
-import { loadOffers, updateVirtual } from '../update-virtual.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import type { VirtualServerOut } from '../virtual-views.ts'
+import { loadOffers, updateVirtual } from '../virtual/update-virtual.ts'
+import type { VirtualServerOut } from '../virtual/virtual-views.ts'
 
 /**
  * Enables or disables a virtual server; flips it when the input does not say. Throws `not_found`,

@@ -1,7 +1,7 @@
 import { type CallContext, isPlainObject } from '../../../core/index.ts'
 import { type Actor, decide, notFoundServer } from '../../../policy/index.ts'
 import type { ServerRecord } from '../../../registry/index.ts'
-import { type Greeted, greet } from '../../ask-session.ts'
+import { type Greeted, greet } from '../../ask/ask-session.ts'
 import { parseInput } from '../../parse-input.ts'
 import { type RestVerbDeps, requireMethod } from '../enter.ts'
 import { ConnectInput, type SessionOut } from '../schemas.ts'

@@ -1,7 +1,7 @@
 import { type CallContext, GatewayError } from '../../../core/index.ts'
 import type { Actor } from '../../../policy/index.ts'
-import { MAX_ANSWER_BYTES } from '../../ask.ts'
-import { upstreamError } from '../../ask-session.ts'
+import { MAX_ANSWER_BYTES } from '../../ask/ask.ts'
+import { upstreamError } from '../../ask/ask-session.ts'
 import { type Entered, enter, inRestWords, type RestVerbDeps, requireMethod } from '../enter.ts'
 
 /** More than this is a server that goes round in circles. */

@@ -1,6 +1,6 @@
 import type { CallContext } from '../../../core/index.ts'
 import type { Actor } from '../../../policy/index.ts'
-import { upstreamError } from '../../ask-session.ts'
+import { upstreamError } from '../../ask/ask-session.ts'
 import { parseInput } from '../../parse-input.ts'
 import { enter, inRestWords, type RestVerbDeps, requireMethod } from '../enter.ts'
 import { ReadResourceInput, type ReadResourceOut } from '../schemas.ts'

@@ -1,0 +1,157 @@
+import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
+import type { CallContext } from '../../core/index.ts'
+import { methodFacts } from '../messages.ts'
+import type { JsonRule } from '../wire/json-editor.ts'
+import type { StreamEnd } from '../wire/pump.ts'
+import type { RawId } from '../wire/reply.ts'
+
+/** How what a server names looks to clients, where several servers share an endpoint. */
+export interface NameTranslation {
+  uri(original: string): string
+  /** Raw JSON in and out. */
+  serverRequestId(raw: RawId): RawId
+  /** Raw JSON in and out. */
+  progressToken(raw: RawId): RawId
+}
+
+/** What the answer to one request must become on its way to the client. */
+export interface AnswerPlan {
+  readonly inbound: { readonly method: string; readonly era: 'modern' | 'legacy' }
+  /** The client's id, raw. */
+  readonly clientId: RawId
+  /** Our id towards the upstream, raw. Absent for a stream that answers nothing. */
+  readonly upstreamId?: RawId
+  readonly server: string
+  readonly timeoutMs: number
+  /** Which tools `tools/list` may show. */
+  readonly showsTool: 'all' | ((name: string) => boolean)
+  /** Headers for the client, such as a sealed session id. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Absent where names stay untouched. */
+  readonly names?: NameTranslation
+  /** Seals the id of an event for the client; absent where no stream can be resumed. */
+  readonly sealEventId?: (eventId: string) => Promise<string>
+  /** Seals the state of a multi round-trip request for the client; absent in the legacy era. */
+  readonly sealState?: (state: string) => Promise<string>
+  /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
+  readonly takesPriming?: boolean
+  readonly onEnd: (end: StreamEnd) => void
+}
+
+/** What is decided message by message. Raw JSON in and out. */
+export interface MessageEdits {
+  id(raw: RawId): RawId
+  requestState(raw: string): string
+}
+
+/**
+ * What is changed in the messages of an answer; every other byte passes. What the rules see on the
+ * way, the event line tells.
+ */
+export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits): JsonRule {
+  const { showsTool, names } = plan
+  const note = (outcome: 'rpc_error' | 'tool_error', applies: (raw: string) => boolean) => ({
+    replace: (raw: string) => {
+      if (applies(raw)) ctx.facts.outcome = outcome
+      return raw
+    },
+  })
+  const { method } = plan.inbound
+  const filter: Readonly<Record<string, JsonRule>> =
+    method === 'tools/list' && showsTool !== 'all'
+      ? { tools: { keepElement: (raw) => showsTool(toolName(raw)) } }
+      : {}
+  // Everything here is behind our authorization: what is public upstream is not public here.
+  const cache: Readonly<Record<string, JsonRule>> = methodFacts(method).isCacheable
+    ? { cacheScope: { replace: () => '"private"' } }
+    : {}
+  const meta = metaRules(plan)
+  return {
+    members: {
+      id: { replace: (raw) => edits.id(raw) },
+      params: { members: { ...(names ? serverMessageRules(names) : {}), _meta: meta } },
+      error: note('rpc_error', () => true),
+      result: {
+        members: {
+          isError: note('tool_error', (raw) => raw === 'true'),
+          requestState: {
+            replace: (raw) => edits.requestState(raw),
+            ...(plan.sealState ? { mustReplace: true } : {}),
+          },
+          _meta: meta,
+          ...(names ? resultRules(names) : {}),
+          ...filter,
+          ...cache,
+        },
+      },
+    },
+  }
+}
+
+/** Wherever a result of MCP names a resource. What a tool writes in its own words stays. */
+function resultRules(names: NameTranslation): Readonly<Record<string, JsonRule>> {
+  const uri = uriRule(names)
+  const block = { uri, resource: { members: { uri } } }
+  const blocks: JsonRule = { elements: { members: block }, members: block }
+  return {
+    content: blocks,
+    messages: { elements: { members: { content: blocks } } },
+    contents: { elements: { members: { uri } } },
+  }
+}
+
+/** Requests and notifications of a server: their ids are its own, and so are the tokens in them. */
+function serverMessageRules(names: NameTranslation): Readonly<Record<string, JsonRule>> {
+  return {
+    // `notifications/resources/updated`
+    uri: uriRule(names),
+    // `notifications/cancelled` of a request that the server made
+    requestId: { replace: (raw) => names.serverRequestId(raw) },
+  }
+}
+
+/**
+ * Every message of a listen stream names the request that opened it, so the client's id stands
+ * there too (MCP 2026-07-28, subscriptions/listen). A server's request may name a token of its own,
+ * and a tool's result the resource that shows it (MCP Apps).
+ */
+function metaRules({ inbound, upstreamId, clientId, names }: AnswerPlan): JsonRule {
+  const subscription: Readonly<Record<string, JsonRule>> =
+    inbound.method === 'subscriptions/listen'
+      ? {
+          [SUBSCRIPTION_ID_META_KEY]: {
+            replace: (raw) => (raw === upstreamId ? clientId : raw),
+          },
+        }
+      : {}
+  if (!names) return { members: subscription }
+  const uri = uriRule(names)
+  return {
+    members: {
+      ...subscription,
+      progressToken: { replace: (raw) => names.progressToken(raw) },
+      ui: { members: { resourceUri: uri } },
+      'ui/resourceUri': uri,
+    },
+  }
+}
+
+function uriRule({ uri }: NameTranslation): JsonRule {
+  return {
+    replace: (raw) => {
+      const original: unknown = JSON.parse(raw)
+      return typeof original === 'string' ? JSON.stringify(uri(original)) : raw
+    },
+  }
+}
+
+function toolName(raw: string): string {
+  try {
+    const tool: unknown = JSON.parse(raw)
+    const name = typeof tool === 'object' && tool !== null && 'name' in tool ? tool.name : ''
+    return typeof name === 'string' ? name : ''
+  } catch {
+    // Not a tool that anyone can be allowed: it is left out.
+    return ''
+  }
+}

@@ -1,0 +1,178 @@
+import type { CallContext } from '../../core/index.ts'
+import { concat } from '../wire/bytes.ts'
+import { type EventFields, isForeignType, readEvent, writeEvent } from '../wire/event-fields.ts'
+import { createEventSplitter } from '../wire/event-splitter.ts'
+import { createJsonEditor } from '../wire/json-editor.ts'
+import { type AnswerPlan, rulesFor } from './answer-rules.ts'
+import { judge, parseMessage, withId } from './judge.ts'
+import { type LargeEvent, openLargeEvent } from './large-event.ts'
+
+/** What has passed a gate so far. */
+export interface Passed {
+  /** The response to our request. */
+  readonly isAnswered: boolean
+  /** Something that no honest server sends: malformed, foreign, a second response, too large. */
+  readonly isFaulty: boolean
+  /** Events had ids: the client may come back for the rest of a stream that ends. */
+  readonly isResumable: boolean
+  /** Nothing more can follow; what was promised stays open. */
+  readonly isBroken: boolean
+}
+
+/** Judges and edits an upstream's stream of events. */
+export interface EventGate {
+  /** The events that may be handed on now. */
+  write(chunk: Uint8Array): Promise<Uint8Array>
+  /** What ends an event that the stream's end cut off in passing. */
+  end(): Uint8Array
+  readonly passed: Passed
+}
+
+/** An event up to this size is judged whole; a larger one flows through, judged as it passes. */
+export const MAX_HELD_BYTES = 256 * 1024
+
+/** What a client can bring back in a header: visible ASCII, well below the limits of headers. */
+const SEALABLE_ID = /^[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?$/
+const NOTHING = new Uint8Array(0)
+
+/** @see EventGate */
+export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
+  const splitter = createEventSplitter(MAX_HELD_BYTES)
+  const encoder = new TextEncoder()
+  const passed = { isAnswered: false, isFaulty: false, isResumable: false, isBroken: false }
+  let large: LargeEvent | undefined
+  /** Of the message that is being edited. */
+  let kind: 'answer' | 'request' | 'notification' = 'notification'
+  let sealedState: string | undefined
+  const editor = createJsonEditor(
+    rulesFor(ctx, plan, {
+      id: (raw) => {
+        if (kind === 'answer') return plan.clientId
+        return kind === 'request' && plan.names ? plan.names.serverRequestId(raw) : raw
+      },
+      requestState: (raw) => (sealedState === undefined ? raw : JSON.stringify(sealedState)),
+    }),
+  )
+
+  /** The message as the client may see it; undefined for one that it may not. */
+  async function edit(text: string, message: unknown): Promise<string | undefined> {
+    const verdict = judge(message, plan.upstreamId)
+    if (verdict.kind === 'malformed' || verdict.kind === 'foreign') {
+      passed.isFaulty = true
+      return undefined
+    }
+    if (verdict.kind === 'answer') {
+      if (passed.isAnswered) {
+        passed.isFaulty = true
+        return undefined
+      }
+      passed.isAnswered = true
+    }
+    kind = verdict.kind
+    const state = verdict.kind === 'answer' ? verdict.state : undefined
+    try {
+      sealedState = state === undefined ? undefined : await plan.sealState?.(state)
+    } catch {
+      // It is too large to be sealed: the answer cannot be given.
+      passed.isAnswered = false
+      passed.isBroken = true
+      return undefined
+    }
+    const known = verdict.kind === 'answer' ? withId(text, verdict) : text
+    const head = editor.write(encoder.encode(known))
+    const isWhole = editor.isWhole()
+    const edited = concat([head, editor.end()])
+    if (!isWhole) {
+      // Nested deeper than anyone reads.
+      passed.isFaulty = true
+      if (kind === 'answer') passed.isAnswered = false
+      return undefined
+    }
+    return new TextDecoder().decode(edited)
+  }
+
+  /** A server of 2025-03-26 may batch; a client gets each message by itself. */
+  async function editAll(text: string): Promise<string[]> {
+    const message = parseMessage(text)
+    if (!Array.isArray(message)) return [await edit(text, message)].flatMap((one) => one ?? [])
+    const all: string[] = []
+    for (const [index, raw] of elementsOf(text).entries()) {
+      all.push(...[await edit(raw, message[index])].flatMap((one) => one ?? []))
+    }
+    return all
+  }
+
+  async function sealed(id: string | undefined): Promise<string | undefined> {
+    if (id === undefined || !SEALABLE_ID.test(id) || !plan.sealEventId) return undefined
+    passed.isResumable = true
+    return plan.sealEventId(id)
+  }
+
+  async function whole(bytes: Uint8Array): Promise<string> {
+    const fields = readEvent(bytes)
+    if (!fields) {
+      passed.isFaulty = true
+      return ''
+    }
+    const { data, others } = fields
+    // No client of MCP reads an event of another type.
+    if (data !== undefined && isForeignType(others)) return ''
+    if (data === '' && !(plan.takesPriming && fields.id !== undefined)) return ''
+    const id = await sealed(fields.id)
+    if (data === undefined || data === '') return writeEvent({ data, id, others })
+    const messages = await editAll(data)
+    return messages
+      .map((message, index): EventFields => {
+        const isLast = index === messages.length - 1
+        return { data: message, id: isLast ? id : undefined, others: isLast ? others : [] }
+      })
+      .map(writeEvent)
+      .join('')
+  }
+
+  async function begin(bytes: Uint8Array): Promise<Uint8Array> {
+    large = openLargeEvent(ctx, plan, bytes, passed.isAnswered)
+    const id = await sealed(large.id)
+    const head = id === undefined ? '' : `id: ${id}\n`
+    return concat([encoder.encode(head), large.write(bytes)])
+  }
+
+  function finish(event: LargeEvent): Uint8Array {
+    large = undefined
+    const { isAnswer, isFaulty, isBroken, rest } = event.end()
+    passed.isAnswered ||= isAnswer
+    passed.isFaulty ||= isFaulty
+    passed.isBroken ||= isBroken
+    return rest
+  }
+
+  return {
+    passed,
+    end: () => (large ? finish(large) : NOTHING),
+    async write(chunk) {
+      const out: Uint8Array[] = []
+      for (const piece of splitter.split(chunk)) {
+        if (passed.isBroken) break
+        if (piece.kind === 'event') out.push(encoder.encode(await whole(piece.bytes)))
+        else if (piece.kind === 'start') out.push(await begin(piece.bytes))
+        else if (piece.kind === 'more' && large) out.push(large.write(piece.bytes))
+        if (large && (piece.kind === 'end' || large.isTooLarge())) out.push(finish(large))
+      }
+      return concat(out)
+    },
+  }
+}
+
+/** The elements of an array as they stand in its text. */
+function elementsOf(text: string): string[] {
+  const elements: string[] = []
+  const collector = createJsonEditor({
+    keepElement: (raw) => {
+      elements.push(raw)
+      return false
+    },
+  })
+  collector.write(new TextEncoder().encode(text))
+  collector.end()
+  return elements
+}

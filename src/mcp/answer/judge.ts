@@ -1,0 +1,55 @@
+import { isPlainObject } from '../../core/index.ts'
+import type { RawId } from '../wire/reply.ts'
+
+/** What a message of an upstream is to the request it came for. */
+export type Verdict =
+  /** The response to our request. */
+  | {
+      readonly kind: 'answer'
+      /** Of a multi round-trip request (MCP 2026-07-28). */
+      readonly state: string | undefined
+      /** False for an error about something so unreadable that its id was not. */
+      readonly hasId: boolean
+    }
+  | { readonly kind: 'request' }
+  | { readonly kind: 'notification' }
+  /** A response to something that we did not ask. */
+  | { readonly kind: 'foreign' }
+  /** No JSON-RPC message. */
+  | { readonly kind: 'malformed' }
+
+/** Judges a parsed message. `upstreamId` is our id, as JSON, where we asked something. */
+export function judge(message: unknown, upstreamId: RawId | undefined): Verdict {
+  if (!isPlainObject(message) || message['jsonrpc'] !== '2.0') return { kind: 'malformed' }
+  if (typeof message['method'] === 'string') {
+    return { kind: Object.hasOwn(message, 'id') ? 'request' : 'notification' }
+  }
+  const isError = isPlainObject(message['error'])
+  // Clients parse strictly: one that cannot read its answer waits for ever.
+  if (!isError && !isPlainObject(message['result'])) return { kind: 'malformed' }
+  const id = message['id']
+  // An error about something unreadable has a null id (JSON-RPC 2.0): on our stream it is ours.
+  const isOurs = JSON.stringify(id) === upstreamId || (isError && (id ?? null) === null)
+  if (upstreamId === undefined || !isOurs) return { kind: 'foreign' }
+  return { kind: 'answer', state: stateOf(message['result']), hasId: Object.hasOwn(message, 'id') }
+}
+
+/** The text of an answer with an id that can be restored. */
+export function withId(text: string, { hasId }: { readonly hasId: boolean }): string {
+  return hasId ? text : text.replace('{', '{"id":null,')
+}
+
+/** `JSON.parse`, and undefined for what is none. */
+export function parseMessage(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // `judge` calls it malformed.
+    return undefined
+  }
+}
+
+function stateOf(result: unknown): string | undefined {
+  const state = isPlainObject(result) ? result['requestState'] : undefined
+  return typeof state === 'string' ? state : undefined
+}

@@ -1,0 +1,103 @@
+import type { CallContext, Clock, ServerId } from '../../core/index.ts'
+import type { RawId } from '../wire/reply.ts'
+import type { RunningCall, SessionState } from './session-state.ts'
+import { SESSION_TTL_MS } from './sessions.ts'
+
+/** A request that runs, by the id that its client gave it. */
+export interface InFlightCall {
+  /** Within what a client's ids are its own: its session, or else itself on one server. */
+  readonly scope: string
+  /** Key of the client's legacy session: then a cancel may arrive at another isolate. */
+  readonly session?: string
+  readonly clientId: RawId
+  readonly server: ServerId
+  readonly upstreamId: RawId
+}
+
+/** A call that was added. What comes after the first of the two does nothing. */
+export interface Running {
+  /** The call is over. */
+  forget(): void
+  /** Its stream has ended and the call runs on: a cancel must still find it. */
+  suspend(): void
+}
+
+/** Which upstream id stands for a client's id while its request runs, so that a cancel finds it. */
+export interface InFlight {
+  add(ctx: CallContext, call: InFlightCall): Running
+  /** `id` as it was parsed. Asks the session's object for calls of other isolates. */
+  find(
+    where: Pick<InFlightCall, 'scope' | 'session'>,
+    id: unknown,
+  ): Promise<Pick<RunningCall, 'server' | 'upstreamId'> | undefined>
+}
+
+export interface InFlightDeps {
+  readonly clock: Clock
+  readonly object: (session: string) => Pick<SessionState, 'addCall' | 'removeCall' | 'findCall'>
+}
+
+/** Most calls are over before a client could change its mind; only the others are registered. */
+const REGISTER_AFTER_MS = 100
+
+/** Ids may repeat (claude.ai sends `1` each time): the youngest is meant. */
+export function createInFlight({ clock, object }: InFlightDeps): InFlight {
+  const running = new Map<string, readonly InFlightCall[]>()
+
+  /** Tells the object, at once or when the call has run for a while. */
+  function registrar(ctx: CallContext, call: InFlightCall, session: string) {
+    const { server, upstreamId } = call
+    const entry = { clientId: canonical(call.clientId), server, upstreamId }
+    let added: Promise<void> | undefined
+    const register = (): void => {
+      if (added) return
+      added = object(session).addCall(entry, clock.now() + SESSION_TTL_MS)
+      ctx.waitUntil(added)
+    }
+    const timer = setTimeout(register, REGISTER_AFTER_MS)
+    return {
+      forget(): void {
+        clearTimeout(timer)
+        if (added) ctx.waitUntil(added.then(() => object(session).removeCall(entry)))
+      },
+      suspend(): void {
+        clearTimeout(timer)
+        register()
+      },
+    }
+  }
+
+  return {
+    add(ctx, call) {
+      const key = keyOf(call.scope, canonical(call.clientId))
+      running.set(key, [call, ...(running.get(key) ?? [])])
+      const remote = call.session === undefined ? undefined : registrar(ctx, call, call.session)
+      let isOver = false
+      const leave = (then: (() => void) | undefined): void => {
+        if (isOver) return
+        isOver = true
+        then?.()
+        const rest = (running.get(key) ?? []).filter((other) => other !== call)
+        if (rest.length > 0) running.set(key, rest)
+        else running.delete(key)
+      }
+      return { forget: () => leave(remote?.forget), suspend: () => leave(remote?.suspend) }
+    },
+
+    async find({ scope, session }, id) {
+      const clientId = JSON.stringify(id ?? null)
+      const own = running.get(keyOf(scope, clientId))?.[0]
+      if (own) return own
+      return session === undefined ? undefined : object(session).findCall(clientId)
+    },
+  }
+}
+
+/** A cancel may spell the id in another way than the request did (`"\\u00fc"` is `"ü"`). */
+function canonical(raw: RawId): string {
+  return JSON.stringify(JSON.parse(raw))
+}
+
+function keyOf(scope: string, clientId: string): string {
+  return `${scope}\n${clientId}`
+}

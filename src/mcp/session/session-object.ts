@@ -1,0 +1,167 @@
+import { DurableObject } from 'cloudflare:workers'
+import { type Outbound, type ServerId, toGatewayError } from '../../core/index.ts'
+import { closeSession } from '../upstream/close-session.ts'
+import { type OpenSessionInput, openSession } from '../upstream/open-session.ts'
+import { setLogLevel } from '../upstream/set-log-level.ts'
+import type {
+  Opening,
+  Recovery,
+  RunningCall,
+  SessionState,
+  UpstreamSession,
+} from './session-state.ts'
+
+const SCHEMA_VERSION = 2
+const NO_SESSION = 'The server forgot the session and gives none any more.'
+/** Of one session; the oldest out. Far more than a client has open. */
+const MAX_CALLS = 500
+
+interface Stored {
+  readonly schema: number
+  readonly ended: boolean
+  /** By server: opened for the client, or instead of the one in a sealed session id. */
+  readonly upstreams: Readonly<Record<string, UpstreamSession>>
+  readonly logLevel?: string
+}
+
+const EMPTY: Stored = { schema: SCHEMA_VERSION, ended: false, upstreams: {} }
+
+/**
+ * One per legacy session of a client, woken on exceptions: it remembers that a session was ended,
+ * opens upstream sessions exactly once for all isolates that ask, and knows the calls that have
+ * been running for a while (DESIGN.md, Decisions 3 and 5).
+ */
+export function createSessionObject(deps: { outbound(env: unknown): Outbound }) {
+  return class SessionObject extends DurableObject implements SessionState {
+    readonly #opening = new Map<string, Promise<Opening>>()
+
+    async end(expiresAt: number): Promise<readonly UpstreamSession[]> {
+      const { upstreams } = this.#read()
+      this.ctx.storage.kv.delete('calls')
+      await this.#write({ ...EMPTY, ended: true }, expiresAt)
+      for (const socket of this.ctx.getWebSockets()) socket.close(1000, 'ended')
+      return Object.values(upstreams)
+    }
+
+    async isEnded(): Promise<boolean> {
+      return this.#read().ended
+    }
+
+    async recover(
+      server: ServerId,
+      failedUpstreamId: string,
+      input: OpenSessionInput,
+      expiresAt: number,
+    ): Promise<Recovery> {
+      const { ended, upstreams } = this.#read()
+      if (ended) return { kind: 'ended' }
+      const known = upstreams[server]
+      if (known && known.upstreamId !== failedUpstreamId) {
+        return { kind: 'reopened', upstreamId: known.upstreamId }
+      }
+      const opening = await this.#openOnce(server, input, expiresAt)
+      if (opening.kind !== 'open') return opening
+      return { kind: 'reopened', upstreamId: opening.session.upstreamId }
+    }
+
+    async open(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening> {
+      const { ended, upstreams } = this.#read()
+      if (ended) return { kind: 'ended' }
+      const known = upstreams[server]
+      return known ? { kind: 'open', session: known } : this.#openOnce(server, input, expiresAt)
+    }
+
+    async opened(): Promise<readonly UpstreamSession[]> {
+      return Object.values(this.#read().upstreams)
+    }
+
+    async setLogLevel(logLevel: string, expiresAt: number): Promise<void> {
+      const state = this.#read()
+      if (!state.ended) await this.#write({ ...state, logLevel }, expiresAt)
+    }
+
+    async addCall(call: RunningCall, expiresAt: number): Promise<void> {
+      const state = this.#read()
+      if (state.ended) return
+      this.ctx.storage.kv.put('calls', [call, ...this.#calls()].slice(0, MAX_CALLS))
+      await this.ctx.storage.setAlarm(expiresAt)
+    }
+
+    async removeCall({ upstreamId }: RunningCall): Promise<void> {
+      const rest = this.#calls().filter((call) => call.upstreamId !== upstreamId)
+      this.ctx.storage.kv.put('calls', rest)
+    }
+
+    async findCall(clientId: string): Promise<RunningCall | undefined> {
+      return this.#calls().find((call) => call.clientId === clientId)
+    }
+
+    /** A stream of the client that wants to know of upstream sessions as they are opened. */
+    override async fetch(): Promise<Response> {
+      if (this.#read().ended) return new Response(null, { status: 404 })
+      const { 0: client, 1: server } = new WebSocketPair()
+      this.ctx.acceptWebSocket(server)
+      return new Response(null, { status: 101, webSocket: client })
+    }
+
+    override async alarm(): Promise<void> {
+      await this.ctx.storage.deleteAll()
+    }
+
+    /** Within one object a shared promise is safe, and it is what makes this single-flight. */
+    #openOnce(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening> {
+      const running = this.#opening.get(server)
+      if (running) return running
+      const opening = this.#open(server, input, expiresAt).finally(() => {
+        this.#opening.delete(server)
+      })
+      this.#opening.set(server, opening)
+      return opening
+    }
+
+    async #open(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening> {
+      try {
+        const outbound = deps.outbound(this.env)
+        const { sessionId: upstreamId, version } = await openSession(outbound, input)
+        if (upstreamId === undefined) return { kind: 'failed', message: NO_SESSION }
+        const { url, endpoint, custom: headers, timeoutMs } = input
+        // The client may have ended the session while the upstream was asked.
+        const state = this.#read()
+        if (state.ended) {
+          await closeSession(outbound, { url, headers, timeoutMs }, upstreamId)
+          return { kind: 'ended' }
+        }
+        const session = { server, endpoint, upstreamId, version }
+        const upstreams = { ...state.upstreams, [server]: session }
+        await this.#write({ ...state, upstreams }, expiresAt)
+        if (state.logLevel !== undefined && input.hasLogging) {
+          await setLogLevel(outbound, { url, headers, timeoutMs }, session, state.logLevel)
+        }
+        this.#announce(session)
+        return { kind: 'open', session }
+      } catch (thrown) {
+        return { kind: 'failed', message: toGatewayError(thrown).message }
+      }
+    }
+
+    #announce(session: UpstreamSession): void {
+      for (const socket of this.ctx.getWebSockets()) socket.send(JSON.stringify(session))
+    }
+
+    #read(): Stored {
+      const stored = this.ctx.storage.kv.get<Stored>('state')
+      return stored?.schema === SCHEMA_VERSION
+        ? stored
+        : { ...EMPTY, ended: stored?.ended === true }
+    }
+
+    #calls(): readonly RunningCall[] {
+      return this.ctx.storage.kv.get<RunningCall[]>('calls') ?? []
+    }
+
+    async #write(state: Stored, expiresAt: number): Promise<void> {
+      this.ctx.storage.kv.put('state', state)
+      await this.ctx.storage.setAlarm(expiresAt)
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { type Actor, canPermission, decide, toolFilter } from '../../policy/index.ts'
+import type { CatalogKind } from '../catalog.ts'
+import { type InputProblem, invalidInput } from '../schemas.ts'
+import { type Choice, refKey } from './virtual-choices.ts'
+import type { PinState, VirtualItem } from './virtual-record.ts'
+import type { ItemRef, OfferedItem } from './virtual-repository.ts'
+
+/** The method by which a client would see an item of this kind. */
+const METHOD: Readonly<Record<CatalogKind, string>> = {
+  tool: 'tools/list',
+  resource: 'resources/list',
+  template: 'resources/templates/list',
+  prompt: 'prompts/list',
+}
+
+const NOT_OFFERED = 'is not offered by a server that you may use'
+
+/** What the stored catalogue offers of the chosen items, by item. */
+export type Offers = ReadonlyMap<string, OfferedItem>
+
+/** The offers by what they are of. */
+export function offersOf(offered: readonly OfferedItem[]): Offers {
+  return new Map(offered.map((item) => [refKey(item), item]))
+}
+
+/** Whether the actor may list the server, and the item on it. */
+export function mayList(actor: Actor, offer: OfferedItem): boolean {
+  const server = { ...offer, path: offer.server }
+  if (!canPermission(actor, 'list_service', server)) return false
+  if (decide(actor, server, METHOD[offer.kind]).kind !== 'allow') return false
+  const shows = offer.kind === 'tool' ? toolFilter(actor, server) : 'all'
+  return shows === 'all' || shows(offer.key)
+}
+
+/** How the item's pin stands. */
+export function pinStateOf(item: VirtualItem, offers: Offers): PinState {
+  const offer = offers.get(refKey(item))
+  if (offer === undefined) return 'missing'
+  return offer.contentHash === item.contentHash ? 'ok' : 'changed'
+}
+
+/**
+ * The chosen items, each pinned to what is offered now. One that was chosen before keeps its pin,
+ * so that changing something else approves nothing. Throws `invalid_params` for new ones that are
+ * not offered, or not to this actor: nobody gives others what is kept from himself.
+ */
+export function pinChoices(
+  actor: Actor,
+  choices: readonly Choice[],
+  before: readonly VirtualItem[],
+  offers: Offers,
+): VirtualItem[] {
+  const pins = new Map(before.map((item) => [refKey(item), item.contentHash]))
+  const problems: InputProblem[] = []
+  const items = choices.flatMap(({ at, ...item }): VirtualItem[] => {
+    const contentHash = pins.get(refKey(item)) ?? offeredHash(actor, item, offers)
+    if (contentHash !== undefined) return [{ ...item, contentHash }]
+    problems.push({ path: at, message: NOT_OFFERED })
+    return []
+  })
+  if (problems.length > 0) throw invalidInput(problems)
+  return items
+}
+
+/**
+ * The items with new pins: those that `named` holds, or all that the actor may use. Throws
+ * `invalid_params` for a named one that is not among the items, or not offered to the actor.
+ */
+export function repinItems(
+  actor: Actor,
+  items: readonly VirtualItem[],
+  named: readonly ItemRef[] | undefined,
+  offers: Offers,
+): VirtualItem[] {
+  const indexes = new Map(named?.map((ref, index) => [refKey(ref), index]))
+  const problems: InputProblem[] = []
+  const repinned = items.map((item): VirtualItem => {
+    const index = indexes.get(refKey(item))
+    indexes.delete(refKey(item))
+    if (named !== undefined && index === undefined) return item
+    const contentHash = offeredHash(actor, item, offers)
+    if (contentHash !== undefined) return { ...item, contentHash }
+    if (index !== undefined) problems.push({ path: `items.${index}`, message: NOT_OFFERED })
+    return item
+  })
+  for (const index of indexes.values()) {
+    problems.push({ path: `items.${index}`, message: 'is not in this virtual server' })
+  }
+  if (problems.length > 0) throw invalidInput(problems)
+  return repinned
+}
+
+function offeredHash(
+  actor: Actor,
+  item: Omit<VirtualItem, 'contentHash'>,
+  offers: Offers,
+): string | undefined {
+  const offer = offers.get(refKey(item))
+  return offer !== undefined && mayList(actor, offer) ? offer.contentHash : undefined
+}

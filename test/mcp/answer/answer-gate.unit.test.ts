@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest'
+import { answer } from '../../../src/mcp/answer/answer.ts'
+import type { AnswerPlan } from '../../../src/mcp/answer/answer-rules.ts'
+import { replaceMember } from '../../../src/mcp/wire/replace-member.ts'
+
+/** Small enough for every split position, large enough to pass the 256 KiB that are held. */
+const BIG = 'x'.repeat(300_000)
+const OUR_ID = '"11111111-1111-4111-8111-111111111111"'
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+type Ends = string[]
+
+function ctx() {
+  return {
+    requestId: 'r',
+    clock: { now: () => 0 },
+    random: {},
+    signal: new AbortController().signal,
+    facts: {},
+    waitUntil: () => undefined,
+    holdEvent: () => () => undefined,
+  } as never
+}
+
+function plan(ends: Ends, more: Partial<AnswerPlan> = {}): AnswerPlan {
+  return {
+    inbound: { method: 'tools/call', era: 'legacy' },
+    clientId: '"mine"',
+    upstreamId: OUR_ID,
+    server: 's',
+    timeoutMs: 500,
+    showsTool: 'all',
+    onEnd: (end) => ends.push(end),
+    ...more,
+  }
+}
+
+interface Outcome {
+  readonly text: string
+  readonly ends: Ends
+}
+
+/** What the client reads; ` BROKEN` where its connection broke, `THROWN` for one clean error. */
+async function relay(
+  type: 'application/json' | 'text/event-stream',
+  body: Uint8Array | ReadableStream<Uint8Array>,
+  more: Partial<AnswerPlan> = {},
+): Promise<Outcome> {
+  const ends: Ends = []
+  let text = ''
+  try {
+    const init = { headers: { 'content-type': type } }
+    const response = await answer(ctx(), plan(ends, more), new Response(body as BodyInit, init))
+    const reader = response.body?.getReader()
+    const decoder = new TextDecoder()
+    for (;;) {
+      const next = await reader?.read()
+      if (!next || next.done) break
+      text += decoder.decode(next.value, { stream: true })
+    }
+    return { text, ends }
+  } catch (thrown) {
+    const isClean = (thrown as { code?: unknown }).code === 'upstream_failed'
+    return { text: isClean ? 'THROWN' : `${text} BROKEN`, ends }
+  }
+}
+
+const json = (text: string, more?: Partial<AnswerPlan>) =>
+  relay('application/json', bytes(text), more)
+const sse = (text: string, more?: Partial<AnswerPlan>) =>
+  relay('text/event-stream', bytes(text), more)
+
+/** The same text in two chunks, cut at every byte. */
+async function atEverySplit(type: 'application/json' | 'text/event-stream', text: string) {
+  const whole = bytes(text)
+  const seen = new Set<string>()
+  for (let at = 0; at <= whole.length; at += 1) {
+    const parts = [whole.slice(0, at), whole.slice(at)].filter(({ length }) => length > 0)
+    const body = new ReadableStream<Uint8Array>({
+      pull(to) {
+        const part = parts.shift()
+        if (part) to.enqueue(part)
+        else to.close()
+      },
+    })
+    seen.add(JSON.stringify(await relay(type, body)))
+  }
+  return [...seen].map((one) => JSON.parse(one) as Outcome)
+}
+
+const response = (result: string, id = OUR_ID) => `{"jsonrpc":"2.0","id":${id},"result":${result}}`
+const event = (data: string, fields = '') => `${fields}data: ${data}\n\n`
+const isError = (text: string) =>
+  text.includes('"id":"mine","error"') && text.includes('upstream_failed')
+
+describe('a JSON answer', () => {
+  const GOOD = response('{"n":1.0,"u":"ü💥"}')
+
+  it('is the same wherever its bytes are cut', async () => {
+    expect(await atEverySplit('application/json', GOOD)).toEqual([
+      { text: GOOD.replace(OUR_ID, '"mine"'), ends: ['complete'] },
+    ])
+  })
+
+  it.each([
+    ['malformed', '{"jsonrpc":'],
+    ['an array', `[${GOOD}]`],
+    ['two documents', GOOD + GOOD],
+    ['with something behind it', `${GOOD}}`],
+    ["somebody else's", response('{}', '7')],
+    ['empty', ''],
+    ['no object', '"text"'],
+    ['neither result nor error', `{"jsonrpc":"2.0","id":${OUR_ID}}`],
+    ['a request', `{"jsonrpc":"2.0","id":${OUR_ID},"method":"ping"}`],
+    // Clients parse strictly and would wait for ever.
+    ['a null result', response('null')],
+    ['a text as result', response('"x"')],
+    ['not of JSON-RPC 2.0', `{"id":${OUR_ID},"result":{}}`],
+  ])('that is %s is one clean error, and is counted', async (_what, text) => {
+    expect(await json(text)).toEqual({ text: 'THROWN', ends: ['broken'] })
+  })
+
+  it.each(['"id":null,', ''])('that is an error with {%s} is ours', async (id) => {
+    const { text, ends } = await json(`{"jsonrpc":"2.0",${id}"error":{"code":1,"message":"m"}}`)
+    expect(JSON.parse(text)).toMatchObject({ id: 'mine', error: { code: 1 } })
+    expect(ends).toEqual(['complete'])
+  })
+
+  it('that is large flows', async () => {
+    const { text, ends } = await json(response(`"${BIG}"`).replace(/"x+"/, `{"a":"${BIG}"}`))
+    expect(JSON.parse(text)).toMatchObject({ id: 'mine', result: { a: BIG } })
+    expect(ends).toEqual(['complete'])
+  })
+
+  const large = response(`{"a":"${BIG}"}`)
+  it.each([
+    ['is cut off', large.slice(0, -2)],
+    ['closes what it did not open', `${large}}`],
+    ['closes an object as an array', `${large.slice(0, -2)}]}`],
+    ['has something behind it', `${large},`],
+    ['has a second document behind it', `${large}{}`],
+    ["is somebody else's", response(`{"a":"${BIG}"}`, '7')],
+    ['is an array', `[${large}]`],
+  ])('that is large and %s breaks off, and is counted', async (_what, text) => {
+    const { text: seen, ends } = await json(text)
+    expect(seen.slice(-7)).toBe(' BROKEN')
+    expect(ends).toEqual(['broken'])
+  })
+
+  it('nested without end costs no memory for its depth', async () => {
+    const deep = `{"jsonrpc":"2.0","id":${OUR_ID},"result":{"a":${'['.repeat(3_000_000)}`
+    const before = process.memoryUsage().heapUsed
+    let peak = 0
+    const watch = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage().heapUsed)
+    }, 1)
+    const { ends } = await json(deep)
+    clearInterval(watch)
+    peak = Math.max(peak, process.memoryUsage().heapUsed)
+    expect(ends).toEqual(['broken'])
+    expect((peak - before) / 1e6).toBeLessThan(64)
+  })
+})
+
+describe('the state of a request', () => {
+  const sealState = async () => 'SEALED'
+  const withState = (state: string, pad = '') =>
+    response(`{"pad":"${pad}","requestState":"${state}"}`)
+
+  it.each([10, 5_000, 60_000])('of %i characters reaches the client sealed', async (length) => {
+    const state = 's'.repeat(length)
+    for (const { text } of [
+      await json(withState(state), { sealState }),
+      await sse(event(withState(state)), { sealState }),
+    ]) {
+      expect(text).toContain('"requestState":"SEALED"')
+      expect(text).not.toContain('sss')
+    }
+  })
+
+  it.each([10, 5_000, 200_000])(
+    'of %i characters never leaks out of a large answer',
+    async (length) => {
+      const text = withState('s'.repeat(length), BIG)
+      const body = await json(text, { sealState })
+      expect(body.text).not.toContain('sss')
+      expect(body.ends).toEqual(['broken'])
+      const stream = await sse(event(text), { sealState })
+      expect(stream.text).not.toContain('sss')
+      expect(stream.ends).toEqual(['broken'])
+      // What stands before the error must not read as the answer.
+      const [first = ''] = stream.text.split('\n\n')
+      expect(() => JSON.parse(first.slice('data: '.length))).toThrow()
+      expect(isError(stream.text)).toBe(true)
+    },
+  )
+
+  it('that cannot be sealed is one clean error, and the call ends', async () => {
+    const failing = async () => {
+      throw new Error('too large')
+    }
+    const { text, ends } = await sse(event(withState('s')), { sealState: failing })
+    expect(isError(text)).toBe(true)
+    expect(ends).toEqual(['broken'])
+  })
+
+  it('of any length is put back into a request', () => {
+    const sealed = 'a'.repeat(90_000)
+    const text = `{"params":{"requestState":"${sealed}","n":1.0}}`
+    expect(replaceMember(text, ['params', 'requestState'], '"s"')).toBe(
+      '{"params":{"requestState":"s","n":1.0}}',
+    )
+  })
+})
+
+describe('a stream of events', () => {
+  const GOOD = response('{"n":1.0}')
+  const MINE = GOOD.replace(OUR_ID, '"mine"')
+
+  it('is the same wherever its bytes are cut', async () => {
+    const text = `: hi\r\n\r\nevent: message\r\ndata: {"jsonrpc":"2.0","method":"n/x"}\r\n\r\n${event(GOOD)}`
+    const outcomes = await atEverySplit('text/event-stream', text)
+    expect(outcomes).toHaveLength(1)
+    expect(outcomes[0]?.text).toContain(`data: ${MINE}\n\n`)
+    expect(outcomes[0]?.ends).toEqual(['complete'])
+  })
+
+  it.each([
+    ['a second answer', event(GOOD) + event(GOOD)],
+    ['a large second answer', event(GOOD) + event(response(`{"a":"${BIG}"}`))],
+    ['an unknown answer', event(response('{}', '7')) + event(GOOD)],
+    ['malformed JSON', event('{bad') + event(GOOD)],
+  ])('drops %s and counts it once', async (_what, text) => {
+    expect(await sse(text)).toEqual({ text: event(MINE), ends: ['faulty'] })
+  })
+
+  it.each([
+    ['no answer', event('{"jsonrpc":"2.0","method":"n/x"}')],
+    ['half an answer', `data: ${GOOD}\n`],
+    ["somebody else's", event(response('{}', '7'))],
+    ["somebody else's, large", event(response(`{"a":"${BIG}"}`, '7'))],
+    ['malformed JSON', event('{bad')],
+    ['a large one that closes wrongly', event(`${response(`{"a":"${BIG}"}`).slice(0, -2)}]}`)],
+    ['half a large one', `data: ${response(`{"a":"${BIG}`)}`],
+    ['an event that is no message of MCP', event(GOOD, 'event: other\n')],
+  ])('with %s ends with one error that a client can read', async (_what, text) => {
+    const { text: seen, ends } = await sse(text)
+    const last = seen.split('\n\n').at(-2) ?? ''
+    expect(last.startsWith('event: message\ndata: ')).toBe(true)
+    expect(isError(last)).toBe(true)
+    expect(ends).toEqual(['broken'])
+  })
+
+  it('gives the messages of a batch one by one, each byte as it was', async () => {
+    const note = '{"jsonrpc":"2.0","method":"n/x","params":{"n":1.0,"b":123456789012345678901}}'
+    expect(await sse(event(`[${note} , ${GOOD}]`))).toEqual({
+      text: event(note) + event(MINE),
+      ends: ['complete'],
+    })
+  })
+
+  it.each([
+    ['larger than a header', 'c'.repeat(100_000)],
+    ['no header', 'ü\u2028'],
+  ])('has no event id for the client that is %s', async (_what, id) => {
+    const sealEventId = async () => 'SEALED'
+    const { text } = await sse(event(GOOD, `id: ${id}\n`), { sealEventId, takesPriming: true })
+    expect(text).toBe(event(MINE))
+  })
+})

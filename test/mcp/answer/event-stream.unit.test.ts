@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { AnswerPlan } from '../../../src/mcp/answer/answer-rules.ts'
+import { answerStream, openStream } from '../../../src/mcp/answer/event-stream.ts'
+
+const OUR_ID = '"up"'
+const ANSWER = `data: {"jsonrpc":"2.0","id":${OUR_ID},"result":{}}\n\n`
+
+/** A stream whose events the test sends, and what became of it. */
+function start(kind: 'answer' | 'open', more: Partial<AnswerPlan> = {}) {
+  const ends: string[] = []
+  let isReleased = false
+  let isCancelled = false
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  const body = new ReadableStream<Uint8Array>({
+    start(opened) {
+      controller = opened
+    },
+    cancel() {
+      isCancelled = true
+    },
+  })
+  const ctx = {
+    requestId: 'r',
+    facts: {},
+    clock: { now: () => 0 },
+    signal: new AbortController().signal,
+    holdEvent: () => () => {
+      isReleased = true
+    },
+  } as never
+  const plan: AnswerPlan = {
+    inbound: { method: 'tools/call', era: 'legacy' },
+    clientId: '"mine"',
+    server: 's',
+    timeoutMs: 60_000,
+    showsTool: 'all',
+    onEnd: (end) => ends.push(end),
+    ...more,
+  }
+  const response = (kind === 'answer' ? answerStream : openStream)(ctx, plan, body)
+  const reader = response.body?.getReader()
+  return {
+    ends,
+    isReleased: () => isReleased,
+    isCancelled: () => isCancelled,
+    send: (text: string) => controller?.enqueue(new TextEncoder().encode(text)),
+    close: () => controller?.close(),
+    async read(): Promise<string | undefined> {
+      const next = await reader?.read()
+      return next?.value === undefined ? undefined : new TextDecoder().decode(next.value)
+    },
+    cancel: async () => reader?.cancel(),
+  }
+}
+
+const sealing = { sealEventId: async (id: string) => `sealed-${id}`, takesPriming: true }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('a stream that a client opened', () => {
+  it('shows every 25 seconds that it lives, for as long as it takes', async () => {
+    vi.useFakeTimers()
+    const stream = start('open')
+    for (let times = 0; times < 200; times += 1) {
+      const reading = stream.read()
+      await vi.advanceTimersByTimeAsync(25_000)
+      expect(await reading).toBe(': keep-alive\n\n')
+    }
+    stream.send('data: {"jsonrpc":"2.0","method":"n/x"}\n\n')
+    expect(await stream.read()).toBe('data: {"jsonrpc":"2.0","method":"n/x"}\n\n')
+    await stream.cancel()
+    expect(stream.ends).toEqual(['cancelled'])
+    expect([stream.isCancelled(), stream.isReleased()]).toEqual([true, true])
+  })
+
+  it('is not kept open behind the answer that it was resumed for', async () => {
+    vi.useFakeTimers()
+    const stream = start('open', { upstreamId: OUR_ID })
+    stream.send(ANSWER)
+    expect(await stream.read()).toContain('"id":"mine"')
+    const end = stream.read()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await end).toBeUndefined()
+    expect(stream.ends).toEqual(['complete'])
+    expect(stream.isCancelled()).toBe(true)
+  })
+
+  it('goes on being waited for when it ends without that answer', async () => {
+    const stream = start('open', { upstreamId: OUR_ID })
+    stream.close()
+    expect(await stream.read()).toBeUndefined()
+    expect(stream.ends).toEqual(['suspended'])
+  })
+})
+
+describe('a stream that answers', () => {
+  it('is not kept open behind its answer', async () => {
+    vi.useFakeTimers()
+    const stream = start('answer', { upstreamId: OUR_ID })
+    stream.send(ANSWER)
+    expect(await stream.read()).toContain('"id":"mine"')
+    const end = stream.read()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await end).toBeUndefined()
+    expect(stream.ends).toEqual(['complete'])
+    expect([stream.isCancelled(), stream.isReleased()]).toEqual([true, true])
+  })
+
+  it('may end without it when its client can come back', async () => {
+    const stream = start('answer', { upstreamId: OUR_ID, ...sealing })
+    stream.send('id: 1\nretry: 10\ndata: \n\n')
+    stream.close()
+    expect(await stream.read()).toContain('id: sealed-1\n')
+    expect(await stream.read()).toBeUndefined()
+    expect(stream.ends).toEqual(['suspended'])
+  })
+
+  it('may not where its client was given nothing to come back with', async () => {
+    const stream = start('answer', { upstreamId: OUR_ID, ...sealing, takesPriming: false })
+    stream.send('id: 1\nretry: 10\ndata: \n\n')
+    stream.close()
+    expect(await stream.read()).toContain('"id":"mine","error"')
+    expect(await stream.read()).toBeUndefined()
+    expect(stream.ends).toEqual(['broken'])
+  })
+})

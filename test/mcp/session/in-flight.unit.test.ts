@@ -1,0 +1,126 @@
+import { describe, expect, it, vi } from 'vitest'
+import { type CallContext, ServerId } from '../../../src/core/index.ts'
+import { createInFlight } from '../../../src/mcp/session/in-flight.ts'
+import type { RunningCall } from '../../../src/mcp/session/session-state.ts'
+
+const SERVER = ServerId.parse('00000000-0000-4000-8000-000000000001')
+
+/** Requests of one isolate, and the object that all isolates share. */
+function isolate(stored: RunningCall[] = []) {
+  const work: Promise<unknown>[] = []
+  const ctx = { waitUntil: (one: Promise<unknown>) => work.push(one) } as unknown as CallContext
+  const inFlight = createInFlight({
+    clock: { now: () => 0 },
+    object: () => ({
+      addCall: async (call) => {
+        stored.unshift(call)
+      },
+      removeCall: async ({ upstreamId }) => {
+        stored.splice(0, stored.length, ...stored.filter((one) => one.upstreamId !== upstreamId))
+      },
+      findCall: async (clientId) => stored.find((one) => one.clientId === clientId),
+    }),
+  })
+  return {
+    stored,
+    settle: () => Promise.all(work),
+    add: (scope: string, clientId: string, upstreamId: string, session?: string) =>
+      inFlight.add(ctx, {
+        scope,
+        clientId,
+        upstreamId,
+        server: SERVER,
+        ...(session === undefined ? {} : { session }),
+      }),
+    find: async (scope: string, id: unknown, session?: string) =>
+      (await inFlight.find({ scope, ...(session === undefined ? {} : { session }) }, id))
+        ?.upstreamId,
+  }
+}
+
+describe('requests in flight', () => {
+  it('are found by the id of the client until they end', async () => {
+    const { add, find } = isolate()
+    const { forget } = add('s', '1', '"up-1"')
+    expect(await find('s', 1)).toBe('"up-1"')
+    forget()
+    expect(await find('s', 1)).toBeUndefined()
+    forget()
+  })
+
+  it('are found however their id is spelled', async () => {
+    for (const [sent, cancelled] of [
+      ['"\\u00fc"', 'ü'],
+      ['"a\\/b"', 'a/b'],
+      ['1.0', 1],
+      ['1e2', 100],
+    ] as const) {
+      const { add, find } = isolate()
+      const { forget } = add('s', sent, '"up"')
+      expect(await find('s', cancelled)).toBe('"up"')
+      forget()
+      expect(await find('s', cancelled)).toBeUndefined()
+    }
+  })
+
+  it('are kept apart by scope, and by the type of their id', async () => {
+    const { add, find } = isolate()
+    add('s', '1', '"up-1"')
+    expect(await find('t', 1)).toBeUndefined()
+    expect(await find('s', '1')).toBeUndefined()
+    expect(await find('s', undefined)).toBeUndefined()
+  })
+
+  it('may share an id: the youngest is found, and each ends for itself', async () => {
+    const { add, find } = isolate()
+    const { forget: first } = add('s', '1', '"up-1"')
+    const { forget: second } = add('s', '1', '"up-2"')
+    expect(await find('s', 1)).toBe('"up-2"')
+    second()
+    expect(await find('s', 1)).toBe('"up-1"')
+    first()
+    expect(await find('s', 1)).toBeUndefined()
+  })
+
+  it('are found by another isolate when they have run for 100 ms, and not before', async () => {
+    vi.useFakeTimers()
+    try {
+      const here = isolate()
+      const there = isolate(here.stored)
+      const { forget } = here.add('s', '1', '"up-1"', 'session')
+      vi.advanceTimersByTime(99)
+      expect(await there.find('s', 1, 'session')).toBeUndefined()
+      vi.advanceTimersByTime(1)
+      await here.settle()
+      expect(await there.find('s', 1, 'session')).toBe('"up-1"')
+      forget()
+      await here.settle()
+      expect(here.stored).toEqual([])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('stay known to other isolates while their stream is suspended', async () => {
+    const here = isolate()
+    const there = isolate(here.stored)
+    const { forget, suspend } = here.add('s', '1', '"up-1"', 'session')
+    suspend()
+    forget()
+    await here.settle()
+    expect(await there.find('s', 1, 'session')).toBe('"up-1"')
+  })
+
+  it('cost nothing beyond their isolate when they are quick', async () => {
+    vi.useFakeTimers()
+    try {
+      const { add, stored } = isolate()
+      add('s', '1', '"up-1"', 'session').forget()
+      vi.advanceTimersByTime(10_000)
+      expect(stored).toEqual([])
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})

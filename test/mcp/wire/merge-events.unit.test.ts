@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest'
+import { createEventMerger } from '../../../src/mcp/wire/merge-events.ts'
+
+const encode = (text: string) => new TextEncoder().encode(text)
+
+function controlled() {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  let cancelled = false
+  const stream = new ReadableStream<Uint8Array>({
+    start: (given) => {
+      controller = given
+    },
+    cancel: () => {
+      cancelled = true
+    },
+  })
+  return {
+    stream,
+    write: (text: string) => controller?.enqueue(encode(text)),
+    close: () => controller?.close(),
+    fail: () => controller?.error(new Error('broken')),
+    isCancelled: () => cancelled,
+  }
+}
+
+/** Lets everything that is ready happen. */
+const settle = () => new Promise((resolve) => setTimeout(resolve, 0))
+
+function collect(readable: ReadableStream<Uint8Array>) {
+  const reader = readable.getReader()
+  let text = ''
+  const done = (async () => {
+    const decoder = new TextDecoder()
+    for (;;) {
+      const { done: isDone, value } = await reader.read()
+      if (isDone) return
+      text += decoder.decode(value, { stream: true })
+    }
+  })()
+  return { text: () => text, done, cancel: () => reader.cancel() }
+}
+
+describe('merged event streams', () => {
+  it('lets no event of one stand inside an event of another', async () => {
+    const merger = createEventMerger(() => undefined)
+    const out = collect(merger.readable)
+    const [one, two] = [controlled(), controlled()]
+    void merger.add(one.stream)
+    void merger.add(two.stream)
+    one.write('data: a')
+    await settle()
+    two.write('data: b\n\n')
+    await settle()
+    expect(out.text()).toBe('data: a')
+    one.write('a\n')
+    one.write('\n')
+    await settle()
+    expect(out.text()).toBe('data: aa\n\ndata: b\n\n')
+    await merger.write(': keep-alive\n\n')
+    expect(out.text()).toBe('data: aa\n\ndata: b\n\n: keep-alive\n\n')
+    await merger.close()
+    await out.done
+  })
+
+  it('goes on when one stream breaks, even within an event', async () => {
+    const merger = createEventMerger(() => undefined)
+    const out = collect(merger.readable)
+    const [one, two] = [controlled(), controlled()]
+    const ended = merger.add(one.stream)
+    void merger.add(two.stream)
+    one.write('data: half')
+    await settle()
+    one.fail()
+    await ended
+    two.write('data: b\n\n')
+    await settle()
+    expect(out.text()).toBe('data: half\n\ndata: b\n\n')
+    await merger.close()
+    await out.done
+  })
+
+  it('cancels its sources and says so once when nobody reads any more', async () => {
+    let calls = 0
+    const merger = createEventMerger(() => {
+      calls += 1
+    })
+    const one = controlled()
+    void merger.add(one.stream)
+    const reader = merger.readable.getReader()
+    await reader.cancel()
+    one.write('data: a\n\n')
+    await settle()
+    expect([calls, one.isCancelled()]).toEqual([1, true])
+    await merger.close()
+    expect(calls).toBe(1)
+  })
+})
