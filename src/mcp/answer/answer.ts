@@ -2,11 +2,12 @@ import { type CallContext, GatewayError } from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
-import { openSource, pump, type Source, type Step } from '../wire/pump.ts'
+import { openSource, type Source, type Step } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { answerStream, lostAnswer } from './event-stream.ts'
+import { heldBody } from './held-body.ts'
 import { judge, parseMessage, withId } from './judge.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
 
@@ -169,16 +170,7 @@ function largeAnswer(
     return isSound ? { bytes, end: 'complete' } : { bytes, end: 'broken', breaksOff: true }
   }
 
-  const release = ctx.holdEvent()
-  const body = pump({
-    source,
-    signal: ctx.signal,
-    next,
-    onEnd(end) {
-      plan.onEnd(end)
-      release()
-    },
-  })
+  const body = heldBody(ctx, { source, next, onEnd: plan.onEnd })
   return new Response(body, jsonInit(plan, status))
 }
 

@@ -1,9 +1,10 @@
 import { type CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
-import { openSource, pump, type Source, type Step } from '../wire/pump.ts'
+import { openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
 import type { AnswerPlan } from './answer-rules.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
+import { heldBody } from './held-body.ts'
 
 /** After its answer a stream has nothing more to say; a server that keeps it open is not waited for. */
 const LINGER_MS = 1_000
@@ -97,18 +98,7 @@ function respond(
   source: Source,
   next: () => Promise<Step>,
 ): Response {
-  // The event line waits for the end of what streams.
-  const release = ctx.holdEvent()
-  const body = pump({
-    source,
-    signal: ctx.signal,
-    next,
-    onEnd(end) {
-      plan.onEnd(end)
-      release()
-    },
-  })
-  return new Response(body, {
+  return new Response(heldBody(ctx, { source, next, onEnd: plan.onEnd }), {
     headers: {
       ...plan.headers,
       'content-type': 'text/event-stream',

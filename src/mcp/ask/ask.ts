@@ -10,7 +10,7 @@ import {
 import type { Limits } from '../../limits/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import type { StreamableHttp } from '../mcp.ts'
-import { readAnswer } from './ask-answer.ts'
+import { requireAnswer } from './ask-answer.ts'
 import { endRequest, type Leg, QUESTION_ID, type Question, questionRequest } from './ask-request.ts'
 
 /** What a server said: its result, or its own JSON-RPC error, which is no fault of the gateway. */
@@ -105,7 +105,7 @@ export function createAsk({ endpoint }: AskDeps): Ask {
       const sessionId = response.headers.get('mcp-session-id') ?? undefined
       let told = facts
       try {
-        const { message, chars } = await readAnswer(response, QUESTION_ID, maxBytes, () => {
+        const { message, chars } = await requireAnswer(response, QUESTION_ID, maxBytes, () => {
           // Leaving a stream behind its answer would look like leaving before it.
           told = { ...facts }
         })
@@ -125,7 +125,7 @@ export function createAsk({ endpoint }: AskDeps): Ask {
       const request = questionRequest(server, leg, message)
       const { response, facts } = await post(ctx, principal, server, request)
       if (!response.ok) {
-        const { message: reply } = await readAnswer(response, QUESTION_ID, MAX_ANSWER_BYTES)
+        const { message: reply } = await requireAnswer(response, null, MAX_ANSWER_BYTES)
         answerOf(reply, 0, response, facts, undefined)
         throw new GatewayError('upstream_failed', `The server refused ${message.method}.`)
       }

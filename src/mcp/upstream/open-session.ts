@@ -57,7 +57,8 @@ export async function openSession(
   }
   const sessionId = response.headers.get('mcp-session-id') ?? undefined
   // Some servers accept the next message only after the answer was read.
-  const answer = await readAnswer(response, HELLO_ID, { maxBytes: MAX_HELLO_BYTES, timeoutMs })
+  const read = await readAnswer(response, HELLO_ID, { maxBytes: MAX_HELLO_BYTES, timeoutMs })
+  const answer = read.kind === 'answer' ? read.message : undefined
   if (answer && !('result' in answer)) throw refusedHello(server)
   const version = versionOf(answer)
   const told = version === undefined ? undefined : await tellInitialized(version)

@@ -7,21 +7,34 @@ export interface ReadAnswerOptions {
   readonly maxBytes: number
   /** Between two chunks. */
   readonly timeoutMs: number
+  /** Runs when the answer is found, before what is left of a stream is cancelled. */
+  readonly onFound?: () => void
 }
+
+/** What a body held: the answer, and how many characters carried it, or why there is none. */
+export type ReadAnswer =
+  | {
+      readonly kind: 'answer'
+      readonly message: Readonly<Record<string, unknown>>
+      readonly chars: number
+    }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'too_large' }
+  | { readonly kind: 'broken' }
 
 /**
  * Reads the JSON-RPC response to our request `id` out of a body, JSON or events, and stops there.
- * For what the gateway asks itself; answers for clients are relayed. Undefined when none came: the
- * body broke off, was too large, malformed, or somebody else's.
+ * For what the gateway asks itself; answers for clients are relayed. Anything else in a stream is
+ * passed over: who declared no capabilities owes no answers.
  */
 export async function readAnswer(
   response: Response,
-  id: string,
-  { maxBytes, timeoutMs }: ReadAnswerOptions,
-): Promise<Record<string, unknown> | undefined> {
-  if (!response.body) return undefined
+  id: string | number | null,
+  { maxBytes, timeoutMs, onFound }: ReadAnswerOptions,
+): Promise<ReadAnswer> {
+  if (!response.body) return { kind: 'none' }
   const isStream = (response.headers.get('content-type') ?? '').startsWith('text/event-stream')
-  let found: Record<string, unknown> | undefined
+  let found: ReadAnswer | undefined
   let text = ''
   const look = (json: string): void => {
     found ??= answerIn(json, id)
@@ -29,28 +42,34 @@ export async function readAnswer(
   const parser = createParser({ onEvent: ({ data }) => look(data) })
   const decoder = new TextDecoder()
   const source = openSource(response.body, timeoutMs)
+  let failure: ReadAnswer = { kind: 'broken' }
   for (let bytes = 0; found === undefined; ) {
     const chunk = await source.read()
     if (chunk.kind === 'broken') break
     if (chunk.kind === 'complete') {
-      if (!isStream) look(text)
-      return found
+      if (!isStream) look(text + decoder.decode())
+      return found ?? { kind: 'none' }
     }
     bytes += chunk.bytes.byteLength
-    if (bytes > maxBytes) break
+    if (bytes > maxBytes) {
+      failure = { kind: 'too_large' }
+      break
+    }
     const part = decoder.decode(chunk.bytes, { stream: true })
     if (isStream) parser.feed(part)
     else text += part
   }
+  if (found) onFound?.()
   await source.cancel()
-  return found
+  return found ?? failure
 }
 
-function answerIn(json: string, id: string): Record<string, unknown> | undefined {
+function answerIn(json: string, id: string | number | null): ReadAnswer | undefined {
   try {
     const message: unknown = JSON.parse(json)
     if (!isPlainObject(message) || message['id'] !== id) return undefined
-    return 'result' in message || 'error' in message ? message : undefined
+    const isResponse = 'result' in message || 'error' in message
+    return isResponse ? { kind: 'answer', message, chars: json.length } : undefined
   } catch {
     // Not a message: nothing that answers us.
     return undefined
