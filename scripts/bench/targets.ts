@@ -1,13 +1,9 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SigningKeyJwk } from '../../src/identity/index.ts'
-import { createApi } from '../cli/api.ts'
 import { launchAnnounced } from '../samples/launch.ts'
-import { localTokens } from '../start/tokens.ts'
 import { buildBundle } from '../workerd/build.ts'
-import { freePort } from '../workerd/free-port.ts'
+import { startOwnGateway } from '../workerd/own-gateway.ts'
 import { startWorkerd } from '../workerd.ts'
 
 /** Something that answers the benchmark's request. */
@@ -54,61 +50,24 @@ export async function startTargets(say: (text: string) => void): Promise<Targets
     })
     cleanups.push(ceiling.stop)
 
-    const gateway = await startGateway(folder, upstream.url)
-    cleanups.push(gateway.stop)
+    const { origin, userToken, worker } = await startOwnGateway({
+      folder,
+      server: { path: SERVER, url: upstream.url },
+      discardOutput: true,
+    })
+    cleanups.push(worker.stop)
+    const gateway = {
+      url: `${origin}/${SERVER}/mcp`,
+      headers: { authorization: `Bearer ${userToken}` },
+    }
     const list: Target[] = [
       { name: 'direct', url: upstream.url, headers: {}, pid: upstream.child.pid },
       { name: 'ceiling', url: ceiling.url, headers: {}, pid: ceiling.pid() },
-      { name: 'gateway', url: gateway.url, headers: gateway.headers, pid: gateway.pid },
+      { name: 'gateway', ...gateway, pid: worker.pid() },
     ]
     return { list, stop }
   } catch (error) {
     await stop()
-    throw error
-  }
-}
-
-/** With fresh secrets, limits out of the way, the upstream registered and a user who may call it. */
-async function startGateway(folder: string, upstreamUrl: string) {
-  const port = await freePort()
-  const publicUrl = `http://127.0.0.1:${port}`
-  const signingKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
-    format: 'jwk',
-  })
-  const worker = await startWorkerd({
-    bundleDir: join(folder, 'dist'),
-    stateDir: join(folder, 'gateway'),
-    port,
-    discardOutput: true,
-    vars: {
-      GATEHOUSE_SECRET: randomBytes(32).toString('base64url'),
-      GATEHOUSE_SIGNING_KEY: JSON.stringify(signingKey),
-      BOOTSTRAP_ADMIN: JSON.stringify({ issuer: publicUrl, subject: 'admin' }),
-      PRIVATE_UPSTREAMS: '127.0.0.1/32',
-      LIMIT_PRINCIPAL_PER_MINUTE: '1000000',
-      LIMIT_TENANT_PER_MINUTE: '10000000',
-    },
-  })
-  try {
-    const { adminToken, userToken } = await localTokens(publicUrl, SigningKeyJwk.parse(signingKey))
-    const api = createApi({ url: publicUrl, token: adminToken })
-    await api.request('PUT', '/api/v1/policy', {
-      group_mappings: { 'gatehouse-admins': ['admin'], 'mcp-registry-user': ['bench-callers'] },
-      'bench-callers': [{ server: SERVER, methods: ['tools/list', 'tools/call'], tools: ['echo'] }],
-    })
-    await api.request('POST', '/api/v1/servers', {
-      path: SERVER,
-      name: 'Benchmark upstream',
-      endpoints: [{ url: upstreamUrl }],
-    })
-    return {
-      url: `${publicUrl}/${SERVER}/mcp`,
-      headers: { authorization: `Bearer ${userToken}` },
-      pid: worker.pid(),
-      stop: worker.stop,
-    }
-  } catch (error) {
-    await worker.stop()
     throw error
   }
 }
