@@ -77,6 +77,7 @@ async function main(): Promise<void> {
   const result = await firstCall(`${publicUrl}/currenttime/mcp`, tokens.userToken)
   const info: DevInfo = {
     url: publicUrl,
+    mcpUrl: `${publicUrl}/mcp`,
     ...tokens,
     servers: servers.map(({ path, url, mcpUrl }) => ({ path, url, mcpUrl })),
   }
@@ -136,17 +137,18 @@ async function firstCall(url: string, token: string): Promise<string> {
 }
 
 function report(info: DevInfo, result: string): void {
-  const entry = { name: 'currenttime', url: `${info.url}/currenttime/mcp`, token: info.userToken }
+  const entry = { name: 'gatehouse', url: info.mcpUrl, token: info.userToken }
   const blocks = clientConfig(entry).map(({ title, text }) => `${title}\n\n${text}\n`)
   console.log(`
 Gatehouse is at ${info.url}
 
-Servers:      ${info.servers.map(({ mcpUrl }) => mcpUrl).join('\n              ')}
+Everything:   ${info.mcpUrl}
+One server:   ${info.servers.map(({ mcpUrl }) => mcpUrl).join('\n              ')}
 Admin token:  ${info.adminToken}
 User token:   ${info.userToken}
 First call:   ${result}
 
-To use it from a client (replace currenttime by another server for more):
+To use it from a client (one entry for all servers):
 
 ${blocks.join('\n')}
 State:        ${stateDir()}

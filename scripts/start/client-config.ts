@@ -1,4 +1,4 @@
-/** Text to paste into a client, for one server of the gateway. */
+/** Text to paste into a client, for one endpoint of the gateway. */
 export interface ClientEntry {
   readonly name: string
   readonly url: string

@@ -14,6 +14,8 @@ export function stateDir(): string {
 export const DevInfo = z.object({
   /** Origin of the gateway. */
   url: z.string(),
+  /** Of everything that the caller may use. */
+  mcpUrl: z.string(),
   adminToken: z.string(),
   userToken: z.string(),
   servers: z.array(

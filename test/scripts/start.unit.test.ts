@@ -105,18 +105,18 @@ describe('a child process', () => {
 
 it('gives configuration that the three clients can parse', () => {
   const [vscode, cursor, claude] = clientConfig({
-    name: 'currenttime',
-    url: 'http://127.0.0.1:8787/currenttime/mcp',
+    name: 'gatehouse',
+    url: 'http://127.0.0.1:8787/mcp',
     token: 'abc',
   })
   expect(JSON.parse(vscode?.text ?? '')).toMatchObject({
-    servers: { currenttime: { type: 'http', headers: { Authorization: 'Bearer abc' } } },
+    servers: { gatehouse: { type: 'http', headers: { Authorization: 'Bearer abc' } } },
   })
   expect(JSON.parse(cursor?.text ?? '')).toMatchObject({
-    mcpServers: { currenttime: { url: 'http://127.0.0.1:8787/currenttime/mcp' } },
+    mcpServers: { gatehouse: { url: 'http://127.0.0.1:8787/mcp' } },
   })
   expect(claude?.text).toBe(
-    'claude mcp add --transport http currenttime http://127.0.0.1:8787/currenttime/mcp --header "Authorization: Bearer abc"',
+    'claude mcp add --transport http gatehouse http://127.0.0.1:8787/mcp --header "Authorization: Bearer abc"',
   )
 })
 
