@@ -110,6 +110,8 @@ describe('the policy seed', () => {
       everything.stop,
     )
     const known = new Set([
+      // The gateway's own.
+      ...['list_servers', 'health_check', 'proxy_request'],
       ...tools.tools.map(({ name }) => name),
       'current_time_by_timezone',
       'convert_time',
