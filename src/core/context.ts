@@ -41,6 +41,8 @@ export interface RequestFacts {
   /** Time until the upstream's response headers. */
   upstreamMs?: number
   attempts?: number
+  /** How many a batch held. */
+  messages?: number
 }
 
 /** Everything a verb may need besides its input and its deps. One per request. */
@@ -55,7 +57,8 @@ export interface CallContext {
   waitUntil(work: Promise<unknown>): void
   /**
    * For an answer that streams: the event line waits until the returned function is called, so that
-   * it can tell how the stream ended. Calling it again does nothing.
+   * it can tell how the stream ended. Where several hold it, the last to let go has it written.
+   * Calling a returned function again does nothing.
    */
   holdEvent(): () => void
 }

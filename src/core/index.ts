@@ -20,6 +20,7 @@ export {
   toGatewayError,
 } from './errors.ts'
 export { EndpointId, RESERVED_PATHS, requestIdFrom, ServerId, ServerPath, TenantId } from './ids.ts'
+export { mediaType } from './media-type.ts'
 export {
   countWaiting,
   createOutbound,
@@ -31,5 +32,7 @@ export {
   type OutboundResult,
   readBounded,
 } from './outbound.ts'
+export { type InputProblem, invalidInput, parseInput } from './parse-input.ts'
 export { type Principal, principalKey } from './principal.ts'
+export { type Span, scanJson } from './scan-json.ts'
 export { createSealer, MAX_SEALED_CHARS, type Sealer, type SealPurpose } from './seal.ts'

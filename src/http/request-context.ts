@@ -17,11 +17,13 @@ export function requestContext(deps: {
   return async (c, next) => {
     const startedAt = clock.now()
     const requestId = requestIdFrom(c.req.header('x-request-id') ?? null, () => random.uuid())
-    let isHeld = false
+    let holds = 0
+    let isWritten = false
     let status: number | undefined
 
     const emit = (): void => {
-      if (isHeld || status === undefined) return
+      if (holds > 0 || status === undefined || isWritten) return
+      isWritten = true
       events.emit({
         type: 'request',
         requestId,
@@ -43,12 +45,12 @@ export function requestContext(deps: {
         c.executionCtx.waitUntil(work.catch(report))
       },
       holdEvent() {
-        isHeld = true
+        holds += 1
         let isReleased = false
         return () => {
           if (isReleased) return
           isReleased = true
-          isHeld = false
+          holds -= 1
           emit()
         }
       },

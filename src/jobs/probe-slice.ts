@@ -1,6 +1,6 @@
 import type { CallContext, EndpointId } from '../core/index.ts'
 import { toGatewayError } from '../core/index.ts'
-import type { ProbeOutcome, ProbeUpstream } from '../mcp/index.ts'
+import { type ProbeOutcome, type ProbeUpstream, probeRecord } from '../mcp/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 import {
   type DiscoverUpstream,
@@ -10,7 +10,7 @@ import {
   type Probes,
   type ProbeTarget,
 } from '../registry/index.ts'
-import { type Breakers, nextHealth } from '../resilience/index.ts'
+import type { Breakers } from '../resilience/index.ts'
 
 /** What a probe object needs of the rest of the gateway. */
 export interface ProbeSliceDeps {
@@ -86,7 +86,7 @@ async function probeOne(
       ? await probeByCatalog(deps, ctx, target, { url, headers, timeoutMs })
       : await deps.probe(ctx, { server: target.path, url, headers, timeoutMs, eras })
   deps.breakers.record(ctx, target.endpointId, outcome.kind === 'up' ? 'success' : 'failure')
-  return recordOf(target, outcome, ctx.clock.now())
+  return probeRecord(target, outcome, ctx.clock.now())
 }
 
 async function probeByCatalog(
@@ -111,20 +111,4 @@ async function probeByCatalog(
     emitFault(deps.events, ctx, 'probe.catalog', thrown)
   }
   return { kind: 'up', latencyMs }
-}
-
-function recordOf(target: ProbeTarget, outcome: ProbeOutcome, probedAt: number): ProbeRecord {
-  const isUp = outcome.kind === 'up'
-  const against =
-    target.health === 'healthy' ? target.consecutiveFailures : target.consecutiveSuccesses
-  const next = nextHealth({ health: target.health, against }, outcome.kind)
-  return {
-    endpointId: target.endpointId,
-    health: next.health,
-    consecutiveFailures: isUp ? 0 : target.consecutiveFailures + 1,
-    consecutiveSuccesses: isUp ? target.consecutiveSuccesses + 1 : 0,
-    latencyMs: isUp ? outcome.latencyMs : null,
-    probedAt,
-    error: isUp ? null : outcome.error,
-  }
 }

@@ -26,24 +26,44 @@ export function requireBatchVersion(header: string | null, negotiated: string | 
   })
 }
 
+/** What became of a batch. */
+export interface ServedBatch {
+  readonly response: Response
+  /** Settles with the last message; false when not all answers could be written. Never rejects. */
+  readonly isWhole: Promise<boolean>
+}
+
 /**
  * Serves the messages of a batch one after the other, each as if it had come alone, and gives their
- * answers as one stream; 202 when nothing is asked.
+ * answers as one stream. When nothing is asked, 202, or the first refusal (MCP 2025-03-26, Sending
+ * Messages to the Server). `serve` never throws.
  */
 export async function serveBatch(
   messages: readonly string[],
   serve: (message: string) => Promise<Response>,
-): Promise<Response> {
+): Promise<ServedBatch> {
   if (!messages.some(wantsAnswer)) {
-    for (const message of messages) await serve(message)
-    return acceptedReply()
+    return { response: await serveOneWay(messages, serve), isWhole: Promise.resolve(true) }
   }
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-  const answered = writeAnswers(messages, serve, writable)
-  // The reader of the stream learns of a failure; here is nobody to tell.
-  answered.catch(() => undefined)
+  const isWhole = writeAnswers(messages, serve, writable).then(
+    () => true,
+    () => false,
+  )
   const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }
-  return new Response(readable, { headers })
+  return { response: new Response(readable, { headers }), isWhole }
+}
+
+async function serveOneWay(
+  messages: readonly string[],
+  serve: (message: string) => Promise<Response>,
+): Promise<Response> {
+  let refusal: Response | undefined
+  for (const message of messages) {
+    const response = await serve(message)
+    if (response.status !== 202) refusal ??= response
+  }
+  return refusal ?? acceptedReply()
 }
 
 async function writeAnswers(
@@ -69,7 +89,10 @@ function asEvent(json: string): ReadableStream<Uint8Array> {
   return body
 }
 
-/** The raw JSON of each message. Throws `parse_error`, `invalid_request`, `body_too_large`. */
+/**
+ * The raw JSON of each message; `initialize` may not be among them (MCP 2025-03-26, Lifecycle).
+ * Throws `parse_error`, `invalid_request`, `body_too_large`.
+ */
 export function readBatch(text: string): string[] {
   const scan = scanRequest(text)
   if (scan.kind === 'refused') {
@@ -81,6 +104,11 @@ export function readBatch(text: string): string[] {
   }
   if (parsed.length > MAX_MESSAGES) {
     throw new GatewayError('invalid_request', `A batch holds at most ${MAX_MESSAGES} messages.`)
+  }
+  if (parsed.some(isInitialize)) {
+    throw new GatewayError('invalid_request', 'initialize must not be part of a batch.', {
+      fix: 'Send initialize in a request of its own.',
+    })
   }
   const messages: string[] = []
   const editor = createJsonEditor({
@@ -104,6 +132,11 @@ function parse(text: string): unknown {
   } catch (cause) {
     throw new GatewayError('parse_error', 'The body is not valid JSON.', { cause })
   }
+}
+
+/** Its answer carries the session in a header, which a batch has no room for. */
+function isInitialize(message: unknown): boolean {
+  return isPlainObject(message) && message['method'] === 'initialize'
 }
 
 function wantsAnswer(message: string): boolean {

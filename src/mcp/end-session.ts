@@ -1,13 +1,16 @@
 import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
-import type { ServerRecord, Snapshots } from '../registry/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
+import type { Snapshots } from '../registry/index.ts'
 import type { Refuse } from './refusal.ts'
-import { sessionRequired } from './relay-request.ts'
+import { sessionRequired } from './session/session-rules.ts'
 import type { UpstreamSession } from './session/session-state.ts'
 import type { ClientSession, Sessions } from './session/sessions.ts'
+import { tellAll } from './upstream/courtesy.ts'
 import type { Upstreams } from './upstream/send.ts'
 
 export interface EndSessionDeps {
+  readonly events: Events
   readonly limits: Limits
   readonly snapshots: Snapshots
   readonly sessions: Sessions
@@ -15,7 +18,10 @@ export interface EndSessionDeps {
   readonly refuse: Refuse
 }
 
-type Closing = Pick<UpstreamSession, 'server' | 'endpoint' | 'upstreamId'>
+/** `path`: where the server was when the session was opened. */
+type Closing = Pick<UpstreamSession, 'server' | 'endpoint' | 'upstreamId'> & {
+  readonly path: string
+}
 
 /** DELETE of a legacy session: a tombstone for us, a courtesy to its upstreams, 204. */
 export function createEndSession(deps: EndSessionDeps) {
@@ -30,10 +36,10 @@ export function createEndSession(deps: EndSessionDeps) {
     try {
       const id = request.headers.get('mcp-session-id')
       if (id === null) throw sessionRequired()
-      const session = await deps.sessions.open(principal, path, id)
+      const session = await deps.sessions.open(ctx, principal, path, id)
       await requireAdmission(ctx, deps.limits, principal)
       const known = await deps.sessions.end(session)
-      ctx.waitUntil(closeUpstreams(ctx, principal, closings(session, known)))
+      ctx.waitUntil(closeUpstreams(ctx, principal, closings(path, session, known)))
       return new Response(null, { status: 204 })
     } catch (thrown) {
       return deps.refuse(ctx, { path }, thrown)
@@ -41,10 +47,14 @@ export function createEndSession(deps: EndSessionDeps) {
   }
 
   /** What its object knows is newer than what a sealed session id says. */
-  function closings(session: ClientSession, known: readonly UpstreamSession[]): readonly Closing[] {
+  function closings(
+    path: string,
+    session: ClientSession,
+    known: readonly UpstreamSession[],
+  ): readonly Closing[] {
     if ('kind' in session || known.length > 0) return known
     const { server, endpoint } = session
-    return [{ server, endpoint, upstreamId: deps.sessions.currentUpstreamId(session) }]
+    return [{ path, server, endpoint, upstreamId: deps.sessions.currentUpstreamId(session) }]
   }
 
   /** Ours has ended already; that an upstream cannot be told changes nothing for the caller. */
@@ -54,12 +64,14 @@ export function createEndSession(deps: EndSessionDeps) {
     sessions: readonly Closing[],
   ): Promise<void> {
     const snapshot = await deps.snapshots.tenant(ctx, principal.tenant)
-    const index = await snapshot.index(ctx)
-    for (const { server: id, endpoint, upstreamId } of sessions) {
-      const path = index.find((server) => server.id === id)?.path
-      const server: ServerRecord | undefined =
-        path === undefined ? undefined : await snapshot.server(ctx, path)
-      if (server) await deps.upstreams.close(server, endpoint, upstreamId)
-    }
+    await tellAll(
+      sessions,
+      async ({ path, server: id, endpoint, upstreamId }) => {
+        const server = await snapshot.server(ctx, path)
+        // The path may have become that of another server.
+        if (server?.id === id) await deps.upstreams.close(server, endpoint, upstreamId)
+      },
+      (thrown) => emitFault(deps.events, ctx, 'session.end', thrown),
+    )
   }
 }

@@ -1,8 +1,8 @@
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
-import { GatewayError, isPlainObject } from '../core/index.ts'
+import { GatewayError, isPlainObject, type Span } from '../core/index.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from './messages.ts'
 import { decodeHeaderValue } from './wire/header-value.ts'
-import { type Span, scanRequest } from './wire/scan-request.ts'
+import { scanRequest } from './wire/scan-request.ts'
 
 /** What arrived, decided once at the edge; everything behind is total over it. */
 export type Inbound = InboundRequest | InboundNotification | InboundResponse

@@ -1,5 +1,6 @@
 /** Rank 5: the Model Context Protocol, on both sides. */
 export type { CatalogStub } from './catalog/live-catalog.ts'
+export { probeRecord } from './catalog/probe-record.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
 export {
   allToolsRoutes,

@@ -11,7 +11,7 @@ import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
 import { createPost } from './post.ts'
 import { createRefusal } from './refusal.ts'
 import { createRelay } from './relay.ts'
-import { createOneWayRelay } from './relay-message.ts'
+import { createOneWayRelay, createOneWaySender } from './relay-message.ts'
 import { createRequestRelay } from './relay-request.ts'
 import { createStreamRelay } from './relay-stream.ts'
 import { createRequestStates } from './request-states.ts'
@@ -62,19 +62,14 @@ export function createMcp(deps: McpDeps) {
   const { snapshots, catalog, verbs } = registry
   const upstreams = createUpstreams(deps)
   const inFlight = createInFlight({ clock, object })
-  const sessions = createSessions({
-    sealer,
-    clock,
-    object,
-    onReopened: ({ requestId }, server) =>
-      events.emit({ type: 'session_reestablished', requestId, server }),
-  })
+  const sessions = createSessions({ sealer, clock, events, object })
   const eventIds = createEventIds({ sealer, clock })
   const requestStates = createRequestStates({ sealer, clock })
   const relayRequest = createRequestRelay({
     ...{ upstreams, sessions, inFlight, eventIds, requestStates },
   })
-  const relayOneWay = createOneWayRelay({ upstreams, sessions, inFlight })
+  const sendOneWay = createOneWaySender({ upstreams, sessions })
+  const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
   const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
   // The gateway's own tools ask through the very endpoints that offer them.
   const ask = createAsk({ endpoint: () => admitted })
@@ -82,10 +77,9 @@ export function createMcp(deps: McpDeps) {
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
-    ...{ object, relayRequest, relayOneWay, relayStream, eventIds },
+    ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
     live: createLiveCatalog({ events, object: deps.catalogObject }),
-    pickEndpoint: upstreams.pick,
   })
   const refuse = createRefusal(deps)
 
@@ -96,7 +90,7 @@ export function createMcp(deps: McpDeps) {
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
       get: createGet({ relay, refuse }),
-      delete: createEndSession({ ...common, upstreams, refuse }),
+      delete: createEndSession({ ...common, events, upstreams, refuse }),
     }
   }
   const endpoint = endpointWith(limits)

@@ -1,5 +1,6 @@
-import { type CallContext, type Principal, readBounded } from '../core/index.ts'
+import { type CallContext, type Principal, type RequestFacts, readBounded } from '../core/index.ts'
 import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
+import { batchFacts } from './batch-facts.ts'
 import { classify, type Inbound, readMessage } from './eras.ts'
 import type { Refuse } from './refusal.ts'
 import type { Relay } from './relay.ts'
@@ -23,13 +24,39 @@ export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) 
     try {
       const text = await readBounded(body, maxBodyBytes, headers.get('content-length'))
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
+      Object.assign(ctx.facts, { server: path, method: 'batch' })
       const messages = readBatch(text)
-      const session = await sessionOf(sessions, principal, path, headers)
+      ctx.facts.messages = messages.length
+      const session = await sessionOf(ctx, sessions, principal, path, headers)
       requireBatchVersion(headers.get('mcp-protocol-version'), session?.hello?.protocolVersion)
-      return await serveBatch(messages, (message) => serve(ctx, principal, path, headers, message))
+      return await serveAll(ctx, principal, path, headers, messages)
     } catch (thrown) {
       return refuse(ctx, { path }, thrown)
     }
+  }
+
+  /** A batch, which has one event line for all its messages. */
+  async function serveAll(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    headers: Headers,
+    messages: readonly string[],
+  ): Promise<Response> {
+    const parts: RequestFacts[] = []
+    const { response, isWhole } = await serveBatch(messages, (message) => {
+      const facts: RequestFacts = {}
+      parts.push(facts)
+      const part: CallContext = { ...ctx, facts, holdEvent: () => () => undefined }
+      return serve(part, principal, path, headers, message)
+    })
+    const release = ctx.holdEvent()
+    const end = isWhole.then((whole) => {
+      Object.assign(ctx.facts, batchFacts(parts, whole))
+      release()
+    })
+    ctx.waitUntil(end)
+    return response
   }
 
   /** One message, as if it had come alone. Never throws. */

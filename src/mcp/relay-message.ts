@@ -1,12 +1,13 @@
 import type { CallContext } from '../core/index.ts'
 import type { InboundNotification, InboundResponse } from './eras.ts'
-import { idScope, type RequestRelayDeps } from './relay-request.ts'
-import { sendInSession } from './send-in-session.ts'
+import { type SendInSessionDeps, sendInSession } from './send-in-session.ts'
+import { idScope } from './session/id-scope.ts'
 import type { InFlight } from './session/in-flight.ts'
 import type { LegacySession } from './session/sessions.ts'
 import type { Target } from './target.ts'
 import { statusError } from './upstream/failure.ts'
 import { hopTwoHeaders } from './upstream/headers.ts'
+import { acceptedReply } from './wire/reply.ts'
 
 /** A message without an answer of its own. */
 export interface OneWay {
@@ -15,35 +16,56 @@ export interface OneWay {
   readonly session?: LegacySession
 }
 
+/** Such a message as its server must see it: ids and names are the server's own. */
+export interface OneWayText {
+  readonly text: string
+  readonly target: Target
+  readonly session?: LegacySession
+  /** The revision to announce. */
+  readonly version: string | undefined
+}
+
+/** Sends the text as it is. Throws `upstream_failed` when the upstream did not take it. */
+export type SendOneWay = (ctx: CallContext, message: OneWayText) => Promise<void>
+
+/** @see SendOneWay */
+export function createOneWaySender(deps: SendInSessionDeps): SendOneWay {
+  return async (ctx, message) => {
+    const { text, target, session, version } = message
+    const { response } = await sendInSession(ctx, deps, message, (sessionId) => ({
+      server: target.server,
+      method: 'POST',
+      body: text,
+      canRetry: false,
+      headers: hopTwoHeaders({
+        custom: target.server.headers,
+        ...(version === undefined ? {} : { version }),
+        ...(sessionId === undefined ? {} : { sessionId }),
+      }),
+      ...(session ? { pinned: session.endpoint } : {}),
+    }))
+    await response.body?.cancel()
+    if (!response.ok) throw statusError(response.status, target.server.path)
+  }
+}
+
 /**
  * Passes a legacy notification, or a client's response to its server's request, on: 202.
  * A modern client has nothing to notify over HTTP (a disconnect is its cancel), so what it sends is
  * accepted and dropped (MCP 2026-07-28, Streamable HTTP). Throws `upstream_failed` when the upstream
  * did not take it.
  */
-export function createOneWayRelay(
-  deps: Pick<RequestRelayDeps, 'upstreams' | 'sessions' | 'inFlight'>,
-) {
+export function createOneWayRelay(deps: {
+  readonly inFlight: InFlight
+  readonly sendOneWay: SendOneWay
+}) {
   return async function relayOneWay(ctx: CallContext, message: OneWay): Promise<Response> {
-    const { inbound, target, session } = message
-    const body = inbound.era === 'modern' ? undefined : await outgoingText(deps.inFlight, message)
-    if (body !== undefined) {
-      const { response } = await sendInSession(ctx, deps, message, (sessionId) => ({
-        server: target.server,
-        method: 'POST',
-        body,
-        canRetry: false,
-        headers: hopTwoHeaders({
-          custom: target.server.headers,
-          ...(inbound.version === undefined ? {} : { version: inbound.version }),
-          ...(sessionId === undefined ? {} : { sessionId }),
-        }),
-        ...(session ? { pinned: session.endpoint } : {}),
-      }))
-      await response.body?.cancel()
-      if (!response.ok) throw statusError(response.status, target.server.path)
+    const { inbound } = message
+    const text = inbound.era === 'modern' ? undefined : await outgoingText(deps.inFlight, message)
+    if (text !== undefined) {
+      await deps.sendOneWay(ctx, { ...message, text, version: inbound.version })
     }
-    return new Response(null, { status: 202, headers: { 'cache-control': 'no-store' } })
+    return acceptedReply()
   }
 }
 
@@ -57,7 +79,11 @@ async function outgoingText(
   }
   const scope = idScope(target, session, undefined)
   const call = await inFlight.find(scope, inbound.params['requestId'])
-  if (!call) return undefined
-  const params = { ...inbound.params, requestId: JSON.parse(call.upstreamId) }
-  return JSON.stringify({ jsonrpc: '2.0', method: inbound.method, params })
+  return call && cancelText(inbound, call.upstreamId)
+}
+
+/** A cancel of the request that its server knows by this id, raw JSON. */
+export function cancelText({ method, params }: InboundNotification, upstreamId: string): string {
+  const named = { ...params, requestId: JSON.parse(upstreamId) }
+  return JSON.stringify({ jsonrpc: '2.0', method, params: named })
 }

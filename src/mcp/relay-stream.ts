@@ -1,10 +1,12 @@
-import type { CallContext } from '../core/index.ts'
+import { type CallContext, mediaType, toGatewayError } from '../core/index.ts'
 import { toolFilter } from '../policy/index.ts'
 import { openStream } from './answer/event-stream.ts'
 import { noStream } from './eras.ts'
-import { idScope, type SharedLeg, takesPriming } from './relay-request.ts'
+import type { SharedLeg } from './outgoing.ts'
+import { takesPriming } from './revisions.ts'
 import { sendInSession } from './send-in-session.ts'
 import type { EventIds, ResumePoint } from './session/event-ids.ts'
+import { idScope } from './session/id-scope.ts'
 import type { InFlight } from './session/in-flight.ts'
 import type { LegacySession, Sessions } from './session/sessions.ts'
 import type { Target } from './target.ts'
@@ -16,6 +18,8 @@ import type { StreamEnd } from './wire/pump.ts'
 /** A stream of one server that a legacy client opens by GET. */
 export interface StreamRequest {
   readonly target: Target
+  /** The target by the policy of now. Throws what refuses it. */
+  readonly targetNow: () => Promise<Target>
   readonly session?: LegacySession
   /** The revision to announce to the server. */
   readonly version?: string
@@ -39,22 +43,9 @@ export interface StreamRelayDeps {
  */
 export function createStreamRelay(deps: StreamRelayDeps) {
   return async function relayStream(ctx: CallContext, wanted: StreamRequest): Promise<Response> {
-    const { target, session, version, resume, shared } = wanted
-    const { server, actor } = target
-    const answered = await sendInSession(ctx, deps, wanted, (sessionId) => ({
-      server,
-      method: 'GET',
-      canRetry: true,
-      headers: streamHeaders(
-        {
-          custom: server.headers,
-          ...(version === undefined ? {} : { version }),
-          ...(sessionId === undefined ? {} : { sessionId }),
-        },
-        resume?.eventId,
-      ),
-      ...(session ? { pinned: session.endpoint } : {}),
-    }))
+    const { session, version, resume, shared } = wanted
+    const { server, actor } = wanted.target
+    const answered = await sendGet(ctx, deps, wanted)
     const body = await eventsOf(answered.response, server.path)
     const key = shared?.session?.key ?? session?.key ?? ''
     const request = resume?.request
@@ -70,15 +61,63 @@ export function createStreamRelay(deps: StreamRelayDeps) {
       ...(shared ? { names: shared.names } : {}),
       ...(sealEventId ? { sealEventId } : {}),
       takesPriming: takesPriming(shared?.session?.hello.protocolVersion ?? version),
+      mayGoOn: () => mayGoOn(ctx, wanted, answered),
       onEnd: endOfStream(ctx, deps, wanted, answered),
     } as const
     return openStream(ctx, plan, body)
   }
 }
 
+async function sendGet(
+  ctx: CallContext,
+  deps: StreamRelayDeps,
+  wanted: StreamRequest,
+): Promise<UpstreamAnswer> {
+  const { target, session, version, resume } = wanted
+  const { server } = target
+  let sends = 0
+  try {
+    return await sendInSession(ctx, deps, wanted, (sessionId) => {
+      sends += 1
+      const headers = {
+        custom: server.headers,
+        ...(version === undefined ? {} : { version }),
+        ...(sessionId === undefined ? {} : { sessionId }),
+      }
+      return {
+        server,
+        method: 'GET',
+        canRetry: true,
+        headers: streamHeaders(headers, resume?.eventId),
+        ...(session ? { pinned: session.endpoint } : {}),
+      }
+    })
+  } catch (thrown) {
+    // 404 in session after session: GET is unknown there, not the sessions. To be asked for again
+    // would cost the client its session at the server every time.
+    if (sends > 2 && toGatewayError(thrown).code === 'upstream_failed') throw noStream()
+    throw thrown
+  }
+}
+
+/** Whether the stream's client may still hear it, and it is still the server's. */
+async function mayGoOn(
+  ctx: CallContext,
+  { target, targetNow }: StreamRequest,
+  { endpoint }: UpstreamAnswer,
+): Promise<boolean> {
+  try {
+    const { server } = await targetNow()
+    return server.id === target.server.id && server.endpoints.some(({ id }) => id === endpoint.id)
+  } catch (thrown) {
+    ctx.facts.outcome = toGatewayError(thrown).code
+    return false
+  }
+}
+
 /** Throws what the response is instead of a stream. */
 async function eventsOf(response: Response, server: string): Promise<ReadableStream<Uint8Array>> {
-  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  const type = mediaType(response.headers.get('content-type'))
   if (response.body && response.ok && type === 'text/event-stream') return response.body
   await response.body?.cancel()
   throw response.status === 405 ? noStream() : statusError(response.status, server)

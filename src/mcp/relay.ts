@@ -1,11 +1,13 @@
 import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
-import { type Inbound, type InboundNotification, noStream, streamVersion } from './eras.ts'
+import { type Inbound, noStream, streamVersion } from './eras.ts'
+import { hearAgain, LISTENING, requireHearing } from './listening.ts'
+import type { Outgoing } from './outgoing.ts'
 import type { OneWay } from './relay-message.ts'
-import { type Outgoing, requireSession } from './relay-request.ts'
 import type { StreamRequest } from './relay-stream.ts'
 import { type EventIds, resumePoint } from './session/event-ids.ts'
+import { requireSession } from './session/session-rules.ts'
 import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
 import type { SettleEra } from './settle-era.ts'
 import { resolveEndpoint, type Shared } from './shared/index.ts'
@@ -48,7 +50,7 @@ export function createRelay(deps: RelayDeps): Relay {
       // The session comes first: a client must learn that it is gone before anything else fails.
       const session =
         inbound.era === 'legacy'
-          ? await sessionOf(deps.sessions, principal, path, headers)
+          ? await sessionOf(ctx, deps.sessions, principal, path, headers)
           : undefined
       const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
       if (resolved.kind === 'shared') {
@@ -71,22 +73,22 @@ export function createRelay(deps: RelayDeps): Relay {
 
     async stream(ctx, principal, path, headers) {
       const version = streamVersion(headers)
-      const session = await sessionOf(deps.sessions, principal, path, headers)
-      const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
+      const session = await sessionOf(ctx, deps.sessions, principal, path, headers)
+      const { actor, resolved } = await arrive(ctx, principal, path)
       if (resolved.kind === 'shared') {
-        const { endpoint } = resolved
-        return deps.shared.stream(ctx, { endpoint, actor, snapshot, headers, ...shared(session) })
+        return deps.shared.stream(ctx, { path, principal, headers, ...shared(session) })
       }
 
       const target = { actor, server: resolved.server }
       const within = mirrored(session)
-      authorise(target, LISTENING)
+      requireHearing(target)
       if (target.server.upstream.eras === 'modern') throw noStream()
       requireSession(target.server, LISTENING, within.session)
       const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
       const announced = version ?? within.session?.hello?.protocolVersion
       return deps.relayStream(ctx, {
         target,
+        targetNow: () => hearAgain(ctx, deps.snapshots, principal, path),
         ...within,
         ...(announced === undefined ? {} : { version: announced }),
         ...(resume ? { resume } : {}),
@@ -102,13 +104,4 @@ export function createRelay(deps: RelayDeps): Relay {
     const actor = { principal, rights: snapshot.rights(principal) }
     return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
   }
-}
-
-/** To listen is to be told: whoever may send a server notifications may hear its own. */
-const LISTENING: InboundNotification = {
-  kind: 'notification',
-  era: 'legacy',
-  text: '',
-  method: 'notifications/message',
-  params: {},
 }

@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import {
   type CallContext,
   GatewayError,
+  mediaType,
   type Principal,
   ServerPath,
   toGatewayError,
@@ -9,6 +10,7 @@ import {
 import type { HttpEnv } from '../http/index.ts'
 import { type Identity, protectedResourceMetadata, resourceMetadataUrl } from '../identity/index.ts'
 import type { StreamableHttp } from './mcp.ts'
+import { isBuiltIn } from './shared/index.ts'
 import { errorReply } from './wire/reply.ts'
 
 export interface McpRoutesDeps {
@@ -23,9 +25,6 @@ export interface McpRoutesDeps {
 
 const ALLOW = 'GET, POST, DELETE'
 const PRM = '/.well-known/oauth-protected-resource'
-
-/** Endpoints of the gateway's own; no server may have these paths. */
-const BUILT_IN = ['mcp', 'mcpgw']
 
 /** The URL of an endpoint: `/mcp` for all servers together, `/{path}/mcp` for any other. */
 export function endpointUrl(publicUrl: string, path: string): string {
@@ -107,15 +106,14 @@ async function authenticate(
 }
 
 function endpointPath(text: string): string {
-  if (BUILT_IN.includes(text)) return text
+  if (isBuiltIn(text)) return text
   const path = ServerPath.safeParse(text)
   if (path.success) return path.data
   throw new GatewayError('not_found', 'There is no MCP endpoint at this path.')
 }
 
 function requireJson(contentType: string | undefined): void {
-  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase()
-  if (type === 'application/json') return
+  if (mediaType(contentType) === 'application/json') return
   throw new GatewayError('unsupported_media_type', 'The Content-Type must be application/json.')
 }
 
@@ -129,7 +127,7 @@ function requireStreamAccepted(accept: string | undefined): void {
 /** A client without an Accept header takes anything (RFC 9110 section 12.5.1). */
 function takes(accept: string | undefined, type: string): boolean {
   if (accept === undefined) return true
-  const ranges = accept.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase())
+  const ranges = accept.split(',').map(mediaType)
   return [type, type.replace(/\/.*/, '/*'), '*/*'].some((range) => ranges.includes(range))
 }
 

@@ -1,23 +1,29 @@
-import type { CallContext } from '../core/index.ts'
+import { type CallContext, GatewayError } from '../core/index.ts'
 import type { LegacySession, Sessions } from './session/sessions.ts'
 import type { Target } from './target.ts'
 import { statusError } from './upstream/failure.ts'
 import type { UpstreamAnswer, UpstreamCall, Upstreams } from './upstream/send.ts'
+import { hasLogging } from './upstream/set-log-level.ts'
 import { openSource } from './wire/pump.ts'
 import { readRpcError } from './wire/read-error.ts'
 
 /** Another isolate may have opened the session again under an id that was forgotten since. */
 const MAX_SESSION_SENDS = 3
 
+export interface SendInSessionDeps {
+  readonly upstreams: Upstreams
+  readonly sessions: Sessions
+}
+
 /** Sends; when the upstream forgot the session, opens it again and sends once more. */
 export async function sendInSession(
   ctx: CallContext,
-  deps: { readonly upstreams: Upstreams; readonly sessions: Sessions },
+  deps: SendInSessionDeps,
   { target, session }: { readonly target: Target; readonly session?: LegacySession },
   build: (sessionId?: string) => UpstreamCall,
 ): Promise<UpstreamAnswer> {
   if (!session) return deps.upstreams.send(ctx, build())
-  const { path, headers: custom, timeoutMs } = target.server
+  const { path, timeoutMs } = target.server
   let upstreamId = deps.sessions.currentUpstreamId(session)
   for (let sends = 1; ; sends += 1) {
     const sent = await deps.upstreams.send(ctx, build(upstreamId))
@@ -25,9 +31,26 @@ export async function sendInSession(
     if (!forgot) return { ...sent, response }
     if (sends === MAX_SESSION_SENDS) throw statusError(response.status, path)
     // The upstream refused before it ran anything, so sending again cannot run it twice.
-    const upstream = { server: path, url: sent.endpoint.url, custom, timeoutMs }
-    upstreamId = await deps.sessions.recover(ctx, session, upstreamId, upstream)
+    upstreamId = await reopen(ctx, deps, target, session, upstreamId)
   }
+}
+
+/** Opens the upstream session again, where it was. Throws why it cannot be had. */
+async function reopen(
+  ctx: CallContext,
+  { upstreams, sessions }: SendInSessionDeps,
+  { server }: Target,
+  session: LegacySession,
+  forgottenId: string,
+): Promise<string> {
+  const { path, headers: custom, timeoutMs } = server
+  const where = { server, pinned: session.endpoint }
+  const recovery = await upstreams.open(ctx, where, ({ url }) => {
+    const input = { server: path, url, custom, timeoutMs, hasLogging: hasLogging(server) }
+    return sessions.recover(ctx, session, forgottenId, input)
+  })
+  if (recovery.kind === 'reopened') return recovery.upstreamId
+  throw new GatewayError(recovery.code, recovery.message)
 }
 
 /**

@@ -1,8 +1,9 @@
 import { GatewayError } from '../core/index.ts'
-import { type Actor, decide, insufficientScope, notFoundServer } from '../policy/index.ts'
+import { type Actor, decide, notFoundServer } from '../policy/index.ts'
 import type { ServerRecord } from '../registry/index.ts'
 import { type Inbound, unsupportedVersion } from './eras.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION } from './messages.ts'
+import { requireAllowed, unknownTool } from './require-allowed.ts'
 
 /** The server a request is for, and what its caller may do. */
 export interface Target {
@@ -17,19 +18,11 @@ export interface Target {
 export function authorise({ actor, server }: Target, inbound: Inbound): void {
   const method = inbound.kind === 'response' ? 'notifications/response' : inbound.method
   const name = inbound.kind === 'request' ? inbound.name : undefined
-  const decision = decide(actor, server, method, name)
-  switch (decision.kind) {
-    case 'allow':
-      return
-    case 'unknown_server':
-      throw notFoundServer(server.path)
-    case 'unknown_method':
-      throw new GatewayError('method_not_found', 'Method not found')
-    case 'unknown_tool':
-      throw new GatewayError('unknown_tool', `Unknown tool: ${(name ?? '').slice(0, 128)}`)
-    case 'insufficient_scope':
-      throw insufficientScope(decision.scope)
-  }
+  requireAllowed(decide(actor, server, method, name), {
+    unknown_server: () => notFoundServer(server.path),
+    unknown_method: () => new GatewayError('method_not_found', 'Method not found'),
+    unknown_tool: () => unknownTool(name ?? ''),
+  })
 }
 
 /**

@@ -1,5 +1,11 @@
-import { ServerPath } from '../core/index.ts'
-import { type Actor, notFoundServer, type Permission, requirePermission } from '../policy/index.ts'
+import { ServerPath, type TenantId } from '../core/index.ts'
+import {
+  type Actor,
+  notFoundServer,
+  type Permission,
+  requirePermission,
+  type Target,
+} from '../policy/index.ts'
 import type { Repositories } from './repository.ts'
 import type { StoredServer } from './rows.ts'
 import type { StoredVirtual } from './virtual/virtual-rows.ts'
@@ -14,12 +20,7 @@ export async function authorizeServer(
   permission: Permission,
   path: string,
 ): Promise<StoredServer> {
-  const parsed = ServerPath.safeParse(path)
-  if (!parsed.success) throw notFoundServer(path)
-  const server = await repositories.servers.find(actor.principal.tenant, parsed.data)
-  if (server === undefined) throw notFoundServer(path)
-  requirePermission(actor, permission, server)
-  return server
+  return authorize(repositories.servers, actor, permission, path)
 }
 
 /** As `authorizeServer`, for a virtual server. */
@@ -29,10 +30,19 @@ export async function authorizeVirtual(
   permission: Permission,
   path: string,
 ): Promise<StoredVirtual> {
+  return authorize(repositories.virtuals, actor, permission, path)
+}
+
+async function authorize<T extends Target>(
+  stored: { find(tenant: TenantId, path: ServerPath): Promise<T | undefined> },
+  actor: Actor,
+  permission: Permission,
+  path: string,
+): Promise<T> {
   const parsed = ServerPath.safeParse(path)
   if (!parsed.success) throw notFoundServer(path)
-  const virtual = await repositories.virtuals.find(actor.principal.tenant, parsed.data)
-  if (virtual === undefined) throw notFoundServer(path)
-  requirePermission(actor, permission, virtual)
-  return virtual
+  const found = await stored.find(actor.principal.tenant, parsed.data)
+  if (found === undefined) throw notFoundServer(path)
+  requirePermission(actor, permission, found)
+  return found
 }

@@ -3,7 +3,9 @@ import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
 import { ServerId, type TenantId } from '../core/index.ts'
 import type { Statement } from './batch-repository.ts'
-import type { Catalog, CatalogItem, CatalogKind } from './catalog.ts'
+import type { Catalog, CatalogItem } from './catalog.ts'
+import type { CatalogKind } from './catalog-kinds.ts'
+import type { CatalogHead } from './catalog-reader.ts'
 import { catalogItems } from './tables.ts'
 
 /** A bound string may be 2 MB in D1; a chunk stays well below. */
@@ -20,14 +22,19 @@ export interface ListedItem {
 /** Reads of the catalogue; it is written as part of a server's batch. */
 export function createCatalogRepository(db: DrizzleD1Database) {
   return {
-    servedQuery: (tenant: TenantId, serverIds: readonly ServerId[], kind: CatalogKind) =>
+    headsQuery: (
+      tenant: TenantId,
+      serverIds: readonly ServerId[],
+      kind: CatalogKind,
+      limit: number,
+    ) =>
       db
         .select({
           serverId: catalogItems.serverId,
           key: catalogItems.key,
-          definition: catalogItems.definition,
           contentHash: catalogItems.contentHash,
           position: catalogItems.position,
+          bytes: sql<number>`octet_length(${catalogItems.definition})`,
         })
         .from(catalogItems)
         .where(
@@ -41,11 +48,51 @@ export function createCatalogRepository(db: DrizzleD1Database) {
             eq(catalogItems.kind, kind),
             isNull(catalogItems.problem),
           ),
-        ),
+        )
+        .limit(limit),
 
-    /** Served items of several servers, in no order: their caller sorts fewer at once. */
-    async served(tenant: TenantId, serverIds: readonly ServerId[], kind: CatalogKind) {
-      const rows = await this.servedQuery(tenant, serverIds, kind)
+    /** What is served of several servers, in no order: the caller sorts less than a table. */
+    async heads(
+      tenant: TenantId,
+      serverIds: readonly ServerId[],
+      kind: CatalogKind,
+      limit: number,
+    ): Promise<CatalogHead[]> {
+      const rows = await this.headsQuery(tenant, serverIds, kind, limit)
+      return rows.map((row) => ({ ...row, serverId: ServerId.parse(row.serverId) }))
+    },
+
+    definitionsQuery(tenant: TenantId, kind: CatalogKind, heads: readonly CatalogHead[]) {
+      const places = heads.map(({ serverId, position, contentHash }) => [
+        serverId,
+        position,
+        contentHash,
+      ])
+      const wanted = (index: 0 | 1 | 2) => sql`wanted.value->>${sql.raw(`${index}`)}`
+      return db
+        .select({
+          serverId: catalogItems.serverId,
+          position: catalogItems.position,
+          definition: catalogItems.definition,
+        })
+        .from(sql`json_each(${JSON.stringify(places)}) as wanted`)
+        .innerJoin(
+          catalogItems,
+          and(
+            eq(catalogItems.tenant, tenant),
+            eq(catalogItems.serverId, wanted(0)),
+            eq(catalogItems.kind, kind),
+            eq(catalogItems.position, wanted(1)),
+            // Another one may be of any size, and is not what somebody chose.
+            eq(catalogItems.contentHash, wanted(2)),
+          ),
+        )
+        .limit(heads.length)
+    },
+
+    /** In no order; what was replaced since its head was read is absent. */
+    async definitions(tenant: TenantId, kind: CatalogKind, heads: readonly CatalogHead[]) {
+      const rows = await this.definitionsQuery(tenant, kind, heads)
       return rows.map((row) => ({ ...row, serverId: ServerId.parse(row.serverId) }))
     },
 

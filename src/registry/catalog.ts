@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { canonicalJson, GatewayError, isPlainObject, sha256Hex } from '../core/index.ts'
+import { CATALOG_LISTS, type CatalogKind } from './catalog-kinds.ts'
 import type { Discovery, ToolFacts } from './server-record.ts'
 import { toolFactsOf } from './tool-facts.ts'
 
@@ -14,16 +15,6 @@ const MAX_TOTAL_BYTES = 8 * 1024 * 1024
 const MAX_DEPTH = 64
 const MAX_KEY_CHARS = 2048
 
-export type CatalogKind = 'tool' | 'resource' | 'template' | 'prompt'
-
-/** Which member of a definition names it, per kind. */
-const KEY_MEMBER: Readonly<Record<CatalogKind, string>> = {
-  tool: 'name',
-  resource: 'uri',
-  template: 'uriTemplate',
-  prompt: 'name',
-}
-
 /** How many of each kind are served. */
 export const DiscoveredCounts = z.strictObject({
   tools: z.number().int(),
@@ -33,11 +24,18 @@ export const DiscoveredCounts = z.strictObject({
 })
 export type DiscoveredCounts = z.infer<typeof DiscoveredCounts>
 
-export const NOTHING_DISCOVERED: DiscoveredCounts = {
+export const NOTHING_DISCOVERED: Readonly<DiscoveredCounts> = {
   tools: 0,
   resources: 0,
   resourceTemplates: 0,
   prompts: 0,
+}
+
+/** How many there are of each kind. */
+export function countKinds(items: readonly { readonly kind: CatalogKind }[]): DiscoveredCounts {
+  const counts = { ...NOTHING_DISCOVERED }
+  for (const { kind } of items) counts[CATALOG_LISTS[kind].member] += 1
+  return counts
 }
 
 export interface CatalogItem extends ToolFacts {
@@ -80,13 +78,10 @@ export async function buildCatalog(discovery: Discovery): Promise<Catalog> {
   if (totalBytes > MAX_TOTAL_BYTES) {
     throw tooMuch(`definitions of ${totalBytes} bytes`, `${MAX_TOTAL_BYTES} bytes`)
   }
-  const [tools = 0, resources = 0, resourceTemplates = 0, prompts = 0] = groups.map(
-    (group) => group.filter((item) => item.problem === null).length,
-  )
   const lines = items.map((item) => `${item.kind}\n${item.key}\n${item.contentHash}`).sort()
   return {
     items,
-    counts: { tools, resources, resourceTemplates, prompts },
+    counts: countKinds(items.filter((item) => item.problem === null)),
     hash: await sha256Hex(canonicalJson(lines)),
   }
 }
@@ -111,7 +106,8 @@ async function toItem(kind: CatalogKind, position: number, value: unknown): Prom
   if (bytes > MAX_DEFINITION_BYTES) {
     throw tooMuch(`a ${kind} of ${bytes} bytes`, `${MAX_DEFINITION_BYTES} bytes`)
   }
-  const key = isPlainObject(value) ? value[KEY_MEMBER[kind]] : undefined
+  const { keyMember } = CATALOG_LISTS[kind]
+  const key = isPlainObject(value) ? value[keyMember] : undefined
   const isNamed = typeof key === 'string' && key !== '' && key.length <= MAX_KEY_CHARS
   const facts = kind === 'tool' && isPlainObject(value) ? toolFactsOf(value) : NO_FACTS
   const problem = facts.kind === 'invalid' ? facts.problem : null
@@ -121,7 +117,7 @@ async function toItem(kind: CatalogKind, position: number, value: unknown): Prom
     key: isNamed ? key : '',
     definition,
     contentHash: await sha256Hex(canonicalJson(value ?? null)),
-    problem: isNamed ? problem : `has no usable ${KEY_MEMBER[kind]}`,
+    problem: isNamed ? problem : `has no usable ${keyMember}`,
     ...(facts.kind === 'facts' ? facts.facts : NO_FACTS.facts),
   }
 }

@@ -43,6 +43,7 @@ const TargetRow = z.object({
   headersSealed: z.string().nullable(),
   upstream: z.string().transform((text) => UpstreamFacts.parse(JSON.parse(text))),
   catalogHash: z.string().nullable(),
+  discoveredAt: z.number().nullable(),
 })
 
 /** An endpoint to probe, its server's custom headers still sealed. */
@@ -78,6 +79,7 @@ export function createHealthRepository(db: DrizzleD1Database) {
           headersSealed: servers.headersSealed,
           upstream: servers.upstream,
           catalogHash: servers.catalogHash,
+          discoveredAt: servers.discoveredAt,
         })
         .from(endpoints)
         .innerJoin(servers, eq(servers.id, endpoints.serverId))

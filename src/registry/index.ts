@@ -1,6 +1,7 @@
 /** Rank 3: what is registered, and what calls need to know of it. */
-export type { CatalogKind, DiscoveredCounts } from './catalog.ts'
-export type { CatalogEntry, CatalogReader } from './catalog-reader.ts'
+export type { DiscoveredCounts } from './catalog.ts'
+export { CATALOG_LISTS, type CatalogKind, type CatalogList } from './catalog-kinds.ts'
+export type { CatalogHead, CatalogPart, CatalogReader } from './catalog-reader.ts'
 export type { FreshnessConfig } from './freshness.ts'
 export type { HealthFlip, ProbeRecord } from './health-repository.ts'
 export type { IndexedServer } from './indexed-server.ts'

@@ -18,7 +18,7 @@ export interface IndexedServer {
   readonly discovered: DiscoveredCounts
   /** Null when nothing was ever stored of it. */
   readonly catalogHash: string | null
-  /** Epoch ms. */
+  /** When it was last found to offer this, as of the snapshot; epoch ms. */
   readonly discoveredAt: number | null
   /** In the order of their positions. */
   readonly endpointIds: readonly EndpointId[]

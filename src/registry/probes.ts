@@ -31,7 +31,8 @@ export interface Probes {
    */
   recordProbes(ctx: CallContext, records: readonly ProbeRecord[]): Promise<HealthFlip[]>
   /**
-   * Stores what an upstream offers when it differs from what is stored. Of several endpoints the
+   * Stores what an upstream offers when it differs from what is stored; otherwise only when that was
+   * seen, which is no change: no generation, no change-log row. Of several endpoints the
    * first healthy one speaks for the server: they may differ, and would overwrite each other.
    * Throws `upstream_failed` when it is over its bounds. Change log: `server.refresh`.
    */
@@ -91,7 +92,10 @@ export function createProbes(
       const catalog = await buildCatalog(discovery)
       const hasNewCatalog = catalog.hash !== server.catalogHash
       const hasNewFacts = canonicalJson(discovery.facts) !== canonicalJson(server.upstream)
-      if (!hasNewCatalog && !hasNewFacts) return { changed: false }
+      if (!hasNewCatalog && !hasNewFacts) {
+        await repositories.servers.markDiscovered(server, ctx.clock.now())
+        return { changed: false }
+      }
       const found = { facts: discovery.facts, catalog }
       const changes = foundColumns(found, ctx.clock.now())
       await repositories.servers.update(

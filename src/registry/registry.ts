@@ -71,9 +71,7 @@ export function createRegistry(options: RegistryDeps) {
   return {
     snapshots,
     probes: createProbes(deps),
-    catalog: createCatalogReader({
-      served: (...of) => repositories.catalog.served(...of),
-    }),
+    catalog: createCatalogReader(repositories.catalog),
     status: createStatus({ countByHealth: repositories.health.countByHealth, events }),
     verbs: {
       registerServer: createRegisterServer(deps),

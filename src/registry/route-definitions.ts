@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { NoQuery } from '../http/index.ts'
 import { PolicySeed } from '../policy/index.ts'
 import {
   answer,
@@ -12,7 +13,6 @@ import {
   unknown,
 } from './base-route-definitions.ts'
 import {
-  NoQuery,
   ServerInput,
   ServerListQuery,
   ServerPatch,

@@ -5,12 +5,14 @@ import type { Actor } from '../policy/index.ts'
 import type { RouteDefinition } from './base-route-definitions.ts'
 import type { RegistryVerbs } from './registry.ts'
 import {
+  answerBy,
+  body,
   created,
-  jsonBody,
-  optionalJsonBody,
-  queryOf,
+  gone,
+  optionalBody,
+  path,
+  query,
   type RestHandler,
-  refuseQuery,
   writeOptions,
 } from './rest-input.ts'
 import { describeSecurity, ROUTES } from './route-definitions.ts'
@@ -45,8 +47,8 @@ export function registryRoutes<E extends Env>(deps: RegistryRoutesDeps<E>): Open
       app.on(route.method, route.getRoutingPath(), async (c) => {
         const ctx = deps.context(c)
         const actor = await deps.actor(c)
-        const path = c.req.param('path') ?? c.req.param('id') ?? ''
-        return handlers[name]({ request: c.req.raw, path, ctx, actor })
+        const named = c.req.param('path') ?? c.req.param('id') ?? ''
+        return handlers[name]({ request: c.req.raw, path: named, ctx, actor })
       })
     }
   }
@@ -59,60 +61,18 @@ export function registryRoutes<E extends Env>(deps: RegistryRoutesDeps<E>): Open
 
 function serverHandlers(verbs: RegistryVerbs): Record<keyof typeof ROUTES, RestHandler> {
   return {
-    async registerServer({ request, ctx, actor }) {
-      const options = writeOptions(request)
-      const server = await verbs.registerServer(ctx, actor, await jsonBody(request), options)
-      return created(request, server)
-    },
-    async listServers({ request, ctx, actor }) {
-      return Response.json(await verbs.listServers(ctx, actor, queryOf(request)))
-    },
-    async getServer({ request, path, ctx, actor }) {
-      refuseQuery(request)
-      return Response.json(await verbs.getServer(ctx, actor, path))
-    },
-    async replaceServer({ request, path, ctx, actor }) {
-      const options = writeOptions(request)
-      const input = await jsonBody(request)
-      return Response.json(await verbs.replaceServer(ctx, actor, path, input, options))
-    },
-    async patchServer({ request, path, ctx, actor }) {
-      const options = writeOptions(request)
-      const input = await jsonBody(request)
-      return Response.json(await verbs.patchServer(ctx, actor, path, input, options))
-    },
-    async deleteServer({ request, path, ctx, actor }) {
-      refuseQuery(request)
-      await verbs.deleteServer(ctx, actor, path)
-      return new Response(null, { status: 204 })
-    },
-    async toggleServer({ request, path, ctx, actor }) {
-      refuseQuery(request)
-      const input = await optionalJsonBody(request)
-      return Response.json(await verbs.toggleServer(ctx, actor, path, input))
-    },
-    async refreshServer({ request, path, ctx, actor }) {
-      refuseQuery(request)
-      return Response.json(await verbs.refreshServer(ctx, actor, path))
-    },
-    async listTools({ request, path, ctx, actor }) {
-      return Response.json(await verbs.listTools(ctx, actor, path, queryOf(request)))
-    },
-    async serverHealth({ request, path, ctx, actor }) {
-      refuseQuery(request)
-      return Response.json(await verbs.serverHealth(ctx, actor, path))
-    },
-    async me({ request, ctx, actor }) {
-      refuseQuery(request)
-      return Response.json(verbs.me(ctx, actor))
-    },
-    async getPolicy({ request, ctx, actor }) {
-      refuseQuery(request)
-      return Response.json(await verbs.getPolicy(ctx, actor))
-    },
-    async replacePolicy({ request, ctx, actor }) {
-      refuseQuery(request)
-      return Response.json(await verbs.replacePolicy(ctx, actor, await jsonBody(request)))
-    },
+    registerServer: answerBy(verbs.registerServer, [body, writeOptions], created),
+    listServers: answerBy(verbs.listServers, [query]),
+    getServer: answerBy(verbs.getServer, [path]),
+    replaceServer: answerBy(verbs.replaceServer, [path, body, writeOptions]),
+    patchServer: answerBy(verbs.patchServer, [path, body, writeOptions]),
+    deleteServer: answerBy(verbs.deleteServer, [path], gone),
+    toggleServer: answerBy(verbs.toggleServer, [path, optionalBody]),
+    refreshServer: answerBy(verbs.refreshServer, [path]),
+    listTools: answerBy(verbs.listTools, [path, query]),
+    serverHealth: answerBy(verbs.serverHealth, [path]),
+    me: answerBy(verbs.me, []),
+    getPolicy: answerBy(verbs.getPolicy, []),
+    replacePolicy: answerBy(verbs.replacePolicy, [body]),
   }
 }

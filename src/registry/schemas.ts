@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GatewayError, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
+import { invalidInput, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
 import { CustomHeaders, CustomHeadersPatch } from './custom-headers.ts'
 import { Health } from './server-record.ts'
 
@@ -141,31 +141,6 @@ export type WriteQuery = z.infer<typeof WriteQuery>
 export const PageQuery = z.strictObject(paging)
 export type PageQuery = z.infer<typeof PageQuery>
 
-export const NoQuery = z.strictObject({})
-
-/** One thing wrong with an input: where, and what. */
-export interface InputProblem {
-  /** Keys and indexes joined by `.`; empty for the document itself. */
-  readonly path: string
-  readonly message: string
-}
-
-/** The parsed input. Throws `invalid_params` with every problem in `detail.data.problems`. */
-export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
-  const parsed = schema.safeParse(input)
-  if (parsed.success) return parsed.data
-  throw invalidInput(
-    parsed.error.issues.map((issue) => ({
-      path: issue.path.map(String).join('.'),
-      // zod says only "Invalid key in record"; the reasons lie one level deeper.
-      message:
-        issue.code === 'invalid_key'
-          ? issue.issues.map((inner) => inner.message).join('; ')
-          : issue.message,
-    })),
-  )
-}
-
 /** Names of query parameters that carry credentials. URLs are stored in the clear, headers sealed. */
 const SECRET_NAME = /key|token|secret|passw|pwd|auth|credential|signature|^sig$/i
 
@@ -187,16 +162,6 @@ export function checkEndpoints(
     return message === undefined ? [] : [{ path: `endpoints.${index}.url`, message }]
   })
   if (problems.length > 0) throw invalidInput(problems)
-}
-
-/** `invalid_params` that names every problem, with the first in the message. */
-export function invalidInput(problems: readonly InputProblem[]): GatewayError {
-  const [first] = problems
-  const where = first?.path ? `${first.path}: ` : ''
-  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-  return new GatewayError('invalid_params', `${where}${first?.message ?? 'is invalid'}${more}.`, {
-    data: { problems },
-  })
 }
 
 /** A server for groups has to name one; the same rule holds for what a patch comes to. */

@@ -207,6 +207,23 @@ export function createServerRepository(db: DrizzleD1Database) {
       }
     },
 
+    /**
+     * Stores when the server was last found to offer what is stored. No change that anybody reads
+     * a snapshot for, so no generation; nothing when it offers something else by now.
+     */
+    async markDiscovered({ tenant, id, catalogHash }: StoredServer, at: number): Promise<void> {
+      await db
+        .update(servers)
+        .set({ discoveredAt: at })
+        .where(
+          and(
+            eq(servers.tenant, tenant),
+            eq(servers.id, id),
+            catalogHash === null ? undefined : eq(servers.catalogHash, catalogHash),
+          ),
+        )
+    },
+
     /** Deletes the server and everything that hangs on it. */
     async remove(ctx: WriteContext, server: StoredServer, change: ChangeEntry): Promise<void> {
       await runBatch(db, [

@@ -3,7 +3,7 @@ import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
 import { EndpointId, type ServerPath, type TenantId } from '../core/index.ts'
 import { tenants } from '../observability/index.ts'
-import type { CatalogKind } from './catalog.ts'
+import type { CatalogKind } from './catalog-kinds.ts'
 import type { IndexedServer } from './indexed-server.ts'
 import { EndpointRow, jsonOf, ServerRow, type StoredServer } from './rows.ts'
 import { HeaderParam, type ToolFacts } from './server-record.ts'
@@ -29,8 +29,8 @@ export type LoadedEndpoint =
 
 const HeaderParams = z.array(HeaderParam)
 
-/** A model reads the instructions of many servers at once: more than this is cut off. */
-const MAX_INSTRUCTIONS_CHARS = 4_000
+/** As much as a shared endpoint tells of one server: a model reads those of many at once. */
+const MAX_INSTRUCTIONS_CHARS = 2_000
 
 const IndexRow = ServerRow.pick({
   id: true,
@@ -165,7 +165,7 @@ export function createSnapshotRepository(db: DrizzleD1Database) {
       return rows.map((row) => {
         const server = IndexRow.parse(row)
         const { instructions, ...upstream } = server.upstream
-        const text = instructions?.slice(0, MAX_INSTRUCTIONS_CHARS)
+        const text = instructions?.trim().slice(0, MAX_INSTRUCTIONS_CHARS)
         return { ...server, upstream: { ...upstream, ...(text && { instructions: text }) } }
       })
     },

@@ -37,6 +37,31 @@ const imports = files.flatMap(({ name, text }) =>
   })),
 )
 
+/** Groups of files that reach each other by imports, of types too; each sorted. */
+function cycles(): string[] {
+  const edges = new Map(files.map(({ name }) => [name, new Set<string>()]))
+  for (const { name, target } of imports) if (target !== undefined) edges.get(name)?.add(target)
+  const reach = new Map(files.map(({ name }) => [name, reachable(edges, name)]))
+  const groups = files.map(({ name }) =>
+    [...(reach.get(name) ?? [])]
+      .filter((other) => reach.get(other)?.has(name))
+      .sort()
+      .join(', '),
+  )
+  return [...new Set(groups)].filter((group) => group !== '').sort()
+}
+
+function reachable(edges: ReadonlyMap<string, ReadonlySet<string>>, from: string): Set<string> {
+  const found = new Set<string>()
+  const open = [...(edges.get(from) ?? [])]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (found.has(next)) continue
+    found.add(next)
+    open.push(...(edges.get(next) ?? []))
+  }
+  return found
+}
+
 const offenders = (pattern: RegExp, isHome: (name: string) => boolean): string[] =>
   files
     .filter(({ name, text }) => !isHome(name) && pattern.test(code(text)))
@@ -75,6 +100,10 @@ describe('the house', () => {
         !(name === 'index.ts' && target.endsWith('-object.ts')),
     )
     expect(sideDoors.map(({ name, specifier }) => `${name} -> ${specifier}`)).toEqual([])
+  })
+
+  it('has no files that import each other in a circle, not even for types', () => {
+    expect(cycles()).toEqual([])
   })
 
   it('imports Durable Objects from the entry alone', () => {

@@ -41,6 +41,10 @@ const member = (name: string): FleetMember[] => fleet.members.filter((one) => on
 const fetcher: Fetcher = (request) =>
   fleet.answer(new URL(request.url).hostname.split('.')[0] ?? '', request)
 
+/** Moved ahead by a test. */
+let aheadMs = 0
+const clock = { now: () => systemClock.now() + aheadMs }
+
 /** Every call of an object, in the order of their ends. */
 const objectCalls: { readonly name: string; readonly mostWaiting: number }[] = []
 const objectEvents: Record<string, unknown>[] = []
@@ -64,9 +68,9 @@ function createObject(state: DurableObjectState) {
   const counted = countWaiting(fetcher)
   const deps = wiringWith(counted)
   const CatalogObject = createCatalogObject({
-    clock: systemClock,
+    clock,
     events: deps.events,
-    context: (waitUntil) => jobContext({ clock: systemClock, random: systemRandom }, waitUntil),
+    context: (waitUntil) => jobContext({ clock, random: systemRandom }, waitUntil),
     wiring: () => deps.slice,
   })
   return { catalog: new CatalogObject(state, env), mostWaiting: counted.most }
@@ -80,6 +84,7 @@ function wiringWith(counted: Fetcher) {
   if (config.kind === 'problems') throw new Error(JSON.stringify(config.problems))
   const seams = {
     fetcher: counted,
+    clock,
     writeLine: (line: string) => objectEvents.push(JSON.parse(line)),
   }
   return createDeps(env as unknown as Parameters<typeof createDeps>[0], config.config, seams)
@@ -88,7 +93,7 @@ function wiringWith(counted: Fetcher) {
 const inRequests = countWaiting(fetcher)
 const isolateOf = (tenant?: TenantId) =>
   createTestGateway({
-    seams: { fetcher: inRequests },
+    seams: { fetcher: inRequests, clock },
     bindings: { CATALOGS: { getByName: catalogObject } },
     ...(tenant === undefined ? {} : { tenant }),
   })
@@ -239,5 +244,39 @@ describe('several requests at first contact', () => {
     for (const { names } of lists) expect(names).toEqual(toolsOf(spoken('modern')))
     // `server/discover` and one page.
     expect(member('modern-b')[0]?.fetches).toBe(2)
+  })
+})
+
+describe('a fleet that has not changed', () => {
+  const FRESH_MS = 5 * 60_000
+
+  it('is asked once in five minutes, behind the list, whatever isolate lists it and how often', async () => {
+    const here = isolateOf()
+    const there = isolateOf(here.tenant)
+    const admin = await here.token({ ttlSeconds: 86_400 })
+    await registerAll(here, admin)
+    fleet.setMood(fleet.members, 'up')
+    const listOn = async (on: TestGateway) => {
+      const { response, settle } = await on.fetchWith('/mcp', modern(admin, 'tools/list'))
+      await response.body?.cancel()
+      await settle()
+    }
+    const fetches = () => fleet.members.reduce((sum, one) => sum + one.fetches, 0)
+    // Both isolates know the same generation from now on.
+    await listOn(here)
+    await listOn(there)
+
+    fleet.reset()
+    aheadMs += FRESH_MS
+    await listOn(here)
+    const once = fetches()
+    expect(once).toBeGreaterThan(0)
+    for (let passed = 0; passed + 31_000 < FRESH_MS; passed += 31_000) {
+      aheadMs += 31_000
+      await listOn(here)
+      await listOn(there)
+      await listOn(isolateOf(here.tenant))
+    }
+    expect(fetches()).toBe(once)
   })
 })

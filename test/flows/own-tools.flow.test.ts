@@ -149,3 +149,22 @@ describe('proxy_request', () => {
     expect((await poor.fetch('/mcpgw/mcp', init)).status).toBe(429)
   })
 })
+
+describe('register_server', () => {
+  it('says what is wrong with the name of a header, as REST does', async () => {
+    const server = {
+      path: 'x',
+      name: 'x',
+      headers: { 'a b': '1' },
+      endpoints: [{ url: 'https://x.example' }],
+    }
+    const refused = await gateway.fetch('/api/v1/servers', rest(token, 'POST', server))
+    const { detail } = (await refused.json()) as { detail: string }
+    expect([refused.status, detail]).toEqual([400, expect.not.stringContaining('Invalid key')])
+    const call = modern(token, 'tools/call', { name: 'register_server', arguments: server })
+    const response = await gateway.fetch('/mcpgw/mcp', call)
+    expect(await response.json()).toMatchObject({
+      result: { isError: true, content: [{ text: expect.stringContaining(detail) }] },
+    })
+  })
+})

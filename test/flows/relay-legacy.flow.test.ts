@@ -259,7 +259,12 @@ describe('a legacy session', () => {
         SESSIONS: {
           getByName: () =>
             ({
-              recover: async () => ({ kind: 'failed', message: 'The server is gone.' }),
+              recover: async () => ({
+                kind: 'failed',
+                code: 'upstream_failed',
+                message: 'The server is gone.',
+                outcome: undefined,
+              }),
             }) as Partial<SessionStub> as SessionStub,
         },
       },
@@ -285,6 +290,25 @@ describe('a legacy session', () => {
       .filter((entry) => rpcMethod(entry) === 'tools/call')
       .map(({ body }) => JSON.parse(body).id)
     expect(new Set(ids).size).toBe(2)
+  })
+
+  it('is not opened by a batch, which could not give its id away', async () => {
+    const message = (id: number, method: string, params = {}) => ({
+      ...{ jsonrpc: '2.0', id, method, params },
+    })
+    const body = JSON.stringify([message(1, 'initialize', hello('2025-03-26')), message(2, 'ping')])
+    const response = await gateway.fetch('/relic/mcp', { ...legacy(token, 'ping'), body })
+    expect(response.status).toBe(400)
+    expect(response.headers.get('mcp-session-id')).toBeNull()
+    expect(await response.json()).toMatchObject({
+      id: null,
+      error: {
+        code: -32600,
+        message: 'initialize must not be part of a batch.',
+        data: { code: 'invalid_request' },
+      },
+    })
+    expect(await upstreamLog()).toEqual([])
   })
 
   // req: cancel-mapped

@@ -303,6 +303,16 @@ describe('a request of a REST session', () => {
     }
   })
 
+  it('beside the sessions, the list of all tools takes each parameter once', async () => {
+    expect(await get('/mcp/tools?cursor=a&cursor=b')).toMatchObject({
+      status: 400,
+      body: {
+        code: 'invalid_params',
+        problems: [{ path: 'cursor', message: 'must be given once' }],
+      },
+    })
+  })
+
   it('to connect needs a credential', async () => {
     const init = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }
     expect(await send(CONNECT, init)).toMatchObject({ status: 401 })

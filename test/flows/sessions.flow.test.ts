@@ -185,3 +185,113 @@ describe('a legacy message that nothing answers', () => {
     },
   )
 })
+
+describe('an upstream session that no client can use', () => {
+  const ID = 'x'.repeat(5_000)
+  const closed: (string | null)[] = []
+  let answer: (id: unknown) => Response = () => new Response(null, { status: 500 })
+  let gateway: TestGateway
+  let token: string
+
+  beforeAll(async () => {
+    const plain = createFakeUpstream([])
+    gateway = createTestGateway({
+      seams: {
+        async fetcher(request) {
+          if (request.method === 'DELETE') {
+            closed.push(request.headers.get('mcp-session-id'))
+            return new Response(null, { status: 204 })
+          }
+          const { method, id } = JSON.parse(await request.clone().text())
+          return method === 'initialize' ? answer(id) : plain.fetcher(request)
+        },
+      },
+    })
+    token = await gateway.token()
+    const body = { path: 'odd', name: 'Odd', endpoints: [{ url: 'https://odd.example/' }] }
+    const created = await gateway.fetch('/api/v1/servers', rest(token, 'POST', body))
+    expect(created.status).toBe(201)
+    // Asked once for the legacy handshake, which it serves.
+    answer = (id) => greeting('first', id)
+    const opened = await gateway.fetch('/odd/mcp', legacy(token, 'initialize', hello()))
+    expect(opened.status, await opened.text()).toBe(200)
+  })
+
+  const headersOf = (id: string, type = 'application/json') => ({
+    headers: { 'content-type': type, 'mcp-session-id': id },
+  })
+  const greeting = (session: string, id: unknown) => {
+    const result = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'odd' } }
+    return new Response(JSON.stringify({ jsonrpc: '2.0', id, result }), headersOf(session))
+  }
+
+  async function greet() {
+    closed.length = 0
+    const init = legacy(token, 'initialize', hello())
+    const { response, settle } = await gateway.fetchWith('/odd/mcp', init)
+    const text = await response.text()
+    await settle()
+    return { id: response.headers.get('mcp-session-id'), text }
+  }
+
+  it.each<[string, (id: unknown) => Response]>([
+    ['has an id that is too long to travel', (id) => greeting(ID, id)],
+    ['opened with no answer', () => new Response('{"jsonrpc":', headersOf('bad'))],
+    ['opened with the answer to nobody', () => greeting('foreign', 'somebody')],
+  ])('is refused and closed when it %s', async (_what, given) => {
+    answer = given
+    const { id, text } = await greet()
+    expect(id).toBeNull()
+    expect(JSON.parse(text)).toMatchObject({ error: { data: { code: 'upstream_failed' } } })
+    expect(closed).toEqual([given(1).headers.get('mcp-session-id')])
+  })
+
+  it('is closed when its stream ends without the answer', async () => {
+    answer = () => new Response(': nothing\n\n', headersOf('silent', 'text/event-stream'))
+    const { text } = await greet()
+    expect(text).toContain('"code":"upstream_failed"')
+    expect(closed).toEqual(['silent'])
+  })
+})
+
+describe('ending a session at one server', () => {
+  const room = scriptedRoom('sessions-end')
+  let gateway: TestGateway
+  let token: string
+
+  beforeAll(async () => {
+    gateway = createTestGateway()
+    token = await gateway.token()
+    await room.register(gateway, token, { endpoints: [{ url: room.url('dual') }] })
+    // Settles its era; from then on nothing is written.
+    await gateway.fetch('/scripted/mcp', legacy(token, 'initialize', hello()))
+  })
+
+  async function endOne(before: () => Promise<unknown> = async () => undefined) {
+    const opened = await gateway.fetch('/scripted/mcp', legacy(token, 'initialize', hello()))
+    await opened.text()
+    await before()
+    await room.log()
+    const d1 = gateway.work.d1
+    const { response, settle } = await gateway.fetchWith('/scripted/mcp', {
+      method: 'DELETE',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
+      },
+    })
+    await settle()
+    const told = (await room.log()).log.map(({ httpMethod }) => httpMethod)
+    return { status: response.status, d1: gateway.work.d1 - d1, told }
+  }
+
+  it('reads nothing that a call had not read', async () => {
+    expect(await endOne()).toEqual({ status: 204, d1: 0, told: ['DELETE'] })
+  })
+
+  it('tells a server that was disabled meanwhile', async () => {
+    const disable = () =>
+      gateway.fetch('/api/v1/servers/scripted', rest(token, 'PATCH', { enabled: false }))
+    expect(await endOne(disable)).toMatchObject({ status: 204, told: ['DELETE'] })
+  })
+})

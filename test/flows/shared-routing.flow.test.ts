@@ -99,6 +99,20 @@ describe('two servers with the same names, URIs and ids behind one endpoint', ()
     }
   })
 
+  it.each<[string, Record<string, unknown>]>([
+    ['tools/call', { name: 'a__link', arguments: {} }],
+    ['prompts/get', { name: 'a__link' }],
+    ['resources/read', { uri: exposed('a', URIS[0]) }],
+    ['completion/complete', { ref: { type: 'ref/prompt', name: 'a__link' }, argument: {} }],
+  ])('are none of the gateway’s own endpoint: %s', async (method, params) => {
+    posted.length = 0
+    const response = await gateway.fetch('/mcpgw/mcp', modern(token, method, params))
+    expect(await response.json()).toMatchObject({
+      error: { code: -32602, message: expect.stringMatching(/^Unknown /) },
+    })
+    expect(posted).toEqual([])
+  })
+
   // req: uri-opaque-and-templates
   // req: uri-to-its-server
   it('are all listed, resources and templates, each under its server', async () => {

@@ -6,6 +6,7 @@ import {
   legacy,
   modern,
   NOTIFICATION,
+  rest,
   type TestGateway,
 } from '../support/gateway.ts'
 import { scriptedRoom } from '../support/scripted-room.ts'
@@ -147,5 +148,102 @@ describe('the stream of /mcp', () => {
     )
     expect(await response.text()).toContain('"result"')
     expect((await one.log()).streams).toBe(0)
+  })
+})
+
+describe('the stream of a shared endpoint whose servers change (DESIGN.md, Decision 4)', () => {
+  const one = scriptedRoom('shared-stream-changing-one')
+  const two = scriptedRoom('shared-stream-changing-two')
+  const VIRTUAL = {
+    path: 'both',
+    name: 'Both',
+    tools: [
+      { server: 'one', name: 'echo', as: 'first' },
+      { server: 'two', name: 'echo', as: 'second' },
+    ],
+  }
+
+  /** A stream over both servers on one isolate; the administrator is on another. */
+  async function listening(path: string, tools: readonly string[], ttlSeconds = 3_600) {
+    let now = Date.now()
+    const seams = { clock: { now: () => now } }
+    const here = createTestGateway({ seams })
+    const there = createTestGateway({ seams, tenant: here.tenant })
+    const token = await there.token()
+    const short = await here.token({ ttlSeconds })
+    const change = async (method: string, at: string, body: unknown) => {
+      const changed = await there.fetch(`/api/v1${at}`, rest(token, method, body))
+      expect(changed.ok).toBe(true)
+    }
+    for (const [name, room] of [['one', one] as const, ['two', two] as const]) {
+      await room.register(there, token, { path: name, endpoints: [{ url: room.url('dual') }] })
+    }
+    await change('POST', '/virtual-servers', VIRTUAL)
+    const opened = await here.fetch(path, legacy(short, 'initialize', hello()))
+    await opened.text()
+    const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+    for (const name of tools) {
+      const init = legacy(short, 'tools/call', { name, arguments: {} }, session)
+      expect(await (await here.fetch(path, init)).text()).toContain('"result"')
+    }
+    const headers = { authorization: `Bearer ${short}`, accept: 'text/event-stream', ...session }
+    const events = readEvents(await here.fetch(path, { headers }))
+    for (const room of [one, two]) {
+      await expect.poll(async () => (await room.log()).streams).toBe(1)
+    }
+    const advance = (ms: number) => {
+      now += ms
+    }
+    return { here, change, events, advance }
+  }
+  const onBoth = () => listening('/both/mcp', ['first', 'second'])
+
+  it.each<[string, () => ReturnType<typeof listening>, string, unknown]>([
+    [
+      'was disabled',
+      () => listening('/mcp', ['one__echo', 'two__echo']),
+      '/servers/one/toggle',
+      { enabled: false },
+    ],
+    ['was disabled behind a virtual server', onBoth, '/servers/one/toggle', { enabled: false }],
+  ])(
+    'carries nothing of a server that %s on another isolate, and all of the others',
+    async (...of) => {
+      const [, listen, at, body] = of
+      const { change, events, advance } = await listen()
+      await change('POST', at, body)
+      advance(5_000)
+      await one.control({ say: told('notifications/secret') })
+      await expect.poll(async () => (await one.log()).streams).toBe(0)
+      await two.control({ say: told('notifications/open') })
+      expect(await events.next()).toContain('notifications/open')
+      await events.cancel()
+      await expect.poll(async () => (await two.log()).streams).toBe(0)
+    },
+  )
+
+  it('ends when its virtual server was disabled on another isolate', async () => {
+    const { here, change, events, advance } = await onBoth()
+    await change('POST', '/virtual-servers/both/toggle', { enabled: false })
+    advance(5_000)
+    await one.control({ say: told('notifications/secret') })
+    expect(await events.next()).toBeUndefined()
+    for (const room of [one, two]) {
+      await expect.poll(async () => (await room.log()).streams).toBe(0)
+    }
+    const line = () => here.events.filter(({ httpMethod }) => httpMethod === 'GET')
+    await expect.poll(line).toMatchObject([{ status: 200, outcome: 'not_found' }])
+  })
+
+  it('ends when the token has expired', async () => {
+    const { here, events, advance } = await listening('/mcp', ['one__echo', 'two__echo'], 4)
+    advance(6_000)
+    await one.control({ say: told('notifications/secret') })
+    expect(await events.next()).toBeUndefined()
+    for (const room of [one, two]) {
+      await expect.poll(async () => (await room.log()).streams).toBe(0)
+    }
+    const line = () => here.events.filter(({ httpMethod }) => httpMethod === 'GET')
+    await expect.poll(line).toMatchObject([{ status: 200, outcome: 'unauthenticated' }])
   })
 })

@@ -104,6 +104,33 @@ describe('the event line of a request', () => {
     expect(requestLines()).toMatchObject([{ status: 200, durationMs: 50 }])
   })
 
+  it('waits until the last of several has let go, and is written once', async () => {
+    const releases: (() => void)[] = []
+    app.get('/streams', (c) => {
+      releases.push(c.get('call').holdEvent(), c.get('call').holdEvent())
+      return c.text('')
+    })
+    await send('/streams')
+    const [first, second] = releases
+    first?.()
+    first?.()
+    expect(requestLines()).toEqual([])
+    now += 50
+    second?.()
+    expect(requestLines()).toMatchObject([{ status: 200, durationMs: 50 }])
+  })
+
+  it('is not written again for who holds it too late', async () => {
+    let call: CallContext | undefined
+    app.get('/late', (c) => {
+      call = c.get('call')
+      return c.text('')
+    })
+    await send('/late')
+    call?.holdEvent()()
+    expect(requestLines()).toHaveLength(1)
+  })
+
   it('is not lost when the stream ended before its headers went out', async () => {
     app.get('/short', (c) => {
       c.get('call').holdEvent()()

@@ -37,6 +37,7 @@ function targetOf(index: number, change: Partial<ProbeTarget> = {}): ProbeTarget
     timeoutMs: 30_000,
     upstream: { eras: 'modern', protocolVersions: ['2026-07-28'], sessionful: false },
     catalogHash: 'hash',
+    discoveredAt: NOW,
     headers: [['x-key', 'custom']],
     ...change,
   }

@@ -7,7 +7,7 @@ import {
   ServerPath,
 } from '../../src/core/index.ts'
 import type { Inbound } from '../../src/mcp/eras.ts'
-import { requireSession } from '../../src/mcp/relay-request.ts'
+import { requireSession } from '../../src/mcp/session/session-rules.ts'
 import type { LegacySession } from '../../src/mcp/session/sessions.ts'
 import { resolveEndpoint } from '../../src/mcp/shared/index.ts'
 import { authorise, requireSameEra } from '../../src/mcp/target.ts'

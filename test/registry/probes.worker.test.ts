@@ -151,6 +151,27 @@ describe('a refreshed catalogue', () => {
     expect(tools.body).toMatchObject({ tools: [{ name: 'new' }] })
   })
 
+  it('that is the same is noted as seen: no generation, no change-log row, no other member', async () => {
+    const [target] = await probes.loadProbeTargets(gateway.ctx, ids.slice(0, 1))
+    if (target === undefined) throw new Error('no target')
+    const row = () =>
+      env.DB.prepare("select * from servers where tenant = 'registry-probes' and path = 'clock'")
+        .first<Record<string, unknown>>()
+        .then((found) => found ?? {})
+    const same = { ...DISCOVERY, tools: [{ name: 'new' }] }
+    await probes.storeCatalog(gateway.ctx, target, same)
+    const before = await row()
+    const generation = await generationOf('registry-probes')
+    const changes = await changesOf('registry-probes')
+    gateway.state.now += 3_600_000
+    expect(await probes.storeCatalog(gateway.ctx, target, same)).toEqual({ changed: false })
+    expect(await row()).toEqual({ ...before, discovered_at: gateway.state.now })
+    expect(await generationOf('registry-probes')).toBe(generation)
+    expect(await changesOf('registry-probes')).toEqual(changes)
+    const [later] = await probes.loadProbeTargets(gateway.ctx, ids.slice(0, 1))
+    expect(later?.discoveredAt).toBe(gateway.state.now)
+  })
+
   it('is stored from the first healthy endpoint alone, so that others do not overwrite it', async () => {
     const targets = await probes.loadProbeTargets(gateway.ctx, ids)
     const first = targets.find(({ endpointId }) => endpointId === ids[0])

@@ -70,6 +70,7 @@ beforeAll(async () => {
     },
   ])
   await probes.storeCatalog(gateway.ctx, target, { ...DISCOVERY, tools: [] })
+  await probes.storeCatalog(gateway.ctx, target, { ...DISCOVERY, tools: [] })
   const desk = '/virtual-servers/desk'
   const items = { tools: [{ server: 'clock', name: 'now' }] }
   const virtual = { path: 'desk', name: 'Desk', ...items }
@@ -86,7 +87,10 @@ beforeAll(async () => {
   const later = await snapshots.tenant(gateway.ctx, gateway.tenant)
   await later.endpoint(gateway.ctx, 'desk')
   const index = await later.index(gateway.ctx)
-  await gateway.registry.catalog.items(gateway.ctx, gateway.tenant, index, 'tool')
+  const { catalog } = gateway.registry
+  const { heads } = await catalog.part(gateway.ctx, gateway.tenant, index, 'resource')
+  const definitions = await catalog.definitions(gateway.ctx, gateway.tenant, 'resource', heads)
+  expect(definitions.size).toBe(1)
   await gateway.send('admins', 'DELETE', desk)
   await gateway.send('admins', 'DELETE', '/servers/clock')
   await gateway.registry.status(gateway.ctx)

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ServerId } from '../../src/core/index.ts'
+import type { CatalogKind } from '../../src/registry/index.ts'
 import { createGateway, type TestGateway, VALID } from './gateway.ts'
 import { createShops, DESK, OFFERS, tool } from './virtual-gateway.ts'
 
@@ -221,7 +222,7 @@ describe('the index of a tenant', () => {
     expect(index).toHaveLength(2000)
     expect(work.trips).toBe(3)
     expect(index.at(-1)).toMatchObject({ path: 's02001', catalogHash: null, endpointIds: [] })
-    expect(index[0]?.upstream.instructions).toHaveLength(4000)
+    expect(index[0]?.upstream.instructions).toHaveLength(2000)
     await env.DB.prepare('delete from servers where tenant = ?').bind(tenant).run()
   })
 
@@ -245,35 +246,65 @@ describe('the index of a tenant', () => {
 })
 
 describe('the catalogue of several servers', () => {
-  const read = async (kind: 'tool' | 'prompt' | 'resource' | 'template') => {
+  const read = async (kind: CatalogKind) => {
     const index = await (await snapshotOf()).index(near.ctx)
     work.trips = 0
-    const items = await near.registry.catalog.items(near.ctx, near.tenant, index, kind)
-    return { index, items }
+    const { heads, servers } = await near.registry.catalog.part(near.ctx, near.tenant, index, kind)
+    return { index, heads, servers, trips: work.trips }
   }
 
-  it('comes in one read, in stored order, definitions unread', async () => {
-    const { index, items } = await read('tool')
-    expect(work.trips).toBe(1)
-    expect([...items.keys()].sort()).toEqual(index.map(({ id }) => id).sort())
+  it('comes in one read without its definitions, in the order of the servers and of each', async () => {
+    const { index, heads, servers, trips } = await read('tool')
+    expect(trips).toBe(1)
+    expect(servers).toBe(index.length)
     const [books] = index
     if (books === undefined) throw new Error('no index')
-    expect(items.get(books.id)?.map(({ key, position }) => [key, position])).toEqual([
+    expect([...new Set(heads.map(({ serverId }) => serverId))]).toEqual(index.map(({ id }) => id))
+    const ofBooks = heads.filter(({ serverId }) => serverId === books.id)
+    expect(ofBooks.map(({ key, position }) => [key, position])).toEqual([
       ['search', 0],
       ['buy', 1],
       ['bad name!', 2],
       ['x'.repeat(65), 3],
     ])
-    expect(items.get(books.id)?.[1]).toEqual({
+    expect(ofBooks[1]).toEqual({
+      serverId: books.id,
       key: 'buy',
       position: 1,
-      definition: JSON.stringify(OFFERS.tools[1]),
+      bytes: JSON.stringify(OFFERS.tools[1]).length,
       contentHash: expect.stringMatching(/^[0-9a-f]{64}$/),
     })
     for (const kind of ['prompt', 'resource', 'template'] as const) {
-      const { items: others } = await read(kind)
-      expect(others.get(books.id)).toHaveLength(kind === 'prompt' ? 2 : 1)
+      const others = (await read(kind)).heads.filter(({ serverId }) => serverId === books.id)
+      expect(others).toHaveLength(kind === 'prompt' ? 2 : 1)
     }
+  })
+
+  it('knows the size of a definition in UTF-8, and gives those that are asked for', async () => {
+    const description = 'ä€😀'.repeat(10)
+    far.state.discover = () => ({
+      ...OFFERS,
+      tools: [{ name: 'one', description }, ...OFFERS.tools],
+    })
+    await far.send('admins', 'POST', '/servers/books/refresh')
+    near.registry.snapshots.drop(near.tenant)
+    const { heads } = await read('tool')
+    const [one, two] = heads
+    if (one === undefined || two === undefined) throw new Error('no items')
+    const text = JSON.stringify({ name: 'one', description })
+    expect(one.bytes).toBe(new TextEncoder().encode(text).byteLength)
+    work.trips = 0
+    const { catalog } = near.registry
+    const found = await catalog.definitions(near.ctx, near.tenant, 'tool', [two, one])
+    expect(work.trips).toBe(1)
+    expect([...found]).toEqual([
+      [two, JSON.stringify(OFFERS.tools[0])],
+      [one, text],
+    ])
+    expect(await catalog.definitions(near.ctx, near.tenant, 'tool', [])).toEqual(new Map())
+    const replaced = { ...one, contentHash: '0'.repeat(64) }
+    const rest = await catalog.definitions(near.ctx, near.tenant, 'tool', [replaced, two])
+    expect([...rest.keys()]).toEqual([two])
   })
 
   it('leaves out items with a problem, and servers of other tenants', async () => {
@@ -283,33 +314,47 @@ describe('the catalogue of several servers', () => {
     })
     await far.send('admins', 'POST', '/servers/books/refresh')
     near.registry.snapshots.drop(near.tenant)
-    const { index, items } = await read('tool')
+    const { index, heads } = await read('tool')
     const [books] = index
     if (books === undefined) throw new Error('no index')
-    expect(items.get(books.id)?.map(({ key }) => key)).toEqual(['one', 'two'])
+    const ofBooks = heads.filter(({ serverId }) => serverId === books.id)
+    expect(ofBooks.map(({ key }) => key)).toEqual(['one', 'two'])
     const other = createGateway(`${TENANT}-other`)
-    const foreign = await other.registry.catalog.items(other.ctx, other.tenant, index, 'tool')
-    expect(foreign.size).toBe(0)
+    const { catalog } = other.registry
+    expect((await catalog.part(other.ctx, other.tenant, index, 'tool')).heads).toEqual([])
+    expect(await catalog.definitions(other.ctx, other.tenant, 'tool', heads)).toEqual(new Map())
   })
 
   it('is read in parts of about 2,000 items, and of at most 80 servers', async () => {
     const { catalog } = near.registry
     const none = { tools: 0, resources: 0, resourceTemplates: 0, prompts: 0 }
-    const servers = (count: number, tools: number) =>
-      Array.from({ length: count }, () => ({
+    const part = async (count: number, tools: number) => {
+      const list = Array.from({ length: count }, () => ({
         id: ServerId.parse(crypto.randomUUID()),
         discovered: { ...none, tools },
       }))
-    const trips = async (list: ReturnType<typeof servers>) => {
       work.trips = 0
-      await catalog.items(near.ctx, near.tenant, list, 'tool')
-      return work.trips
+      const { servers } = await catalog.part(near.ctx, near.tenant, list, 'tool')
+      return [servers, work.trips]
     }
-    expect(await trips([])).toBe(0)
-    expect(await trips(servers(10, 200))).toBe(1)
-    expect(await trips(servers(11, 200))).toBe(2)
-    expect(await trips(servers(3, 2000))).toBe(3)
-    expect(await trips(servers(80, 0))).toBe(1)
-    expect(await trips(servers(81, 0))).toBe(2)
+    expect(await part(0, 0)).toEqual([0, 0])
+    expect(await part(10, 200)).toEqual([10, 1])
+    expect(await part(11, 200)).toEqual([10, 1])
+    expect(await part(3, 2000)).toEqual([1, 1])
+    expect(await part(81, 0)).toEqual([80, 1])
+  })
+
+  it('is read of fewer servers when they offer more by now, never more than 2,001 items', async () => {
+    const { catalog } = near.registry
+    const tools = Array.from({ length: 1200 }, (_, at) => ({ name: `tool-${at}` }))
+    far.state.discover = () => ({ ...OFFERS, tools })
+    const { index } = await read('tool')
+    const before = index.slice(0, 3)
+    for (const { path } of before) {
+      expect((await far.send('admins', 'POST', `/servers/${path}/refresh`)).status).toBe(200)
+    }
+    work.trips = 0
+    const { servers, heads } = await catalog.part(near.ctx, near.tenant, before, 'tool')
+    expect([servers, heads.length, work.trips]).toEqual([1, 1200, 2])
   })
 })

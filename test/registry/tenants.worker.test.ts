@@ -50,7 +50,8 @@ async function everythingOf(gateway: TestGateway): Promise<string> {
   const snapshot = await gateway.registry.snapshots.tenant(gateway.ctx, gateway.tenant)
   const index = await snapshot.index(gateway.ctx)
   const { catalog } = gateway.registry
-  const items = await catalog.items(gateway.ctx, gateway.tenant, index, 'tool')
+  const { heads } = await catalog.part(gateway.ctx, gateway.tenant, index, 'tool')
+  const items = await catalog.definitions(gateway.ctx, gateway.tenant, 'tool', heads)
   shown.push(index, [...items])
   for (const path of PATHS) {
     const found = await snapshot.endpoint(gateway.ctx, path)
@@ -101,7 +102,10 @@ describe('whatever tenants write, under the same paths and at once', () => {
     const snapshot = await own.registry.snapshots.tenant(own.ctx, own.tenant)
     const index = await snapshot.index(own.ctx)
     expect(index).toHaveLength(1)
-    const stolen = await other.registry.catalog.items(other.ctx, other.tenant, index, 'tool')
-    expect(stolen.size).toBe(0)
+    const { heads } = await own.registry.catalog.part(own.ctx, own.tenant, index, 'tool')
+    expect(heads).not.toEqual([])
+    const { catalog } = other.registry
+    expect((await catalog.part(other.ctx, other.tenant, index, 'tool')).heads).toEqual([])
+    expect((await catalog.definitions(other.ctx, other.tenant, 'tool', heads)).size).toBe(0)
   })
 })

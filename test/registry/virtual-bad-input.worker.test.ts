@@ -129,11 +129,11 @@ describe('a request for virtual servers', () => {
       status: 415,
       body: { code: 'unsupported_media_type' },
     })
-    for (const body of ['{', '{"name":"a","name":"b"}', '{"a":[{"b":1,"\\u0062":2}]}']) {
+    const deep = `{"tools":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    for (const body of ['{', '{"name":"a","name":"b"}', '{"a":[{"b":1,"\\u0062":2}]}', deep]) {
       expect(await send(body)).toMatchObject({ status: 400, body: { code: 'parse_error' } })
     }
-    const deep = `{"tools":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
-    for (const body of ['[]', 'null', '{"__proto__":{}}', deep]) {
+    for (const body of ['[]', 'null', '{"__proto__":{}}']) {
       expect(await send(body)).toMatchObject({ status: 400, body: { code: 'invalid_params' } })
     }
     expect(await send(`{"name":"${long(1024 * 1024)}"}`)).toMatchObject({

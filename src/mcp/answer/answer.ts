@@ -1,4 +1,4 @@
-import { type CallContext, GatewayError } from '../../core/index.ts'
+import { type CallContext, GatewayError, mediaType } from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
@@ -21,7 +21,7 @@ export async function answer(
   plan: AnswerPlan,
   response: Response,
 ): Promise<Response> {
-  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  const type = mediaType(response.headers.get('content-type'))
   if (response.body && response.ok && type === 'text/event-stream') {
     return answerStream(ctx, plan, response.body)
   }

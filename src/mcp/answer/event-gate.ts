@@ -25,6 +25,8 @@ export interface EventGate {
   write(chunk: Uint8Array): Promise<Uint8Array>
   /** What ends an event that the stream's end cut off in passing. */
   end(): Uint8Array
+  /** Whether the client has the beginning of an event whose end is still to come. */
+  isWithinLarge(): boolean
   readonly passed: Passed
 }
 
@@ -149,6 +151,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
   return {
     passed,
     end: () => (large ? finish(large) : NOTHING),
+    isWithinLarge: () => large !== undefined,
     async write(chunk) {
       const out: Uint8Array[] = []
       for (const piece of splitter.split(chunk)) {

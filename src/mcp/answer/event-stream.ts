@@ -1,5 +1,6 @@
 import { type CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
+import { KEEP_ALIVE, KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
 import type { AnswerPlan } from './answer-rules.ts'
@@ -10,11 +11,19 @@ import { heldBody } from './held-body.ts'
 const LINGER_MS = 1_000
 /** Progress keeps a call alive, and not for ever (MCP 2025-11-25, Progress and Timeouts). */
 const MAX_ANSWER_MS = 60 * 60_000
-/** Well below the minute or so after which proxies drop a silent connection. */
-const KEEP_ALIVE_MS = 25_000
-const KEEP_ALIVE = new TextEncoder().encode(': keep-alive\n\n')
+const NOTHING = new Uint8Array(0)
 
-/** Relays the stream that answers one request: it ends with the answer, or with an error. */
+/** What a stream needs that a client opened: it outlives the judgement that let it begin. */
+export interface OpenPlan extends AnswerPlan {
+  /** Whether its client may still be told things; asked before each of them. Never rejects. */
+  readonly mayGoOn: () => Promise<boolean>
+}
+
+/**
+ * Relays the stream that answers one request: it ends with the answer, or with an error. It is not
+ * cut when its caller loses a right meanwhile: what he might do when it began takes effect at the
+ * server whether he reads of it or not, and the next request is judged anew.
+ */
 export function answerStream(
   ctx: CallContext,
   plan: AnswerPlan,
@@ -27,12 +36,12 @@ export function answerStream(
 }
 
 /**
- * Relays a stream that a client opened by GET, for as long as both sides keep it open. It answers a
- * request only where it goes on with the stream of one.
+ * Relays a stream that a client opened by GET, for as long as both sides keep it open and the client
+ * may hear it. It answers a request only where it goes on with the stream of one.
  */
 export function openStream(
   ctx: CallContext,
-  plan: AnswerPlan,
+  plan: OpenPlan,
   body: ReadableStream<Uint8Array>,
 ): Response {
   const source = openSource(body, plan.timeoutMs)
@@ -63,20 +72,32 @@ async function nextOfAnswer(
 
 async function nextOfOpen(
   ctx: CallContext,
-  plan: AnswerPlan,
+  plan: OpenPlan,
   source: Source,
   gate: EventGate,
 ): Promise<Step> {
   const { passed } = gate
-  const chunk = await source.readWithin(passed.isAnswered ? LINGER_MS : KEEP_ALIVE_MS)
-  if (chunk.kind === 'silent' && !passed.isAnswered) return { bytes: KEEP_ALIVE }
+  // Inside an event nothing else may be written, so there silence is the server's alone to end.
+  const idleMs = gate.isWithinLarge() ? plan.timeoutMs : KEEP_ALIVE_MS
+  const chunk = await source.readWithin(passed.isAnswered ? LINGER_MS : idleMs)
+  const isIdle = chunk.kind === 'silent' && !passed.isAnswered && !gate.isWithinLarge()
+  if ((isIdle || chunk.kind === 'data') && !(await plan.mayGoOn())) {
+    return { bytes: NOTHING, end: endOf(plan, gate) }
+  }
+  if (isIdle) return { bytes: KEEP_ALIVE }
   const bytes = chunk.kind === 'data' ? await gate.write(chunk.bytes) : gate.end()
   if (chunk.kind === 'data' && !passed.isBroken) return { bytes }
-  const isWaitedFor = plan.upstreamId !== undefined && !passed.isAnswered
-  if (isWaitedFor && passed.isBroken) return withError(ctx, plan, bytes, lostAnswer(plan.server))
-  if (passed.isFaulty) return { bytes, end: 'faulty' }
+  const end = endOf(plan, gate)
+  if (end === 'suspended' && passed.isBroken) {
+    return withError(ctx, plan, bytes, lostAnswer(plan.server))
+  }
   // However it ended: the client opens another one when it wants.
-  return { bytes, end: isWaitedFor ? 'suspended' : 'complete' }
+  return { bytes, end: passed.isFaulty ? 'faulty' : end }
+}
+
+/** How an open stream ends that broke no rule. */
+function endOf({ upstreamId }: AnswerPlan, { passed }: EventGate): 'suspended' | 'complete' {
+  return upstreamId !== undefined && !passed.isAnswered ? 'suspended' : 'complete'
 }
 
 /** The last event of a stream that owes an answer, so that no client waits for it. */

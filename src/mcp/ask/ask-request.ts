@@ -1,5 +1,5 @@
 import type { ServerRecord } from '../../registry/index.ts'
-import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from '../messages.ts'
+import { GATEWAY_INFO, MODERN_VERSION, methodFacts } from '../messages.ts'
 import { encodeHeaderValue } from '../wire/header-value.ts'
 import { paramHeaders } from '../wire/param-headers.ts'
 
@@ -12,8 +12,8 @@ export interface Leg {
   readonly sessionId?: string
 }
 
-/** One message as its sender knows it. */
-export interface Question {
+/** A request or a notification as its sender knows it. */
+export interface ClientMessage {
   readonly method: string
   readonly params?: Readonly<Record<string, unknown>>
 }
@@ -26,17 +26,17 @@ export function eraOf({ upstream }: ServerRecord): Leg['era'] {
   return upstream.eras === 'legacy' ? 'legacy' : 'modern'
 }
 
-/** The relay is told the path; a Request must have some URL. */
+/** The relay gets the path; a Request must have some URL. */
 const NOWHERE = 'https://relay.invalid/'
 
 /** Each request travels alone, so one id is enough. */
-export const QUESTION_ID = 1
+export const REQUEST_ID = 1
 
 /** A message to `/{server}/mcp` as a client would post it; `id` undefined makes a notification. */
-export function questionRequest(
+export function messageRequest(
   server: ServerRecord,
   leg: Leg,
-  { method, params = {} }: Question,
+  { method, params = {} }: ClientMessage,
   id: number | undefined = undefined,
 ): Request {
   const isModern = leg.era === 'modern'
@@ -65,13 +65,6 @@ const ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': MODERN_VERSION,
   'io.modelcontextprotocol/clientCapabilities': {},
   'io.modelcontextprotocol/clientInfo': GATEWAY_INFO,
-}
-
-/** What a legacy `initialize` says, for the same reason without capabilities. */
-export const HELLO = {
-  protocolVersion: LEGACY_VERSIONS[0],
-  capabilities: {},
-  clientInfo: GATEWAY_INFO,
 }
 
 function baseHeaders({ version, sessionId }: Leg): Headers {

@@ -1,8 +1,9 @@
 import { type CallContext, GatewayError, type Principal } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
+import { GATEWAY_HELLO } from '../upstream/gateway-hello.ts'
 import type { Ask } from './ask.ts'
-import { eraOf, HELLO, type Leg, MODERN_LEG } from './ask-request.ts'
+import { eraOf, type Leg, MODERN_LEG } from './ask-request.ts'
 
 /** A server that was greeted, and what it answered. */
 export interface Greeted {
@@ -52,7 +53,7 @@ async function greetLegacy(
     principal,
     server,
     { era: 'legacy' },
-    { method: 'initialize', params: HELLO },
+    { method: 'initialize', params: GATEWAY_HELLO },
   )
   if (answer.kind === 'error') throw upstreamError(server, answer)
   const { sessionId, result: hello } = answer
@@ -78,16 +79,14 @@ const MAX_MESSAGE_CHARS = 2_000
 
 /** A server's own JSON-RPC error where only an error of ours can be given. */
 export function upstreamError(
-  server: ServerRecord,
+  { path }: { readonly path: string },
   error: { readonly code: number; readonly message: string; readonly data?: unknown },
+  fix = 'The server refused what it was asked; its own error is in upstream_error.',
 ): GatewayError {
   const message = error.message.slice(0, MAX_MESSAGE_CHARS)
   return new GatewayError(
     'upstream_failed',
-    `The server "${server.path}" answered with error ${error.code}: ${message}`,
-    {
-      fix: 'The server refused what it was asked; its own error is in upstream_error.',
-      data: { upstream_error: { ...error, message } },
-    },
+    `The server "${path}" answered with error ${error.code}: ${message}`,
+    { fix, data: { upstream_error: { ...error, message } } },
   )
 }

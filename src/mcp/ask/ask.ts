@@ -9,9 +9,14 @@ import {
 } from '../../core/index.ts'
 import type { Limits } from '../../limits/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
-import type { StreamableHttp } from '../mcp.ts'
 import { requireAnswer } from './ask-answer.ts'
-import { endRequest, type Leg, QUESTION_ID, type Question, questionRequest } from './ask-request.ts'
+import {
+  type ClientMessage,
+  endRequest,
+  type Leg,
+  messageRequest,
+  REQUEST_ID,
+} from './ask-request.ts'
 
 /** What a server said: its result, or its own JSON-RPC error, which is no fault of the gateway. */
 export type Answer =
@@ -35,13 +40,13 @@ export type Answer =
  * apply to surfaces that are not MCP themselves. What the gateway refuses is thrown as it was.
  */
 export interface Ask {
-  /** `maxBytes` bounds the answer; 8 MiB unless told. Throws what the relay refused with. */
+  /** `maxBytes` bounds the answer; 8 MiB by default. Throws what the relay refused with. */
   request(
     ctx: CallContext,
     principal: Principal,
     server: ServerRecord,
     leg: Leg,
-    question: Question,
+    request: ClientMessage,
     maxBytes?: number,
   ): Promise<Answer>
   /** Sends a message that nothing answers. */
@@ -50,7 +55,7 @@ export interface Ask {
     principal: Principal,
     server: ServerRecord,
     leg: Leg,
-    message: Question,
+    notification: ClientMessage,
   ): Promise<void>
   /** Ends a legacy session, upstream behind the response; nothing for a leg without one. */
   end(ctx: CallContext, principal: Principal, path: string, leg: Leg): Promise<void>
@@ -62,8 +67,23 @@ export const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 /** For a relay whose callers have spent their permit already. */
 export const PERMIT_SPENT: Limits = { admit: async () => ({ kind: 'admitted' }) }
 
+/** One of our own endpoints, as far as asking it goes. */
+export interface AskedEndpoint {
+  /** One message. */
+  post: HttpVerb
+  /** Ends a legacy session. */
+  delete: HttpVerb
+}
+
+type HttpVerb = (
+  ctx: CallContext,
+  principal: Principal,
+  path: string,
+  request: Request,
+) => Promise<Response>
+
 export interface AskDeps {
-  readonly endpoint: () => Pick<StreamableHttp, 'post' | 'delete'>
+  readonly endpoint: () => AskedEndpoint
 }
 
 /** @see Ask */
@@ -99,17 +119,17 @@ export function createAsk({ endpoint }: AskDeps): Ask {
   return {
     end,
 
-    async request(ctx, principal, server, leg, question, maxBytes = MAX_ANSWER_BYTES) {
-      const request = questionRequest(server, leg, question, QUESTION_ID)
-      const { response, facts } = await post(ctx, principal, server, request)
+    async request(ctx, principal, server, leg, request, maxBytes = MAX_ANSWER_BYTES) {
+      const posted = messageRequest(server, leg, request, REQUEST_ID)
+      const { response, facts } = await post(ctx, principal, server, posted)
       const sessionId = response.headers.get('mcp-session-id') ?? undefined
-      let told = facts
+      let found = facts
       try {
-        const { message, chars } = await requireAnswer(response, QUESTION_ID, maxBytes, () => {
+        const { message, chars } = await requireAnswer(response, REQUEST_ID, maxBytes, () => {
           // Leaving a stream behind its answer would look like leaving before it.
-          told = { ...facts }
+          found = { ...facts }
         })
-        return answerOf(message, chars, response, told, sessionId)
+        return answerOf(message, chars, response, found, sessionId)
       } catch (thrown) {
         // Nobody will learn of a session that its own answer did not reach.
         if (sessionId !== undefined) {
@@ -117,17 +137,17 @@ export function createAsk({ endpoint }: AskDeps): Ask {
         }
         throw thrown
       } finally {
-        Object.assign(ctx.facts, told)
+        Object.assign(ctx.facts, found)
       }
     },
 
-    async notify(ctx, principal, server, leg, message) {
-      const request = questionRequest(server, leg, message)
-      const { response, facts } = await post(ctx, principal, server, request)
+    async notify(ctx, principal, server, leg, notification) {
+      const posted = messageRequest(server, leg, notification)
+      const { response, facts } = await post(ctx, principal, server, posted)
       if (!response.ok) {
         const { message: reply } = await requireAnswer(response, null, MAX_ANSWER_BYTES)
         answerOf(reply, 0, response, facts, undefined)
-        throw new GatewayError('upstream_failed', `The server refused ${message.method}.`)
+        throw new GatewayError('upstream_failed', `The server refused ${notification.method}.`)
       }
       await response.body?.cancel()
     },

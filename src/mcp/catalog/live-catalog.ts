@@ -13,11 +13,15 @@ import type { IndexedServer } from '../../registry/index.ts'
 export type RefreshOutcome =
   /** The stored catalogue is another one now. */
   | { readonly kind: 'stored' }
-  | { readonly kind: 'unchanged' }
+  /** `checkedAt`: when it was found to be what the server offers, epoch ms. */
+  | { readonly kind: 'unchanged'; readonly checkedAt: number }
   /** `reason` is fit for the server's owner to read. */
   | { readonly kind: 'failed'; readonly reason: string }
   /** Not asked yet, or still being asked. */
   | { readonly kind: 'pending' }
+
+/** A stored catalogue older than this is asked for again; a younger one is what the server offers. */
+export const CATALOG_FRESH_MS = 5 * 60_000
 
 /** The server that a `CatalogObject` is to ask. */
 export interface CatalogTarget {
@@ -31,8 +35,9 @@ export interface CatalogTarget {
 /** The RPC surface of a `CatalogObject`. */
 export interface CatalogStub {
   /**
-   * Asks the server and stores what it offers, once for all who ask at the same time. A failure is
-   * remembered for 30 s. Goes on when nobody waits any more. Never gives `pending`.
+   * Asks the server and stores what it offers, once for all who ask at the same time; not at all
+   * when what is stored is younger than 5 minutes. A failure is remembered for 30 s. Goes on when
+   * nobody waits any more. Never gives `pending`.
    */
   refresh(target: CatalogTarget): Promise<RefreshOutcome>
 }
@@ -51,6 +56,8 @@ export interface LiveCatalog {
     servers: readonly LiveServer[],
     deadlineMs: number,
   ): Promise<ReadonlyMap<ServerId, RefreshOutcome>>
+  /** When this isolate last heard that the stored catalogue is the server's; epoch ms. */
+  checkedAt(id: ServerId): number | undefined
 }
 
 export interface LiveCatalogDeps {
@@ -74,14 +81,21 @@ const PENDING: RefreshOutcome = { kind: 'pending' }
 export function createLiveCatalog(deps: LiveCatalogDeps): LiveCatalog {
   const attempts = new Map<ServerId, { readonly at: number; readonly outcome: RefreshOutcome }>()
 
+  const checkedAt = new Map<ServerId, number>()
+
   function recent(id: ServerId, now: number): RefreshOutcome | undefined {
     const attempt = attempts.get(id)
     return attempt && now - attempt.at < RETRY_AFTER_MS ? attempt.outcome : undefined
   }
 
   function remember(id: ServerId, outcome: RefreshOutcome, at: number): void {
-    if (outcome.kind === 'stored' || outcome.kind === 'unchanged') attempts.delete(id)
-    else setBounded(attempts, id, { at, outcome }, MAX_REMEMBERED)
+    if (outcome.kind !== 'stored' && outcome.kind !== 'unchanged') {
+      setBounded(attempts, id, { at, outcome }, MAX_REMEMBERED)
+      return
+    }
+    attempts.delete(id)
+    const checked = outcome.kind === 'unchanged' ? outcome.checkedAt : at
+    setBounded(checkedAt, id, checked, MAX_REMEMBERED)
   }
 
   async function ask(ctx: CallContext, server: LiveServer): Promise<RefreshOutcome> {
@@ -118,6 +132,8 @@ export function createLiveCatalog(deps: LiveCatalogDeps): LiveCatalog {
       for (const { id } of late) remember(id, PENDING, ctx.clock.now())
       return outcomes
     },
+
+    checkedAt: (id) => checkedAt.get(id),
   }
 }
 

@@ -8,8 +8,9 @@ import {
   type Probes,
   type ProbeTarget,
 } from '../../registry/index.ts'
-import { type Breakers, nextHealth } from '../../resilience/index.ts'
-import type { CatalogTarget, RefreshOutcome } from './live-catalog.ts'
+import type { Breakers } from '../../resilience/index.ts'
+import { CATALOG_FRESH_MS, type CatalogTarget, type RefreshOutcome } from './live-catalog.ts'
+import { probeRecord } from './probe-record.ts'
 
 /** What reading a server's catalogue needs of the rest of the gateway. */
 export interface RefreshCatalogDeps {
@@ -23,7 +24,8 @@ export interface RefreshCatalogDeps {
 const MAX_REQUEST_MS = 15_000
 
 /**
- * Asks a server's endpoints one after the other what they offer, until one answers, and stores it.
+ * Asks a server's endpoints one after the other what they offer, until one answers, and stores it;
+ * none when somebody did so lately, which isolates with an older index do not know.
  * What each of them did is told to its breaker and counts as a probe; one whose breaker is open is
  * not asked. Throws only for faults of the gateway itself.
  */
@@ -32,12 +34,18 @@ export async function refreshCatalog(
   ctx: CallContext,
   { serverId, endpointIds }: CatalogTarget,
 ): Promise<RefreshOutcome> {
-  const loaded = await deps.probes.loadProbeTargets(ctx, endpointIds)
+  const loaded = (await deps.probes.loadProbeTargets(ctx, endpointIds)).filter(
+    (target) => target.serverId === serverId,
+  )
+  const checkedAt = loaded[0]?.discoveredAt ?? null
+  if (checkedAt !== null && ctx.clock.now() - checkedAt < CATALOG_FRESH_MS) {
+    return { kind: 'unchanged', checkedAt }
+  }
   const records: ProbeRecord[] = []
   let reason = 'It has no endpoint that could be asked.'
   let found: { readonly target: ProbeTarget; readonly discovery: Discovery } | undefined
   for (const id of endpointIds) {
-    const target = loaded.find((one) => one.endpointId === id && one.serverId === serverId)
+    const target = loaded.find(({ endpointId }) => endpointId === id)
     if (!target) continue
     const answer = await ask(deps, ctx, target)
     if (answer.kind === 'skipped') {
@@ -75,11 +83,16 @@ async function ask(
     const triesLegacy = isLegacyTried(target.upstream)
     const discovery = await discover(ctx, { url, headers, timeoutMs }, { triesLegacy })
     breakers.record(ctx, endpointId, 'success')
-    return { kind: 'answered', record: upRecord(target, startedAt, ctx.clock.now()), discovery }
+    const now = ctx.clock.now()
+    const outcome = { kind: 'up', latencyMs: now - startedAt } as const
+    // A whole catalogue was read: unlike one lucky probe, that decides at once.
+    const record = { ...probeRecord(target, outcome, now), health: 'healthy' } as const
+    return { kind: 'answered', record, discovery }
   } catch (thrown) {
     breakers.record(ctx, endpointId, 'failure')
     const reason = toGatewayError(thrown).message
-    return { kind: 'failed', record: downRecord(target, reason, ctx.clock.now()), reason }
+    const record = probeRecord(target, { kind: 'down', error: reason }, ctx.clock.now())
+    return { kind: 'failed', record, reason }
   }
 }
 
@@ -90,32 +103,5 @@ async function store(
   discovery: Discovery,
 ): Promise<RefreshOutcome> {
   const { changed } = await probes.storeCatalog(ctx, target, discovery)
-  return { kind: changed ? 'stored' : 'unchanged' }
-}
-
-/** A whole catalogue was read: unlike one lucky probe, that decides at once. */
-function upRecord(target: ProbeTarget, startedAt: number, probedAt: number): ProbeRecord {
-  return {
-    endpointId: target.endpointId,
-    health: 'healthy',
-    consecutiveFailures: 0,
-    consecutiveSuccesses: target.consecutiveSuccesses + 1,
-    latencyMs: probedAt - startedAt,
-    probedAt,
-    error: null,
-  }
-}
-
-function downRecord(target: ProbeTarget, error: string, probedAt: number): ProbeRecord {
-  const { health, consecutiveFailures, consecutiveSuccesses } = target
-  const against = health === 'healthy' ? consecutiveFailures : consecutiveSuccesses
-  return {
-    endpointId: target.endpointId,
-    health: nextHealth({ health, against }, 'down').health,
-    consecutiveFailures: consecutiveFailures + 1,
-    consecutiveSuccesses: 0,
-    latencyMs: null,
-    probedAt,
-    error,
-  }
+  return changed ? { kind: 'stored' } : { kind: 'unchanged', checkedAt: ctx.clock.now() }
 }

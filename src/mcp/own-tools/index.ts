@@ -2,7 +2,7 @@ import {
   type CallContext,
   ERROR_WIRE,
   type ErrorCode,
-  GatewayError,
+  type GatewayError,
   isPlainObject,
   toGatewayError,
 } from '../../core/index.ts'
@@ -10,12 +10,12 @@ import {
   type Actor,
   canPermission,
   decide,
-  insufficientScope,
   type Permission,
   requirePermission,
   type Target,
   toolFilter,
 } from '../../policy/index.ts'
+import { requireAllowed, unknownTool } from '../require-allowed.ts'
 import { healthCheckTool } from './health-check.ts'
 import { listServersTool } from './list-servers.ts'
 import type { OwnTool, OwnToolDefinition, OwnToolDeps, OwnToolOutcome } from './own-tool.ts'
@@ -90,11 +90,10 @@ function isOffered(actor: Actor, { name, permission }: OwnTool): boolean {
 }
 
 function requireCall(actor: Actor, name: string): void {
-  const decision = decide(actor, MCPGW, 'tools/call', name)
-  if (decision.kind === 'allow') return
-  throw decision.kind === 'insufficient_scope'
-    ? insufficientScope(decision.scope)
-    : unknownTool(name)
+  const unknown = () => unknownTool(name)
+  requireAllowed(decide(actor, MCPGW, 'tools/call', name), {
+    ...{ unknown_server: unknown, unknown_method: unknown, unknown_tool: unknown },
+  })
 }
 
 /** Throws `insufficient_scope` when the groups allow what the token does not. */
@@ -146,8 +145,4 @@ function failureOf({ code, message, detail }: GatewayError): Record<string, unkn
 
 function problemLine(problem: unknown): string {
   return isPlainObject(problem) ? `- ${problem['path']}: ${problem['message']}` : ''
-}
-
-function unknownTool(name: string): GatewayError {
-  return new GatewayError('unknown_tool', `Unknown tool: ${name.slice(0, 128)}`)
 }

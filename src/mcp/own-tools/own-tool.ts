@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor, Permission } from '../../policy/index.ts'
 import type { RegistryVerbs } from '../../registry/index.ts'
-import { parseInput } from '../parse-input.ts'
 import type { ProxyRequest } from './proxy.ts'
 
 /** A Tool object of MCP. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GatewayError } from '../../core/index.ts'
+import { upstreamError } from '../ask/ask-session.ts'
 import { type OwnToolDeps, ownTool } from './own-tool.ts'
 import { ServerName } from './views.ts'
 
@@ -26,6 +26,8 @@ const Input = z.strictObject({
     ),
 })
 
+const FIX = 'Correct method and params; tools/list shows what each tool takes.'
+
 const Output = z.object({
   server: z.string(),
   method: z.string(),
@@ -51,13 +53,7 @@ export const proxyRequestTool = ({ proxyRequest }: Pick<OwnToolDeps, 'proxyReque
       // The envelope is between the gateway and the server.
       const { _meta: _, ...own } = params
       const answer = await proxyRequest(ctx, actor, server, { method, params: own })
-      if (answer.kind === 'error') {
-        throw new GatewayError(
-          'upstream_failed',
-          `The server "${server}" answered with error ${answer.code}: ${answer.message.slice(0, 2_000)}`,
-          { fix: 'Correct method and params; tools/list shows what each tool takes.' },
-        )
-      }
+      if (answer.kind === 'error') throw upstreamError({ path: server }, answer, FIX)
       const { result } = answer
       return { output: { server, method, result }, isError: result['isError'] === true }
     },

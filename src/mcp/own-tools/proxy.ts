@@ -2,7 +2,7 @@ import { type CallContext, GatewayError } from '../../core/index.ts'
 import { type Actor, notFoundServer } from '../../policy/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
 import type { Answer, Ask } from '../ask/ask.ts'
-import type { Question } from '../ask/ask-request.ts'
+import type { ClientMessage } from '../ask/ask-request.ts'
 import { openLeg } from '../ask/ask-session.ts'
 
 /** Sends one request to one server for an actor, in a session of its own where it needs one. */
@@ -10,7 +10,7 @@ export type ProxyRequest = (
   ctx: CallContext,
   actor: Actor,
   path: string,
-  question: Question,
+  request: ClientMessage,
 ) => Promise<Answer>
 
 /** A model cannot read more, and it is held several times over. */
@@ -25,13 +25,13 @@ export function createProxyRequest(deps: {
   readonly ask: Ask
   readonly snapshots: Pick<Snapshots, 'tenant'>
 }): ProxyRequest {
-  return async function proxyRequest(ctx, { principal }, path, question) {
+  return async function proxyRequest(ctx, { principal }, path, request) {
     const snapshot = await deps.snapshots.tenant(ctx, principal.tenant)
     const server = await snapshot.server(ctx, path)
     if (!server?.enabled) throw notFoundServer(path)
     const leg = await openLeg(ctx, deps.ask, principal, server)
     try {
-      return await deps.ask.request(ctx, principal, server, leg, question, MAX_BYTES)
+      return await deps.ask.request(ctx, principal, server, leg, request, MAX_BYTES)
     } catch (thrown) {
       throw withoutSession(thrown)
     } finally {

@@ -1,8 +1,9 @@
 import { type CallContext, ERROR_WIRE, GatewayError } from '../../core/index.ts'
-import { type Actor, decide, insufficientScope } from '../../policy/index.ts'
+import { type Actor, decide } from '../../policy/index.ts'
 import type { ServerRecord, Snapshots } from '../../registry/index.ts'
 import type { Ask } from '../ask/ask.ts'
 import type { Leg } from '../ask/ask-request.ts'
+import { requireAllowed } from '../require-allowed.ts'
 import { type RestSession, type RestSessions, restSessionNotFound } from './sessions.ts'
 
 /** What the verbs of a REST session are made of. */
@@ -62,19 +63,13 @@ export function requireMethod(
   method: string,
   tool?: string,
 ): void {
-  const decision = decide(actor, server, method, tool)
-  switch (decision.kind) {
-    case 'allow':
-      return
-    case 'unknown_server':
-      throw restSessionNotFound()
-    case 'unknown_method':
-      throw new GatewayError('method_not_found', `The server does not serve ${method}.`)
-    case 'unknown_tool':
-      throw new GatewayError('not_found', `There is no tool named ${JSON.stringify(tool)}.`)
-    case 'insufficient_scope':
-      throw insufficientScope(decision.scope)
-  }
+  requireAllowed(decide(actor, server, method, tool), {
+    unknown_server: restSessionNotFound,
+    unknown_method: () =>
+      new GatewayError('method_not_found', `The server does not serve ${method}.`),
+    unknown_tool: () =>
+      new GatewayError('not_found', `There is no tool named ${JSON.stringify(tool)}.`),
+  })
 }
 
 /**

@@ -1,12 +1,12 @@
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
+import { NoQuery } from '../../http/index.ts'
 import {
   AllToolsOut,
   CallToolInput,
   CallToolOut,
   ConnectInput,
   CursorQuery,
-  NoQuery,
   PromptsOut,
   ReadResourceInput,
   ReadResourceOut,

@@ -1,11 +1,10 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { type Context, type Env, Hono } from 'hono'
-import { type CallContext, GatewayError, readBounded } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
+import { jsonBody, queryOf, refuseQuery } from '../../http/index.ts'
 import type { Actor } from '../../policy/index.ts'
-import { parseInput } from '../parse-input.ts'
-import { scanRequest } from '../wire/scan-request.ts'
 import { ALL_TOOLS_ROUTE, SESSION_ROUTES } from './route-definitions.ts'
-import { CursorQuery, NoQuery } from './schemas.ts'
+import { CursorQuery } from './schemas.ts'
 import type { RestVerbs } from './verbs.ts'
 
 export interface RestSessionRoutesDeps<E extends Env> {
@@ -34,11 +33,11 @@ export function restSessionRoutes<E extends Env>(deps: RestSessionRoutesDeps<E>)
     app.on(route.method, route.getRoutingPath(), async (c) => {
       const ctx = deps.context(c)
       const actor = await deps.actor(c)
-      parseInput(NoQuery, c.req.query())
+      refuseQuery(c.req.raw)
       return handler({ ctx, actor, id: c.req.param('id') ?? '' }, c)
     })
   }
-  const body = (c: Context<E>) => jsonBody(c, deps.maxBodyBytes)
+  const body = (c: Context<E>) => jsonBody(c.req.raw, deps.maxBodyBytes)
 
   on('connect', async ({ ctx, actor }, c) =>
     c.json(await verbs.connect(ctx, actor, await body(c)), 201),
@@ -81,7 +80,7 @@ export function allToolsRoutes<E extends Env>(deps: {
   app.get(ALL_TOOLS_ROUTE.path, async (c) => {
     const ctx = deps.context(c)
     const actor = await deps.actor(c)
-    const { cursor } = parseInput(CursorQuery, c.req.query())
+    const { cursor } = parseInput(CursorQuery, queryOf(c.req.raw))
     return c.json(await deps.listAllTools(ctx, actor, cursor))
   })
   return app
@@ -90,24 +89,4 @@ export function allToolsRoutes<E extends Env>(deps: {
 /** Puts `GET /mcp/tools` into the document of an app that is mounted elsewhere. */
 export function describeAllTools(app: Pick<OpenAPIHono, 'openAPIRegistry'>): void {
   app.openAPIRegistry.registerPath(ALL_TOOLS_ROUTE)
-}
-
-/** Throws `unsupported_media_type`, `body_too_large`, `parse_error`. */
-async function jsonBody(c: Context, maxBytes: number): Promise<unknown> {
-  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') {
-    throw new GatewayError('unsupported_media_type', 'The body must be application/json.')
-  }
-  const length = c.req.header('content-length') ?? null
-  const text = await readBounded(c.req.raw.body, maxBytes, length)
-  // The same bounds as for a message of MCP, which this will be part of.
-  const scan = scanRequest(text)
-  if (scan.kind === 'refused') {
-    throw new GatewayError('parse_error', `The body was refused: ${scan.reason}.`)
-  }
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new GatewayError('parse_error', 'The body is not valid JSON.', { cause })
-  }
 }

@@ -28,7 +28,6 @@ export const CallToolInput = z
 
 export const ReadResourceInput = z.strictObject({ uri: z.string().min(1).max(2048) })
 
-export const NoQuery = z.strictObject({})
 export const CursorQuery = z.strictObject({ cursor: z.string().max(2048).optional() })
 
 const instant = z.iso.datetime()

@@ -6,7 +6,7 @@ import {
   ServerId,
   ServerPath,
 } from '../../core/index.ts'
-import type { SessionState } from '../session/session-state.ts'
+import { SESSION_TTL_MS, type SessionState } from '../session/session-state.ts'
 
 /** A REST session: all of it travels sealed in its id. */
 export const RestSession = z.strictObject({
@@ -35,9 +35,6 @@ export interface RestSessions {
 
 /** The object named by a session's key, as far as this room needs it. */
 export type RestSessionObject = Pick<SessionState, 'end' | 'isEnded'>
-
-/** Absolute lifetime of a session id, as of an MCP session. */
-const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 
 /** When the session's id expires, epoch ms. */
 export function expiresAt({ connectedAt }: RestSession): number {

@@ -1,7 +1,6 @@
-import type { CallContext, Clock, ServerId } from '../../core/index.ts'
+import { type CallContext, type Clock, type ServerId, setBounded } from '../../core/index.ts'
 import type { RawId } from '../wire/reply.ts'
-import type { RunningCall, SessionState } from './session-state.ts'
-import { SESSION_TTL_MS } from './sessions.ts'
+import { type RunningCall, SESSION_TTL_MS, type SessionState } from './session-state.ts'
 
 /** A request that runs, by the id that its client gave it. */
 export interface InFlightCall {
@@ -39,6 +38,12 @@ export interface InFlightDeps {
 
 /** Most calls are over before a client could change its mind; only the others are registered. */
 const REGISTER_AFTER_MS = 100
+/**
+ * Ids that an isolate knows, and calls under one of them; the oldest out. A call of a session that
+ * was forgotten here is still known to its object.
+ */
+const MAX_REMEMBERED = 20_000
+const MAX_OF_ONE_ID = 100
 
 /** Ids may repeat (claude.ai sends `1` each time): the youngest is meant. */
 export function createInFlight({ clock, object }: InFlightDeps): InFlight {
@@ -70,7 +75,8 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
   return {
     add(ctx, call) {
       const key = keyOf(call.scope, canonical(call.clientId))
-      running.set(key, [call, ...(running.get(key) ?? [])])
+      const calls = [call, ...(running.get(key) ?? [])].slice(0, MAX_OF_ONE_ID)
+      setBounded(running, key, calls, MAX_REMEMBERED)
       const remote = call.session === undefined ? undefined : registrar(ctx, call, call.session)
       let isOver = false
       const leave = (then: (() => void) | undefined): void => {

@@ -1,26 +1,32 @@
 import { DurableObject } from 'cloudflare:workers'
-import { type Outbound, type ServerId, toGatewayError } from '../../core/index.ts'
+import { GatewayError, type Outbound, type ServerId, toGatewayError } from '../../core/index.ts'
 import { closeSession } from '../upstream/close-session.ts'
-import { type OpenSessionInput, openSession } from '../upstream/open-session.ts'
+import type { Outcome } from '../upstream/failure.ts'
+import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type {
+  KnownSession,
   Opening,
+  OpeningFailed,
+  OpenSessionInput,
   Recovery,
   RunningCall,
   SessionState,
   UpstreamSession,
 } from './session-state.ts'
 
-const SCHEMA_VERSION = 2
-const NO_SESSION = 'The server forgot the session and gives none any more.'
+const SCHEMA_VERSION = 3
 /** Of one session; the oldest out. Far more than a client has open. */
 const MAX_CALLS = 500
+
+/** Where it was opened: its endpoint may be gone when it is to be closed. */
+type Held = UpstreamSession & { readonly url: string }
 
 interface Stored {
   readonly schema: number
   readonly ended: boolean
   /** By server: opened for the client, or instead of the one in a sealed session id. */
-  readonly upstreams: Readonly<Record<string, UpstreamSession>>
+  readonly upstreams: Readonly<Record<string, Held>>
   readonly logLevel?: string
 }
 
@@ -35,8 +41,9 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
   return class SessionObject extends DurableObject implements SessionState {
     readonly #opening = new Map<string, Promise<Opening>>()
 
-    async end(expiresAt: number): Promise<readonly UpstreamSession[]> {
-      const { upstreams } = this.#read()
+    async end(expiresAt: number): Promise<readonly UpstreamSession[] | undefined> {
+      const { ended, upstreams } = this.#read()
+      if (ended) return undefined
       this.ctx.storage.kv.delete('calls')
       await this.#write({ ...EMPTY, ended: true }, expiresAt)
       for (const socket of this.ctx.getWebSockets()) socket.close(1000, 'ended')
@@ -57,18 +64,38 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
       if (ended) return { kind: 'ended' }
       const known = upstreams[server]
       if (known && known.upstreamId !== failedUpstreamId) {
-        return { kind: 'reopened', upstreamId: known.upstreamId }
+        return { kind: 'reopened', upstreamId: known.upstreamId, outcome: undefined }
       }
       const opening = await this.#openOnce(server, input, expiresAt)
       if (opening.kind !== 'open') return opening
-      return { kind: 'reopened', upstreamId: opening.session.upstreamId }
+      const { session, outcome } = opening
+      return { kind: 'reopened', upstreamId: session.upstreamId, outcome }
     }
 
-    async open(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening> {
+    async find(server: ServerId): Promise<KnownSession> {
+      const { ended, upstreams } = this.#read()
+      if (ended) return { kind: 'ended' }
+      const session = upstreams[server]
+      return session ? { kind: 'open', session } : { kind: 'none' }
+    }
+
+    async open(
+      server: ServerId,
+      input: OpenSessionInput,
+      expiresAt: number,
+      goneId?: string,
+    ): Promise<Opening> {
       const { ended, upstreams } = this.#read()
       if (ended) return { kind: 'ended' }
       const known = upstreams[server]
-      return known ? { kind: 'open', session: known } : this.#openOnce(server, input, expiresAt)
+      if (known && known.upstreamId !== goneId) {
+        return { kind: 'open', session: known, outcome: undefined }
+      }
+      const opening = await this.#openOnce(server, input, expiresAt)
+      if (known && opening.kind === 'open' && opening.outcome) {
+        this.ctx.waitUntil(this.#closeGone(known, input))
+      }
+      return opening
     }
 
     async opened(): Promise<readonly UpstreamSession[]> {
@@ -109,9 +136,14 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
     }
 
     /** Within one object a shared promise is safe, and it is what makes this single-flight. */
-    #openOnce(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening> {
+    async #openOnce(
+      server: ServerId,
+      input: OpenSessionInput,
+      expiresAt: number,
+    ): Promise<Opening> {
       const running = this.#opening.get(server)
-      if (running) return running
+      // One handshake is one outcome, however many wait for it.
+      if (running) return { ...(await running), outcome: undefined }
       const opening = this.#open(server, input, expiresAt).finally(() => {
         this.#opening.delete(server)
       })
@@ -122,26 +154,33 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
     async #open(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening> {
       try {
         const outbound = deps.outbound(this.env)
-        const { sessionId: upstreamId, version } = await openSession(outbound, input)
-        if (upstreamId === undefined) return { kind: 'failed', message: NO_SESSION }
-        const { url, endpoint, custom: headers, timeoutMs } = input
+        const hello = await openSession(outbound, input)
+        if (hello.kind === 'failed') return failed(hello.error, hello.outcome)
+        const { sessionId: upstreamId, version, outcome } = hello
+        if (upstreamId === undefined) return failed(noSession(), outcome)
+        const { url, server: path, endpoint, custom: headers, timeoutMs } = input
         // The client may have ended the session while the upstream was asked.
         const state = this.#read()
         if (state.ended) {
           await closeSession(outbound, { url, headers, timeoutMs }, upstreamId)
           return { kind: 'ended' }
         }
-        const session = { server, endpoint, upstreamId, version }
-        const upstreams = { ...state.upstreams, [server]: session }
+        const session = { server, path, endpoint, upstreamId, version }
+        const upstreams = { ...state.upstreams, [server]: { ...session, url } }
         await this.#write({ ...state, upstreams }, expiresAt)
         if (state.logLevel !== undefined && input.hasLogging) {
           await setLogLevel(outbound, { url, headers, timeoutMs }, session, state.logLevel)
         }
         this.#announce(session)
-        return { kind: 'open', session }
+        return { kind: 'open', session, outcome }
       } catch (thrown) {
-        return { kind: 'failed', message: toGatewayError(thrown).message }
+        return failed(toGatewayError(thrown), undefined)
       }
+    }
+
+    /** Without credentials: they are no more for who stands at an address that was taken away. */
+    async #closeGone({ url, upstreamId }: Held, { timeoutMs }: OpenSessionInput): Promise<void> {
+      await closeSession(deps.outbound(this.env), { url, headers: [], timeoutMs }, upstreamId)
     }
 
     #announce(session: UpstreamSession): void {
@@ -164,4 +203,16 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
       await this.ctx.storage.setAlarm(expiresAt)
     }
   }
+}
+
+function failed({ code, message }: GatewayError, outcome: Outcome | undefined): OpeningFailed {
+  const known = code === 'upstream_timeout' ? code : 'upstream_failed'
+  return { kind: 'failed', code: known, message, outcome }
+}
+
+function noSession(): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    'The server forgot the session and gives none any more.',
+  )
 }

@@ -1,16 +1,24 @@
 import { z } from 'zod'
-import { EndpointId, ServerId } from '../../core/index.ts'
-import type { OpenSessionInput } from '../upstream/open-session.ts'
+import { EndpointId, ServerId, ServerPath } from '../../core/index.ts'
+import type { Outcome } from '../upstream/failure.ts'
+import type { HandshakeInput } from '../upstream/open-session.ts'
 
-/** What became of an upstream session that the upstream says it does not know. */
-export type Recovery =
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'reopened'; readonly upstreamId: string }
-  | { readonly kind: 'failed'; readonly message: string }
+/** Absolute lifetime of a session, and so of what its object remembers. */
+export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
+
+/** What the object needs to open an upstream session. */
+export interface OpenSessionInput extends HandshakeInput {
+  readonly server: ServerPath
+  readonly endpoint: EndpointId
+  /** Whether the server declares `logging`. */
+  readonly hasLogging: boolean
+}
 
 /** An upstream session that belongs to a client's session. */
 export const UpstreamSession = z.object({
   server: ServerId,
+  /** The server's, when the session was opened. */
+  path: ServerPath,
   endpoint: EndpointId,
   upstreamId: z.string(),
   /** What the upstream negotiated: the revision to announce on every request in it. */
@@ -18,11 +26,46 @@ export const UpstreamSession = z.object({
 })
 export type UpstreamSession = Readonly<z.infer<typeof UpstreamSession>>
 
+interface Ended {
+  readonly kind: 'ended'
+  readonly outcome?: undefined
+}
+
+/** `outcome`: what a breaker learns; undefined as well for who waited for the handshake of another. */
+export interface OpeningFailed {
+  readonly kind: 'failed'
+  readonly code: 'upstream_failed' | 'upstream_timeout'
+  readonly message: string
+  readonly outcome: Outcome | undefined
+}
+
 /** What came of asking for the upstream session of one server. */
 export type Opening =
-  | { readonly kind: 'ended' }
+  | Ended
+  | OpeningFailed
+  | {
+      readonly kind: 'open'
+      readonly session: UpstreamSession
+      /** @see OpeningFailed */
+      readonly outcome: Outcome | undefined
+    }
+
+/** What became of an upstream session that the upstream says it does not know. */
+export type Recovery =
+  | Ended
+  | OpeningFailed
+  | {
+      readonly kind: 'reopened'
+      readonly upstreamId: string
+      /** @see OpeningFailed */
+      readonly outcome: Outcome | undefined
+    }
+
+/** What the object knows of the upstream session of one server. */
+export type KnownSession =
+  | Ended
+  | { readonly kind: 'none' }
   | { readonly kind: 'open'; readonly session: UpstreamSession }
-  | { readonly kind: 'failed'; readonly message: string }
 
 /** A request that runs for longer than most: where a cancel has to go. */
 export interface RunningCall {
@@ -38,8 +81,11 @@ export interface RunningCall {
  * object forgets everything.
  */
 export interface SessionState {
-  /** Leaves a tombstone; gives the upstream sessions that are to be closed. Idempotent. */
-  end(expiresAt: number): Promise<readonly UpstreamSession[]>
+  /**
+   * Leaves a tombstone; gives the upstream sessions that are to be closed, undefined when it had
+   * ended before.
+   */
+  end(expiresAt: number): Promise<readonly UpstreamSession[] | undefined>
   isEnded(): Promise<boolean>
   /** Opens the upstream session again, once for all who ask with the same `failedUpstreamId`. */
   recover(
@@ -48,11 +94,19 @@ export interface SessionState {
     input: OpenSessionInput,
     expiresAt: number,
   ): Promise<Recovery>
+  /** The upstream session of a server, if there is one. */
+  find(server: ServerId): Promise<KnownSession>
   /**
    * The upstream session of a server, opened by the first who asks, on the endpoint of its input.
-   * A log level that was set before is set there as well.
+   * A log level that was set before is set there as well. `goneId` is one that cannot be used any
+   * more, since its endpoint is gone: it is closed, and another one opened.
    */
-  open(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Opening>
+  open(
+    server: ServerId,
+    input: OpenSessionInput,
+    expiresAt: number,
+    goneId?: string,
+  ): Promise<Opening>
   /** The upstream sessions opened so far. */
   opened(): Promise<readonly UpstreamSession[]>
   /** Remembers the level of log messages for upstream sessions that are opened later. */

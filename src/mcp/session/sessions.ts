@@ -9,8 +9,16 @@ import {
   ServerId,
   setBounded,
 } from '../../core/index.ts'
-import type { ClientHello, OpenSessionInput } from '../upstream/open-session.ts'
-import type { SessionState, UpstreamSession } from './session-state.ts'
+import type { Events } from '../../observability/index.ts'
+import type { ClientHello } from '../upstream/open-session.ts'
+import { createSessionEnds } from './session-ends.ts'
+import {
+  type OpenSessionInput,
+  type Recovery,
+  SESSION_TTL_MS,
+  type SessionState,
+  type UpstreamSession,
+} from './session-state.ts'
 
 /** What a legacy client said in `initialize`. */
 const Hello = z.object({
@@ -39,97 +47,113 @@ export type ClientSession = SharedSession | LegacySession
 const ClientSession = z.union([SharedSession, LegacySession])
 
 export interface Sessions {
-  /** The `Mcp-Session-Id` for the client. */
+  /**
+   * The `Mcp-Session-Id` for the client. Throws `upstream_failed` for an upstream's id that could
+   * not be opened again.
+   */
   seal(principal: Principal, path: string, session: ClientSession): Promise<string>
   /**
-   * Throws `session_not_found` for an id that is unknown, foreign, expired, or known here to have
-   * ended. One that ended elsewhere shows when the upstream no longer knows it.
+   * Throws `session_not_found` for an id that is unknown, foreign, expired, or of a session that has
+   * ended. That a session of a shared endpoint ended elsewhere shows within 5 s, that one of a
+   * single server did, when the upstream no longer knows it.
    */
-  open(principal: Principal, path: string, sessionId: string): Promise<ClientSession>
+  open(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    sessionId: string,
+  ): Promise<ClientSession>
   /** The upstream id to use now: it changes when the session had to be opened again. */
   currentUpstreamId(session: LegacySession): string
-  /** Gives the upstream sessions that the SessionObject knows of. */
+  /**
+   * Gives the upstream sessions that the SessionObject knows of. Throws `session_not_found` when it
+   * had ended before.
+   */
   end(session: Pick<ClientSession, 'key'>): Promise<readonly UpstreamSession[]>
   /** Remembers that a session was found to have ended. */
   noteEnded(session: Pick<ClientSession, 'key'>): void
   /**
-   * After an upstream 404 to `failedUpstreamId`: the id to use instead. Throws `session_not_found`,
-   * or `upstream_failed`.
+   * After an upstream 404 to `failedUpstreamId`: the id to use instead, or why there is none. Throws
+   * `session_not_found`.
    */
   recover(
     ctx: CallContext,
     session: LegacySession,
     failedUpstreamId: string,
-    upstream: Omit<OpenSessionInput, 'hello' | 'endpoint' | 'hasLogging'>,
-  ): Promise<string>
+    upstream: Omit<OpenSessionInput, 'hello' | 'endpoint'>,
+  ): Promise<Exclude<Recovery, { kind: 'ended' }>>
 }
 
 export interface SessionsDeps {
   readonly sealer: Sealer
   readonly clock: { now(): number }
+  readonly events: Events
   readonly object: (name: string) => SessionState
-  readonly onReopened: (ctx: CallContext, server: string) => void
 }
 
-/** Absolute lifetime of a session id. */
-export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 /** Client hello larger than this (JSON characters) does not fit a header. */
 const MAX_HELLO_CHARS = 2_048
-/** Sessions whose upstream id changed or that ended, remembered per isolate; oldest out. */
+/** Sessions whose upstream id changed, remembered per isolate; oldest out. */
 const MAX_REMEMBERED = 5_000
 
 /** @see Sessions */
 export function createSessions(deps: SessionsDeps): Sessions {
   const moved = new Map<string, string>()
-  const ended = new Map<string, true>()
+  const ends = createSessionEnds(deps)
+  const expiresAt = () => deps.clock.now() + SESSION_TTL_MS
 
   return {
-    seal(principal, path, session) {
-      const expiresAt = deps.clock.now() + SESSION_TTL_MS
-      return deps.sealer.seal('session', binding(principal, path), session, expiresAt)
+    async seal(principal, path, session) {
+      // What could not be opened again must not be given out.
+      if (!ClientSession.safeParse(session).success) throw unusableId()
+      if ('kind' in session) ends.noteBegun(session.key, deps.clock.now())
+      return deps.sealer.seal('session', binding(principal, path), session, expiresAt())
     },
 
-    async open(principal, path, sessionId) {
+    async open(ctx, principal, path, sessionId) {
       const opened = await deps.sealer.open('session', binding(principal, path), sessionId)
-      const session = ClientSession.safeParse(opened)
-      if (!session.success || ended.has(session.data.key)) throw sessionNotFound()
-      return session.data
+      const session = ClientSession.safeParse(opened).data
+      if (!session) throw sessionNotFound()
+      const isEnded =
+        'kind' in session ? await ends.isEnded(ctx, session.key) : ends.isKnownEnded(session.key)
+      if (isEnded) throw sessionNotFound()
+      return session
     },
 
     currentUpstreamId: (session) => moved.get(legOf(session)) ?? session.upstreamId,
 
     async end({ key }) {
-      setBounded(ended, key, true, MAX_REMEMBERED)
-      return deps.object(key).end(deps.clock.now() + SESSION_TTL_MS)
+      const upstreams = await deps.object(key).end(expiresAt())
+      ends.noteEnded(key)
+      if (!upstreams) throw sessionNotFound()
+      return upstreams
     },
 
-    noteEnded({ key }) {
-      setBounded(ended, key, true, MAX_REMEMBERED)
-    },
+    noteEnded: ({ key }) => ends.noteEnded(key),
 
     async recover(ctx, session, failedUpstreamId, upstream) {
-      if (!session.hello) throw sessionNotFound()
-      const recovery = await deps
-        .object(session.key)
-        .recover(
-          session.server,
-          failedUpstreamId,
-          { ...upstream, endpoint: session.endpoint, hello: session.hello, hasLogging: false },
-          deps.clock.now() + SESSION_TTL_MS,
-        )
-      switch (recovery.kind) {
-        case 'ended':
-          setBounded(ended, session.key, true, MAX_REMEMBERED)
-          throw sessionNotFound()
-        case 'failed':
-          throw new GatewayError('upstream_failed', recovery.message)
-        case 'reopened':
-          setBounded(moved, legOf(session), recovery.upstreamId, MAX_REMEMBERED)
-          deps.onReopened(ctx, upstream.server)
-          return recovery.upstreamId
+      const { key, server, endpoint, hello } = session
+      if (!hello) throw sessionNotFound()
+      const input = { ...upstream, endpoint, hello }
+      const recovery = await deps.object(key).recover(server, failedUpstreamId, input, expiresAt())
+      if (recovery.kind === 'ended') {
+        ends.noteEnded(key)
+        throw sessionNotFound()
       }
+      if (recovery.kind === 'reopened') {
+        setBounded(moved, legOf(session), recovery.upstreamId, MAX_REMEMBERED)
+        const { requestId } = ctx
+        deps.events.emit({ type: 'session_reestablished', requestId, server: upstream.server })
+      }
+      return recovery
     },
   }
+}
+
+function unusableId(): GatewayError {
+  return new GatewayError('upstream_failed', 'The server gave a session id that is too long.', {
+    fix: 'Ask the owner of the server to give session ids of at most 4,096 characters.',
+  })
 }
 
 /** The same words for unknown, foreign, expired and ended: nothing leaks about which. */
@@ -139,13 +163,14 @@ export function sessionNotFound(): GatewayError {
 
 /** The session that a request names, if it names one. Throws `session_not_found`. */
 export async function sessionOf(
+  ctx: CallContext,
   sessions: Sessions,
   principal: Principal,
   path: string,
   headers: Headers,
 ): Promise<ClientSession | undefined> {
   const id = headers.get('mcp-session-id')
-  return id === null ? undefined : sessions.open(principal, path, id)
+  return id === null ? undefined : sessions.open(ctx, principal, path, id)
 }
 
 /** The session for a request to one server: one of a shared endpoint is none there. */
@@ -175,9 +200,9 @@ export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello 
   return JSON.stringify(hello).length > MAX_HELLO_CHARS ? undefined : hello
 }
 
-/** One upstream session of a client's session. */
-function legOf({ key, server }: LegacySession): string {
-  return `${key}\n${server}`
+/** One upstream session of a client's session; one on another endpoint is another one. */
+function legOf({ key, server, endpoint }: LegacySession): string {
+  return `${key}\n${server}\n${endpoint}`
 }
 
 function binding(principal: Principal, path: string): string[] {

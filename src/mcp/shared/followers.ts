@@ -1,93 +1,113 @@
-import { type CallContext, toGatewayError } from '../../core/index.ts'
-import { emitFault } from '../../observability/index.ts'
-import { decide } from '../../policy/index.ts'
-import type { ResumePoint } from '../session/event-ids.ts'
+import type { Clock } from '../../core/index.ts'
 import type { UpstreamSession } from '../session/session-state.ts'
-import type { SharedSession } from '../session/sessions.ts'
 import type { EventMerger } from '../wire/merge-events.ts'
-import type { SharedStreamDeps, SharedStreamRequest } from './stream.ts'
-import { namesOf } from './translation.ts'
 
-/** A request whose session was found, and where its client left a stream before. */
-export interface FollowRequest extends SharedStreamRequest {
-  readonly session: SharedSession
-  readonly resume?: ResumePoint
+/** What came of opening a server's stream. */
+export type PartOpening =
+  | { readonly kind: 'open'; readonly body: ReadableStream<Uint8Array> }
+  /** It may be had later. */
+  | { readonly kind: 'failed' }
+  /** The server gives none, or the client may not hear it. */
+  | { readonly kind: 'refused' }
+
+/** Follows the streams of upstream sessions, each once, and opens again what ended or failed. */
+export interface Followers {
+  /** One that waits to be opened again is opened now: something has just spoken to its server. */
+  add(upstream: UpstreamSession): void
+  /** Nothing is opened any more. */
+  stop(): void
 }
 
-/** Before a server's stream that ended is opened again. */
-const REOPEN_MS = 5_000
+export interface FollowersDeps {
+  readonly clock: Clock
+  readonly waitUntil: (work: Promise<unknown>) => void
+  readonly merger: EventMerger
+  /** Never rejects. */
+  readonly open: (upstream: UpstreamSession) => Promise<PartOpening>
+}
+
 /** Streams that are being opened at once: an invocation has six fetches that wait for headers. */
-const MAX_OPENING = 4
+export const MAX_OPENING = 4
+/** Before a stream that ended is opened again; doubles each time that it did not last. */
+const MIN_WAIT_MS = 5_000
+const MAX_WAIT_MS = 5 * 60_000
+/** A stream that lived this long was no failure. */
+const LASTING_MS = 30_000
+/**
+ * Times that streams are opened again, of all servers together: an invocation has so many
+ * subrequests. Then the client's stream ends, and the client comes back in a new invocation.
+ */
+export const MAX_REOPENED = 500
 
-/** Follows the streams of upstream sessions, each once, and opens again what ended. */
-export function createFollowers(
-  deps: SharedStreamDeps,
-  ctx: CallContext,
-  request: FollowRequest,
-  merger: EventMerger,
-) {
-  const { actor, snapshot, session, endpoint, resume } = request
-  const followed = new Set<string>()
-  const queue: UpstreamSession[] = []
+interface Followed {
+  upstream: UpstreamSession
+  /** Before it is opened the next time. */
+  waitMs: number
+  hasBeenTried: boolean
+  timer?: ReturnType<typeof setTimeout>
+}
+
+/** @see Followers */
+export function createFollowers({ clock, waitUntil, merger, open }: FollowersDeps): Followers {
+  const followed = new Map<string, Followed>()
+  const queue: Followed[] = []
   let opening = 0
-  // Each server's stream is a part of the whole, which has the event line.
-  const part: CallContext = { ...ctx, holdEvent: () => () => undefined }
-
-  async function open({ server: id }: UpstreamSession, isFirst: boolean) {
-    const path = (await snapshot.index(ctx)).find((server) => server.id === id)?.path
-    const server = path === undefined ? undefined : await snapshot.server(ctx, path)
-    if (!server || decide(actor, server, 'notifications/message').kind !== 'allow') return undefined
-    const leg = await deps.sharedSessions.leg(ctx, session, server)
-    return deps.relayStream(part, {
-      target: { actor, server },
-      version: leg.version,
-      ...(leg.session ? { session: leg.session } : {}),
-      ...(isFirst && resume?.server === id ? { resume } : {}),
-      shared: { path: endpoint.path, names: namesOf(server.path), session },
-    })
-  }
-
-  /** The stream, or undefined where there is none to be had. */
-  async function tryOpen(upstream: UpstreamSession, isFirst: boolean) {
-    opening += 1
-    try {
-      return await open(upstream, isFirst)
-    } catch (thrown) {
-      // Not every server opens one (MCP 2025-11-25: 405).
-      if (toGatewayError(thrown).code !== 'method_not_allowed') {
-        emitFault(deps.events, ctx, 'shared.stream', thrown)
-      }
-      return undefined
-    } finally {
-      opening -= 1
-      openNext()
-    }
-  }
-
-  async function follow(upstream: UpstreamSession): Promise<void> {
-    for (let isFirst = true; !merger.isOver(); isFirst = false) {
-      const response = await tryOpen(upstream, isFirst)
-      if (!response?.body) return
-      await merger.add(response.body)
-      if (merger.isOver()) return
-      await new Promise((resolve) => setTimeout(resolve, REOPEN_MS))
-    }
-  }
+  let reopened = 0
 
   function openNext(): void {
     while (opening < MAX_OPENING && !merger.isOver()) {
-      const upstream = queue.shift()
-      if (!upstream) return
-      ctx.waitUntil(follow(upstream))
+      const next = queue.shift()
+      if (!next) return
+      if (next.hasBeenTried) reopened += 1
+      if (reopened > MAX_REOPENED) {
+        waitUntil(merger.close())
+        return
+      }
+      next.hasBeenTried = true
+      opening += 1
+      waitUntil(follow(next))
     }
   }
 
+  async function follow(one: Followed): Promise<void> {
+    const opened = await open(one.upstream)
+    const openedAt = clock.now()
+    opening -= 1
+    openNext()
+    if (opened.kind === 'open') await merger.add(opened.body)
+    if (merger.isOver()) return
+    if (opened.kind === 'refused') {
+      followed.delete(one.upstream.server)
+      return
+    }
+    const hasLasted = opened.kind === 'open' && clock.now() - openedAt >= LASTING_MS
+    reopenLater(one, hasLasted ? MIN_WAIT_MS : one.waitMs)
+  }
+
+  function reopenLater(one: Followed, waitMs: number): void {
+    one.waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)
+    one.timer = setTimeout(() => reopen(one), waitMs)
+  }
+
+  function reopen(one: Followed): void {
+    clearTimeout(one.timer)
+    delete one.timer
+    queue.push(one)
+    openNext()
+  }
+
   return {
-    add(upstream: UpstreamSession): void {
-      if (followed.has(upstream.server)) return
-      followed.add(upstream.server)
-      queue.push(upstream)
-      openNext()
+    add(upstream) {
+      const known = followed.get(upstream.server)
+      const one = known ?? { upstream, waitMs: MIN_WAIT_MS, hasBeenTried: false }
+      one.upstream = upstream
+      followed.set(upstream.server, one)
+      // It is open, or about to be, unless it waits.
+      if (!known || known.timer !== undefined) reopen(one)
+    },
+
+    stop() {
+      for (const { timer } of followed.values()) clearTimeout(timer)
     },
   }
 }

@@ -1,6 +1,6 @@
 import { type CallContext, type ServerId, setBounded } from '../../core/index.ts'
 import type { IndexedServer, Snapshots } from '../../registry/index.ts'
-import type { LiveCatalog, RefreshOutcome } from '../catalog/live-catalog.ts'
+import { CATALOG_FRESH_MS, type LiveCatalog, type RefreshOutcome } from '../catalog/live-catalog.ts'
 import { type Lineup, type LineupRequest, lineupOf } from './lineup.ts'
 
 /** A lineup, and the generation of the registry that it is of. */
@@ -16,8 +16,6 @@ export interface FreshLineupDeps {
 
 /** How long a list waits for servers that were never reached; then it is given without them. */
 const DEADLINE_MS = 4_000
-/** A stored catalogue older than this is asked for again, behind the request. */
-const STALE_MS = 5 * 60_000
 /** The same server is asked for at most this often by one isolate. */
 const ASK_EVERY_MS = 30_000
 /** Servers remembered as asked; oldest out. */
@@ -51,7 +49,7 @@ export function createFreshLineup({ snapshots, live }: FreshLineupDeps) {
     const found = await current(ctx, request)
     const stale = found.lineup.sections
       .map(({ server }) => server)
-      .filter((one) => isStale(ctx, one))
+      .filter((one) => isStale(ctx, live, one))
     const behind = due(ctx, stale)
     if (behind.length > 0) ctx.waitUntil(live.refresh(ctx, behind, 0))
     // Every request waits for its own answer; who failed lately is left alone by `live`.
@@ -67,6 +65,8 @@ export function createFreshLineup({ snapshots, live }: FreshLineupDeps) {
   }
 }
 
-function isStale(ctx: CallContext, { discoveredAt }: IndexedServer): boolean {
-  return ctx.clock.now() - (discoveredAt ?? 0) >= STALE_MS
+/** The index is as old as its generation; that nothing has changed since makes no new one. */
+function isStale(ctx: CallContext, live: LiveCatalog, server: IndexedServer): boolean {
+  const checkedAt = Math.max(server.discoveredAt ?? 0, live.checkedAt(server.id) ?? 0)
+  return ctx.clock.now() - checkedAt >= CATALOG_FRESH_MS
 }

@@ -5,7 +5,7 @@ import type { OwnTools } from '../own-tools/index.ts'
 import { helloOf, type Sessions } from '../session/sessions.ts'
 import { type Behind, discoverResult, initializeResult, negotiatedVersion } from './hello.ts'
 import { speaks } from './lineup.ts'
-import type { LocalAnswer, SharedRequest } from './relay-shared.ts'
+import type { LocalAnswer, SharedRequest } from './shared-request.ts'
 
 export interface HelloDeps {
   readonly sessions: Sessions

@@ -10,8 +10,7 @@ export interface Behind {
   readonly hasOwnTools: boolean
 }
 
-/** Of one server, and of all together. */
-const MAX_INSTRUCTIONS_CHARS = 2_000
+/** Of all servers together; each is cut where it is indexed. */
 const MAX_ALL_INSTRUCTIONS_CHARS = 16_000
 /** A client may ask again this soon; what stands behind follows the policy. */
 const TTL_MS = 30_000
@@ -79,7 +78,7 @@ function instructionsOf({ endpoint, servers }: Behind): { readonly instructions?
   const parts = servers.flatMap(({ path, upstream: { instructions } }) =>
     instructions === undefined || instructions.trim() === ''
       ? []
-      : [`## ${path}\n${instructions.trim().slice(0, MAX_INSTRUCTIONS_CHARS)}`],
+      : [`## ${path}\n${instructions.trim()}`],
   )
   const text = [...(own === '' ? [] : [own]), ...parts].join('\n\n')
   return text === '' ? {} : { instructions: text.slice(0, MAX_ALL_INSTRUCTIONS_CHARS) }

@@ -4,9 +4,9 @@ import type { Actor } from '../../policy/index.ts'
 import type { CatalogReader, Snapshots, TenantSnapshot } from '../../registry/index.ts'
 import type { LiveCatalog } from '../catalog/live-catalog.ts'
 import type { Inbound } from '../eras.ts'
+import type { Outgoing } from '../outgoing.ts'
 import type { OwnTools } from '../own-tools/index.ts'
-import type { OneWay } from '../relay-message.ts'
-import type { Outgoing } from '../relay-request.ts'
+import type { SendOneWay } from '../relay-message.ts'
 import type { StreamRequest } from '../relay-stream.ts'
 import type { EventIds } from '../session/event-ids.ts'
 import type { InFlight } from '../session/in-flight.ts'
@@ -24,7 +24,7 @@ import { createSharedRelay } from './relay-shared.ts'
 import { createSharedSessions, type SharedSessionsDeps } from './sessions.ts'
 import { createSharedStream, type SharedStreamRequest } from './stream.ts'
 
-export { resolveEndpoint } from './resolve.ts'
+export { isBuiltIn, resolveEndpoint } from './resolve.ts'
 
 /** A message at a shared endpoint, and what is known of its sender. */
 export interface SharedMessage {
@@ -59,9 +59,9 @@ export interface SharedDeps {
   readonly inFlight: InFlight
   readonly settleEra: SettleEra
   readonly object: SharedSessionsDeps['object']
-  readonly pickEndpoint: SharedSessionsDeps['pickEndpoint']
+  readonly upstreams: SharedSessionsDeps['upstreams']
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
-  readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
+  readonly sendOneWay: SendOneWay
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
   readonly eventIds: EventIds
 }

@@ -1,11 +1,12 @@
-import { UriTemplate } from '@modelcontextprotocol/server'
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
-import { type Actor, decide, insufficientScope } from '../../policy/index.ts'
+import { type Actor, decide } from '../../policy/index.ts'
 import type { PinnedItem, ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import { requireAllowed, unknownTool } from '../require-allowed.ts'
 import type { SettleEra } from '../settle-era.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import { speaks } from './lineup.ts'
 import { originalName, originalUri, splitName } from './naming.ts'
+import { matchesTemplate } from './uri-template.ts'
 
 /** What a request names, and which member of its params does so. */
 export interface Named {
@@ -83,8 +84,12 @@ export async function findItem(ctx: CallContext, request: FindRequest): Promise<
   if (!found) throw unknownItem(request)
   const tool = named.kind === 'tool' ? found.original : undefined
   const decision = decide(actor, found.server, method, tool)
-  if (decision.kind === 'insufficient_scope') throw insufficientScope(decision.scope)
-  if (decision.kind !== 'allow') throw unknownItem(request)
+  const unknown = () => unknownItem(request)
+  requireAllowed(decision, {
+    unknown_server: unknown,
+    unknown_method: unknown,
+    unknown_tool: unknown,
+  })
   if (request.era === 'modern') return found
   // Asked last: who may not use it makes no request.
   const server = await request.settleEra(ctx, found.server)
@@ -94,8 +99,7 @@ export async function findItem(ctx: CallContext, request: FindRequest): Promise<
 
 async function locate(ctx: CallContext, request: FindRequest): Promise<Found | undefined> {
   const { endpoint, snapshot, era, actor, method, named } = request
-  const wanted =
-    endpoint.kind === 'virtual' ? chosen(endpoint.virtual.items, named) : prefixed(named)
+  const wanted = wantedOf(endpoint, named)
   if (!wanted) return undefined
   if (endpoint.kind === 'virtual') {
     const tool = named.kind === 'tool' ? named.value : undefined
@@ -112,6 +116,18 @@ async function locate(ctx: CallContext, request: FindRequest): Promise<Found | u
 interface Wanted {
   readonly server: string
   readonly find: (server: ServerRecord) => string | undefined
+}
+
+/** No server stands behind the endpoint of the gateway's own tools. */
+function wantedOf(endpoint: SharedEndpoint, named: Named): Wanted | undefined {
+  switch (endpoint.kind) {
+    case 'own':
+      return undefined
+    case 'all':
+      return prefixed(named)
+    case 'virtual':
+      return chosen(endpoint.virtual.items, named)
+  }
 }
 
 /** On `/mcp` the name says whose it is. */
@@ -145,24 +161,14 @@ function chosenUri(items: readonly PinnedItem[], value: string) {
   const isMeant = ({ kind, server, key, state }: PinnedItem): boolean =>
     server === uri.server &&
     state === 'ok' &&
-    ((kind === 'resource' && key === uri.uri) || (kind === 'template' && matches(key, uri.uri)))
+    ((kind === 'resource' && key === uri.uri) ||
+      (kind === 'template' && matchesTemplate(key, uri.uri)))
   return items.some(isMeant) ? { server: uri.server, original: uri.uri } : undefined
-}
-
-/** The template itself is meant by a completion. */
-function matches(template: string, uri: string): boolean {
-  if (template === uri) return true
-  try {
-    return new UriTemplate(template).match(uri) !== null
-  } catch {
-    // Upstreams write what they like: what cannot be read as a template matches nothing.
-    return false
-  }
 }
 
 function unknownItem({ era, named: { kind, value } }: FindRequest): GatewayError {
   const shown = value.slice(0, 128)
-  if (kind === 'tool') return new GatewayError('unknown_tool', `Unknown tool: ${shown}`)
+  if (kind === 'tool') return unknownTool(value)
   if (kind === 'prompt') return new GatewayError('unknown_prompt', `Unknown prompt: ${shown}`)
   const code = era === 'legacy' ? 'unknown_resource_legacy' : 'unknown_resource'
   return new GatewayError(code, `Unknown resource: ${shown}`)

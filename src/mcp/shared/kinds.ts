@@ -1,51 +1,26 @@
 import { isPlainObject } from '../../core/index.ts'
-import type { CatalogKind } from '../../registry/index.ts'
+import { CATALOG_LISTS, type CatalogKind, type CatalogList } from '../../registry/index.ts'
 import { exposedName, exposedUri } from './naming.ts'
 
-/** One list method of MCP: what it lists, and where. */
-export interface ListKind {
+/** One list of MCP, and how it looks where several servers meet. */
+export interface ListKind extends CatalogList {
   readonly kind: CatalogKind
-  /** Member of the result that holds the items. */
-  readonly member: string
-  /** Member of an item that names it. */
-  readonly keyMember: 'name' | 'uri' | 'uriTemplate'
-  /** Capability that a server declares for it. */
-  readonly capability: 'tools' | 'prompts' | 'resources'
   /** How an item of a server is named on a shared endpoint. */
   readonly expose: (server: string, key: string) => string
 }
 
+const listOf = (kind: CatalogKind, expose: ListKind['expose']): [string, ListKind] => [
+  CATALOG_LISTS[kind].method,
+  { ...CATALOG_LISTS[kind], kind, expose },
+]
+
 /** The lists of MCP, by method. */
-export const LISTS: Readonly<Record<string, ListKind>> = {
-  'tools/list': {
-    kind: 'tool',
-    member: 'tools',
-    keyMember: 'name',
-    capability: 'tools',
-    expose: exposedName,
-  },
-  'prompts/list': {
-    kind: 'prompt',
-    member: 'prompts',
-    keyMember: 'name',
-    capability: 'prompts',
-    expose: exposedName,
-  },
-  'resources/list': {
-    kind: 'resource',
-    member: 'resources',
-    keyMember: 'uri',
-    capability: 'resources',
-    expose: exposedUri,
-  },
-  'resources/templates/list': {
-    kind: 'template',
-    member: 'resourceTemplates',
-    keyMember: 'uriTemplate',
-    capability: 'resources',
-    expose: exposedUri,
-  },
-}
+export const LISTS: Readonly<Record<string, ListKind>> = Object.fromEntries([
+  listOf('tool', exposedName),
+  listOf('prompt', exposedName),
+  listOf('resource', exposedUri),
+  listOf('template', exposedUri),
+])
 
 /** What an administrator changed about an item. */
 export interface Override {

@@ -1,4 +1,3 @@
-import { setBounded } from '../../core/index.ts'
 import { type Actor, type Decision, decide, toolFilter } from '../../policy/index.ts'
 import type { IndexedServer, UpstreamFacts, VirtualItem } from '../../registry/index.ts'
 import type { SharedEndpoint } from './endpoint.ts'
@@ -42,18 +41,42 @@ export interface LineupRequest {
 
 /** Callers remembered per list of servers. */
 const MAX_REMEMBERED = 200
+/** Parts of all their lineups together; a tenant may have 10,000 servers. */
+const MAX_REMEMBERED_PARTS = 20_000
+
+interface Remembered {
+  /** The one used last stands last. */
+  readonly lineups: Map<string, Lineup>
+  parts: number
+}
 
 // A loaded index never changes, so what follows from it may hang on it.
-const remembered = new WeakMap<readonly IndexedServer[], Map<string, Lineup>>()
+const remembered = new WeakMap<readonly IndexedServer[], Remembered>()
 
 /** @see Lineup */
 export function lineupOf(index: readonly IndexedServer[], request: LineupRequest): Lineup {
-  const known = remembered.get(index) ?? new Map<string, Lineup>()
-  remembered.set(index, known)
+  const kept = remembered.get(index) ?? { lineups: new Map<string, Lineup>(), parts: 0 }
+  remembered.set(index, kept)
   const key = keyOf(request)
-  const lineup = known.get(key) ?? compose(index, request)
-  setBounded(known, key, lineup, MAX_REMEMBERED)
+  const known = kept.lineups.get(key)
+  const lineup = known ?? compose(index, request)
+  kept.lineups.delete(key)
+  kept.lineups.set(key, lineup)
+  if (!known) remember(kept, lineup)
   return lineup
+}
+
+function remember(kept: Remembered, added: Lineup): void {
+  kept.parts += partsOf(added)
+  for (const [oldest, lineup] of kept.lineups) {
+    if (kept.parts <= MAX_REMEMBERED_PARTS && kept.lineups.size <= MAX_REMEMBERED) return
+    kept.lineups.delete(oldest)
+    kept.parts -= partsOf(lineup)
+  }
+}
+
+function partsOf({ sections, unreached, unavailable }: Lineup): number {
+  return sections.length + unreached.length + unavailable.length
 }
 
 /** Everything of a caller that a decision looks at. */

@@ -23,7 +23,7 @@ export interface ListsDeps {
 }
 
 /** Names the servers whose part is missing, in `_meta` of a list. */
-export const UNAVAILABLE_META_KEY = 'dev.gatehouse/unavailable'
+const UNAVAILABLE_META_KEY = 'dev.gatehouse/unavailable'
 /** The gateway's own tools follow the policy, which may change at any time. */
 const OWN_TTL_MS = 30_000
 

@@ -1,6 +1,6 @@
 import { type CallContext, sha256Hex, type TenantId } from '../../core/index.ts'
-import type { CatalogReader, IndexedServer } from '../../registry/index.ts'
-import { exposedDefinition, type ListKind } from './kinds.ts'
+import type { CatalogHead, CatalogReader } from '../../registry/index.ts'
+import { exposedDefinition, type ListKind, type Override } from './kinds.ts'
 import type { Lineup, Section } from './lineup.ts'
 
 /** Where a page begins: behind this item of this server. */
@@ -38,9 +38,15 @@ export interface Pages {
 /** Enough that most lists are one page; few clients show more to a model. */
 const PAGE_ITEMS = 1_000
 /** A page that a client can hold, and an answer that a proxy lets through. */
-const PAGE_CHARS = 2 * 1024 * 1024
-/** Items that are read at once. */
-const READ_ITEMS = 2_000
+const PAGE_BYTES = 2 * 1024 * 1024
+/**
+ * Times that a page looks further, at about 2,000 items each and with two reads: one that hides so
+ * much ends early, and its position goes on.
+ */
+const MAX_LOOKS = 10
+const THE_START: Position = { server: '', after: -1 }
+/** Behind every item of a server. */
+const ITS_END = Number.MAX_SAFE_INTEGER
 /** Characters of all pages that an isolate of 128 MB keeps. */
 const MAX_KEPT_CHARS = 16 * 1024 * 1024
 
@@ -82,79 +88,91 @@ async function keyOf(request: PageRequest): Promise<string> {
   return sha256Hex(JSON.stringify(parts))
 }
 
+/** An item that this caller is shown. */
+interface Shown {
+  readonly head: CatalogHead
+  readonly server: string
+  readonly override: Override
+}
+
+/** What is offered is read without its definitions; those only of what the page shows. */
 async function read(
   catalog: CatalogReader,
   ctx: CallContext,
   { tenant, list, lineup, from }: PageRequest,
 ): Promise<Page> {
-  const sections = lineup.sections.filter(({ server }) => !from || server.path >= from.server)
   const page = createFilling()
-  for (const batch of batches(sections, list)) {
-    const servers = batch.map(({ server }) => server)
-    const items = await catalog.items(ctx, tenant, servers, list.kind)
-    for (const { server, show } of batch) {
-      for (const item of items.get(server.id) ?? []) {
-        if (from && server.path === from.server && item.position <= from.after) continue
-        const override = show(item.key, item.contentHash)
-        if (!override) continue
-        const text = exposedDefinition(list, server.path, item, override)
-        if (!page.takes(text)) return page.full()
-        page.add(text, { server: server.path, after: item.position })
-      }
+  let at = from ?? THE_START
+  for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
+    const sections = sectionsBehind(lineup.sections, at)
+    const servers = sections.map(({ server }) => server)
+    const part = await catalog.part(ctx, tenant, servers, list.kind)
+    const shown = shownOf(part.heads, sections, at)
+    const chosen = page.fitting(shown)
+    const heads = chosen.map(({ head }) => head)
+    const definitions = await catalog.definitions(ctx, tenant, list.kind, heads)
+    const isReplaced = ({ head }: Shown): boolean => !definitions.has(head)
+    const count = chosen.some(isReplaced) ? chosen.findIndex(isReplaced) : chosen.length
+    for (const { head, server, override } of chosen.slice(0, count)) {
+      const item = { key: head.key, definition: definitions.get(head) ?? '' }
+      page.add(exposedDefinition(list, server, item, override), head.bytes)
+      at = { server, after: head.position }
     }
+    // Replaced by the upstream between the two reads: what it is now is looked at anew.
+    if (count < chosen.length) continue
+    if (chosen.length < shown.length) return page.upTo(at)
+    if (part.servers === sections.length) return page.upTo(undefined)
+    at = { server: servers[part.servers - 1]?.path ?? '', after: ITS_END }
   }
-  return page.whole()
+  return page.upTo(at)
 }
 
-/** A page being filled. One item always fits. */
+/** A page being filled. */
 function createFilling() {
   const texts: string[] = []
-  let chars = 0
-  let last: Position | undefined
-  const page = (next: Position | undefined): Page => ({
-    items: texts.join(),
-    count: texts.length,
-    next,
-  })
+  let bytes = 0
   return {
-    takes: (text: string): boolean =>
-      texts.length === 0 || (texts.length < PAGE_ITEMS && chars + text.length < PAGE_CHARS),
-    add(text: string, position: Position): void {
-      texts.push(text)
-      chars += text.length
-      last = position
+    /** The first of the items, as many as fit. One always fits into an empty page. */
+    fitting(items: readonly Shown[]): readonly Shown[] {
+      let room = PAGE_BYTES - bytes
+      const isOver = ({ head }: Shown, index: number): boolean => {
+        room -= head.bytes
+        return texts.length + index >= PAGE_ITEMS || (room < 0 && texts.length + index > 0)
+      }
+      const end = items.findIndex(isOver)
+      return end < 0 ? items : items.slice(0, end)
     },
-    /** For the end of the list. */
-    whole: () => page(undefined),
-    /** For a page that is full while there is at least one item more. */
-    full: () => page(last),
+    add(text: string, ofBytes: number): void {
+      texts.push(text)
+      bytes += ofBytes
+    },
+    upTo: (next: Position | undefined): Page => ({
+      items: texts.join(),
+      count: texts.length,
+      next,
+    }),
   }
 }
 
-/** Servers that are read together: as many as a page may need, by what they are known to offer. */
-function batches(sections: readonly Section[], list: ListKind): Section[][] {
-  const all: Section[][] = []
-  let batch: Section[] = []
-  let items = 0
-  for (const section of sections) {
-    const count = countOf(section.server, list)
-    if (batch.length > 0 && items + count > READ_ITEMS) {
-      all.push(batch)
-      batch = []
-      items = 0
-    }
-    batch.push(section)
-    items += count
-  }
-  return batch.length > 0 ? [...all, batch] : all
+/** Sections are in the order of their servers' paths. */
+function sectionsBehind(sections: readonly Section[], at: Position): Section[] {
+  return sections.filter(({ server: { path } }) => {
+    return at.after === ITS_END ? path > at.server : path >= at.server
+  })
 }
 
-function countOf({ discovered }: IndexedServer, { kind }: ListKind): number {
-  const counts = {
-    tool: discovered.tools,
-    prompt: discovered.prompts,
-    resource: discovered.resources,
-    template: discovered.resourceTemplates,
-  }
-  return counts[kind]
+function shownOf(
+  heads: readonly CatalogHead[],
+  sections: readonly Section[],
+  at: Position,
+): Shown[] {
+  const byServer = new Map(sections.map((section) => [section.server.id, section]))
+  return heads.flatMap((head): Shown[] => {
+    const section = byServer.get(head.serverId)
+    if (!section) return []
+    const { path } = section.server
+    if (path === at.server && head.position <= at.after) return []
+    const override = section.show(head.key, head.contentHash)
+    return override ? [{ head, server: path, override }] : []
+  })
 }

@@ -1,38 +1,17 @@
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
-import type { Actor } from '../../policy/index.ts'
-import type { TenantSnapshot } from '../../registry/index.ts'
-import type { InboundRequest } from '../eras.ts'
+import type { Outgoing } from '../outgoing.ts'
 import type { OwnTools } from '../own-tools/index.ts'
-import type { Outgoing } from '../relay-request.ts'
-import { sessionRequired } from '../relay-request.ts'
-import type { SharedSession } from '../session/sessions.ts'
+import { sessionRequired } from '../session/session-rules.ts'
 import type { SettleEra } from '../settle-era.ts'
 import { resultReply } from '../wire/reply.ts'
-import type { SharedEndpoint } from './endpoint.ts'
 import type { createHello } from './hello-verbs.ts'
 import { findItem, type Named, namedBy } from './items.ts'
 import { LISTS } from './kinds.ts'
 import type { ListRequest } from './lists.ts'
 import { rewriteRequest } from './rewrite-request.ts'
 import type { SharedSessions } from './sessions.ts'
+import type { LocalAnswer, SharedRequest } from './shared-request.ts'
 import { namesOf } from './translation.ts'
-
-/** One request of a shared endpoint, and everything known of its caller. */
-export interface SharedRequest {
-  readonly endpoint: SharedEndpoint
-  readonly actor: Actor
-  readonly snapshot: TenantSnapshot
-  readonly inbound: InboundRequest
-  readonly headers: Headers
-  /** Of a legacy client; absent before it has one. */
-  readonly session?: SharedSession
-}
-
-/** What the gateway answers by itself: the result as JSON. */
-export interface LocalAnswer {
-  readonly result: string
-  readonly headers?: Readonly<Record<string, string>>
-}
 
 export interface SharedRelayDeps {
   readonly list: (ctx: CallContext, request: ListRequest) => Promise<string>

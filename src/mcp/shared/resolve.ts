@@ -8,7 +8,13 @@ export type ResolvedEndpoint =
   | { readonly kind: 'server'; readonly server: ServerRecord }
   | { readonly kind: 'shared'; readonly endpoint: SharedEndpoint }
 
+/** Endpoints of the gateway's own; no server may have these paths. */
 const BUILT_IN: Readonly<Record<string, SharedEndpoint>> = { mcp: EVERYTHING, mcpgw: OWN }
+
+/** Whether the path is of an endpoint of the gateway's own. */
+export function isBuiltIn(path: string): boolean {
+  return Object.hasOwn(BUILT_IN, path)
+}
 
 /**
  * Throws `not_found` alike for what is missing, disabled, or not the caller's to see; whether he may
@@ -20,7 +26,7 @@ export async function resolveEndpoint(
   actor: Actor,
   path: string,
 ): Promise<ResolvedEndpoint> {
-  const builtIn = Object.hasOwn(BUILT_IN, path) ? BUILT_IN[path] : undefined
+  const builtIn = isBuiltIn(path) ? BUILT_IN[path] : undefined
   if (builtIn) return { kind: 'shared', endpoint: builtIn }
   const found = await snapshot.endpoint(ctx, path)
   switch (found?.kind) {

@@ -5,21 +5,22 @@ import {
   type Outbound,
   setBounded,
 } from '../../core/index.ts'
+import { type Events, emitFault } from '../../observability/index.ts'
 import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
-import type { SessionStub, UpstreamSession } from '../session/session-state.ts'
+import { SESSION_TTL_MS, type SessionStub, type UpstreamSession } from '../session/session-state.ts'
 import {
   type LegacySession,
-  SESSION_TTL_MS,
   type Sessions,
   type SharedSession,
   sessionNotFound,
 } from '../session/sessions.ts'
-import type { Endpoint } from '../upstream/send.ts'
-import { setLogLevel } from '../upstream/set-log-level.ts'
+import { tellAll } from '../upstream/courtesy.ts'
+import type { Upstreams } from '../upstream/send.ts'
+import { hasLogging, setLogLevel } from '../upstream/set-log-level.ts'
 
 /** How one server is spoken to within a shared session. */
-export interface Leg {
+export interface UpstreamLeg {
   /** Undefined for a server that gives no sessions. */
   readonly session: LegacySession | undefined
   /** The revision to announce to it. */
@@ -28,11 +29,17 @@ export interface Leg {
 
 /** The upstream sessions of shared sessions: opened when first needed, closed with them. */
 export interface SharedSessions {
-  /** Throws `session_not_found`, `upstream_failed`, or what choosing an endpoint throws. */
-  leg(ctx: CallContext, session: SharedSession, server: ServerRecord): Promise<Leg>
+  /**
+   * Throws `session_not_found`, `upstream_failed`, `upstream_timeout`, `upstream_unavailable`. A
+   * session on an endpoint that the server has no more is opened anew on another one.
+   */
+  leg(ctx: CallContext, session: SharedSession, server: ServerRecord): Promise<UpstreamLeg>
   /** Those opened so far, by any isolate. */
   opened(session: SharedSession): Promise<readonly UpstreamSession[]>
-  /** Sets the level of log messages at every server, those spoken to later included. */
+  /**
+   * Sets the level of log messages at every server, those spoken to later included. A server that
+   * does not take it within 5 s is left, with an event.
+   */
   setLogLevel(
     ctx: CallContext,
     session: SharedSession,
@@ -45,10 +52,11 @@ export interface SharedSessions {
 
 export interface SharedSessionsDeps {
   readonly clock: Clock
+  readonly events: Events
   readonly sessions: Sessions
   readonly object: (name: string) => SessionStub
   readonly outbound: Outbound
-  readonly pickEndpoint: (ctx: CallContext, server: ServerRecord) => Promise<Endpoint>
+  readonly upstreams: Pick<Upstreams, 'open'>
 }
 
 /** Upstream sessions remembered per isolate, so that a steady call asks no object; oldest out. */
@@ -58,25 +66,55 @@ const MAX_REMEMBERED = 20_000
 export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
   const known = new Map<string, UpstreamSession>()
 
+  function ended(session: SharedSession): GatewayError {
+    deps.sessions.noteEnded(session)
+    return sessionNotFound()
+  }
+
+  /** What the object has; asked before a breaker is, which has few permits around a failure. */
+  async function find(
+    session: SharedSession,
+    server: ServerRecord,
+  ): Promise<UpstreamSession | undefined> {
+    const found = await deps.object(session.key).find(server.id)
+    if (found.kind === 'ended') throw ended(session)
+    return found.kind === 'open' ? found.session : undefined
+  }
+
   async function open(
     ctx: CallContext,
-    { key, hello }: SharedSession,
+    session: SharedSession,
     server: ServerRecord,
+    goneId: string | undefined,
   ): Promise<UpstreamSession> {
-    const { id, url } = await deps.pickEndpoint(ctx, server)
     const { path, headers: custom, timeoutMs } = server
-    const common = { server: path, endpoint: id, url, custom, timeoutMs, hello }
-    const input = { ...common, hasLogging: hasLogging(server) }
-    const opening = await deps.object(key).open(server.id, input, deps.clock.now() + SESSION_TTL_MS)
+    const { key, hello } = session
+    const opening = await deps.upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
+      const address = { server: path, endpoint, url, custom, timeoutMs }
+      const input = { ...address, hello, hasLogging: hasLogging(server) }
+      return deps.object(key).open(server.id, input, deps.clock.now() + SESSION_TTL_MS, goneId)
+    })
     switch (opening.kind) {
       case 'ended':
-        deps.sessions.noteEnded({ key })
-        throw sessionNotFound()
+        throw ended(session)
       case 'failed':
-        throw new GatewayError('upstream_failed', opening.message)
+        throw new GatewayError(opening.code, opening.message)
       case 'open':
         return opening.session
     }
+  }
+
+  async function usable(
+    ctx: CallContext,
+    session: SharedSession,
+    server: ServerRecord,
+    remembered: UpstreamSession | undefined,
+  ): Promise<UpstreamSession> {
+    const isThere = ({ endpoint }: UpstreamSession): boolean =>
+      server.endpoints.some(({ id }) => id === endpoint)
+    if (remembered && isThere(remembered)) return remembered
+    const found = await find(session, server)
+    return found && isThere(found) ? found : open(ctx, session, server, found?.upstreamId)
   }
 
   return {
@@ -84,7 +122,7 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
       if (!server.upstream.sessionful)
         return { session: undefined, version: olderVersion(session, server) }
       const key = `${session.key}\n${server.id}`
-      const upstream = known.get(key) ?? (await open(ctx, session, server))
+      const upstream = await usable(ctx, session, server, known.get(key))
       setBounded(known, key, upstream, MAX_REMEMBERED)
       const { endpoint, upstreamId, version } = upstream
       const { hello } = session
@@ -99,14 +137,17 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
     async setLogLevel(ctx, session, snapshot, level) {
       const object = deps.object(session.key)
       await object.setLogLevel(level, deps.clock.now() + SESSION_TTL_MS)
-      const index = await snapshot.index(ctx)
-      for (const upstream of await object.opened()) {
-        const path = index.find(({ id }) => id === upstream.server)?.path
-        const server = path === undefined ? undefined : await snapshot.server(ctx, path)
-        const url = server?.endpoints.find(({ id }) => id === upstream.endpoint)?.url
-        if (!server || url === undefined || !hasLogging(server)) continue
-        await setLogLevel(deps.outbound, { ...server, url }, upstream, level)
-      }
+      await tellAll(
+        await object.opened(),
+        async (upstream, tooLong) => {
+          const server = await snapshot.server(ctx, upstream.path)
+          const url = server?.endpoints.find(({ id }) => id === upstream.endpoint)?.url
+          if (!server?.enabled || url === undefined || !hasLogging(server)) return
+          const signal = AbortSignal.any([ctx.signal, tooLong])
+          await setLogLevel(deps.outbound, { ...server, url }, upstream, level, signal)
+        },
+        (thrown) => emitFault(deps.events, ctx, 'shared.log-level', thrown),
+      )
     },
 
     async watch(session) {
@@ -117,10 +158,6 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
       return webSocket ?? undefined
     },
   }
-}
-
-function hasLogging({ upstream }: ServerRecord): boolean {
-  return upstream.capabilities?.['logging'] !== undefined
 }
 
 /** A server without sessions negotiated nothing: the older of what both sides speak. */

@@ -1,67 +1,95 @@
-import type { CallContext } from '../../core/index.ts'
-import type { Events } from '../../observability/index.ts'
-import type { Actor } from '../../policy/index.ts'
-import type { TenantSnapshot } from '../../registry/index.ts'
-import { sessionRequired } from '../relay-request.ts'
-import type { StreamRequest } from '../relay-stream.ts'
+import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
+import { notFoundServer } from '../../policy/index.ts'
+import type { Snapshots } from '../../registry/index.ts'
+import { arriveAgain } from '../listening.ts'
 import { type EventIds, resumePoint } from '../session/event-ids.ts'
+import { sessionRequired } from '../session/session-rules.ts'
 import { UpstreamSession } from '../session/session-state.ts'
 import { type Sessions, type SharedSession, sessionNotFound } from '../session/sessions.ts'
+import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
-import type { SharedEndpoint } from './endpoint.ts'
 import { createFollowers } from './followers.ts'
+import { createOpenPart, type OpenPartDeps } from './open-part.ts'
 import type { SharedSessions } from './sessions.ts'
 
 /** The stream that a legacy client opens by GET at a shared endpoint. */
 export interface SharedStreamRequest {
-  readonly endpoint: SharedEndpoint
-  readonly actor: Actor
-  readonly snapshot: TenantSnapshot
+  /** Of the endpoint; the caller was let in there. */
+  readonly path: string
+  readonly principal: Principal
   readonly headers: Headers
   readonly session?: SharedSession
 }
 
-export interface SharedStreamDeps {
-  readonly events: Events
+export interface SharedStreamDeps extends OpenPartDeps {
+  readonly snapshots: Snapshots
   readonly eventIds: EventIds
-  readonly sessions: Sessions
-  readonly sharedSessions: SharedSessions
-  readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
+  readonly sessions: Pick<Sessions, 'noteEnded'>
+  readonly sharedSessions: Pick<SharedSessions, 'leg' | 'opened' | 'watch'>
 }
-
-/** Below the time after which proxies drop a silent connection. */
-const KEEP_ALIVE_MS = 25_000
 
 /**
  * One stream made of those of every upstream session of the client's session; a session that is
- * opened later joins it. Throws `session_required`, `session_not_found`, `unknown_event`.
+ * opened later joins it. Ends when its client may be here no longer. Throws `session_required`,
+ * `session_not_found`, `unknown_event`.
  */
 export function createSharedStream(deps: SharedStreamDeps) {
   return async function openShared(
     ctx: CallContext,
-    request: SharedStreamRequest,
+    { path, principal, headers, session }: SharedStreamRequest,
   ): Promise<Response> {
-    const { actor, endpoint, headers, session } = request
     if (!session) throw sessionRequired()
-    const { principal } = actor
-    const resume = await resumePoint(deps.eventIds, principal, endpoint.path, headers, session)
+    const resume = await resumePoint(deps.eventIds, principal, path, headers, session)
     const socket = await deps.sharedSessions.watch(session)
     if (!socket) {
       deps.sessions.noteEnded(session)
       throw sessionNotFound()
     }
     const release = ctx.holdEvent()
-    const merger = createEventMerger(() => {
+    const merger = createEventMerger((end) => {
       clearInterval(timer)
+      followers.stop()
       socket.close()
+      if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
       release()
     })
-    const timer = setInterval(() => ctx.waitUntil(merger.write(': keep-alive\n\n')), KEEP_ALIVE_MS)
-    const whole = { ...request, session, ...(resume ? { resume } : {}) }
-    const followers = createFollowers(deps, ctx, whole, merger)
+
+    async function arrive() {
+      try {
+        const { resolved, ...arrival } = await arriveAgain(ctx, deps.snapshots, principal, path)
+        if (resolved.kind !== 'shared') throw notFoundServer(path)
+        return { ...arrival, endpoint: resolved.endpoint }
+      } catch (thrown) {
+        if (!merger.isOver()) ctx.facts.outcome = toGatewayError(thrown).code
+        ctx.waitUntil(merger.close())
+        throw thrown
+      }
+    }
+    const isStillHere = () =>
+      arrive().then(
+        () => true,
+        () => false,
+      )
+    const showLife = async () => {
+      if (await isStillHere()) await merger.keepAlive()
+    }
+
+    const timer = setInterval(() => ctx.waitUntil(showLife()), KEEP_ALIVE_MS)
+    const whole = { arrive, path, session, ...(resume ? { resume } : {}) }
+    const followers = createFollowers({
+      clock: ctx.clock,
+      waitUntil: (work) => ctx.waitUntil(work),
+      merger,
+      open: createOpenPart(deps, ctx, whole),
+    })
     socket.addEventListener('message', ({ data }) => followers.add(announced(data)))
     socket.addEventListener('close', () => ctx.waitUntil(merger.close()))
-    for (const upstream of await deps.sharedSessions.opened(session)) followers.add(upstream)
+    try {
+      for (const upstream of await deps.sharedSessions.opened(session)) followers.add(upstream)
+    } catch (thrown) {
+      ctx.waitUntil(merger.close())
+      throw thrown
+    }
     return new Response(merger.readable, {
       headers: {
         'content-type': 'text/event-stream',

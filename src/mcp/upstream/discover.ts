@@ -1,11 +1,13 @@
 import { Client, type FetchLike, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { z } from 'zod'
 import { GatewayError, isPlainObject, type Outbound } from '../../core/index.ts'
-import type {
-  DiscoverUpstream,
-  Discovery,
-  UpstreamAddress,
-  UpstreamFacts,
+import {
+  CATALOG_LISTS,
+  type CatalogList,
+  type DiscoverUpstream,
+  type Discovery,
+  type UpstreamAddress,
+  type UpstreamFacts,
 } from '../../registry/index.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
 import { askLegacySide, withLegacySide } from './legacy-side.ts'
@@ -22,23 +24,6 @@ const AnyResult = z.looseObject({
   nextCursor: z.string().optional(),
   ttlMs: z.number().int().min(0).optional().catch(undefined),
 })
-
-interface ListMethod {
-  readonly capability: 'tools' | 'resources' | 'prompts'
-  readonly method: string
-  readonly member: string
-}
-
-const LISTS = {
-  tools: { capability: 'tools', method: 'tools/list', member: 'tools' },
-  resources: { capability: 'resources', method: 'resources/list', member: 'resources' },
-  resourceTemplates: {
-    capability: 'resources',
-    method: 'resources/templates/list',
-    member: 'resourceTemplates',
-  },
-  prompts: { capability: 'prompts', method: 'prompts/list', member: 'prompts' },
-} as const satisfies Record<string, ListMethod>
 
 /** All pages of one list. */
 interface Listed {
@@ -66,12 +51,12 @@ export function createDiscover(outbound: Outbound): DiscoverUpstream {
     try {
       await client.connect(transport, { timeout: upstream.timeoutMs })
       const seen = factsOf(client, transport.sessionId !== undefined)
-      const facts = triesLegacy ? await askedForLegacy(outbound, upstream, seen) : seen
-      const list = (wanted: ListMethod) => listAll(client, facts, wanted, upstream.timeoutMs)
-      const tools = await list(LISTS.tools)
-      const resources = await list(LISTS.resources)
-      const resourceTemplates = await list(LISTS.resourceTemplates)
-      const prompts = await list(LISTS.prompts)
+      const facts = triesLegacy ? await askedForLegacy(outbound, signal, upstream, seen) : seen
+      const list = (wanted: CatalogList) => listAll(client, facts, wanted, upstream.timeoutMs)
+      const tools = await list(CATALOG_LISTS.tool)
+      const resources = await list(CATALOG_LISTS.resource)
+      const resourceTemplates = await list(CATALOG_LISTS.template)
+      const prompts = await list(CATALOG_LISTS.prompt)
       const ttls = [tools, resources, resourceTemplates, prompts].flatMap(
         ({ ttlMs }) => ttlMs ?? [],
       )
@@ -112,21 +97,19 @@ function factsOf(client: Client, hasSession: boolean): UpstreamFacts {
 /** Silence leaves open whether it serves the legacy handshake, and costs nothing else. */
 async function askedForLegacy(
   outbound: Outbound,
+  signal: AbortSignal,
   upstream: UpstreamAddress,
   seen: UpstreamFacts,
 ): Promise<UpstreamFacts> {
   if (seen.eras !== 'modern') return seen
-  try {
-    return withLegacySide(seen, await askLegacySide(outbound, 'probe', upstream))
-  } catch {
-    return seen
-  }
+  const answer = await askLegacySide(outbound, 'probe', upstream, signal)
+  return answer.kind === 'settled' ? withLegacySide(seen, answer.side) : seen
 }
 
 async function listAll(
   client: Client,
   facts: UpstreamFacts,
-  { capability, method, member }: ListMethod,
+  { capability, method, member }: CatalogList,
   timeout: number,
 ): Promise<Listed> {
   if (facts.capabilities?.[capability] === undefined) return { items: [], ttlMs: undefined }

@@ -1,8 +1,17 @@
-import { GatewayError, type OutboundFault } from '../../core/index.ts'
+import {
+  GatewayError,
+  mediaType,
+  type OutboundFault,
+  type OutboundResult,
+} from '../../core/index.ts'
 
-/** Whether this outcome counts against the endpoint's breaker: its fault, not the caller's. */
-export function isEndpointFault(fault: OutboundFault): boolean {
-  return fault === 'timeout' || fault === 'network'
+/** What an endpoint's breaker learns of one request. */
+export type Outcome = 'success' | 'failure'
+
+/** Undefined when the result says nothing of the endpoint's health: the fault was not its own. */
+export function outcomeOf(result: OutboundResult): Outcome | undefined {
+  if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
+  return result.fault === 'timeout' || result.fault === 'network' ? 'failure' : undefined
 }
 
 /** The caller's view of a request that got no response. Names the server, never its address. */
@@ -36,7 +45,7 @@ export function faultError(fault: OutboundFault, server: string, timeoutMs: numb
 
 /** Whether a response can be an MCP answer at all: success, in one of the two content types. */
 export function isMcpAnswer(response: Response): boolean {
-  const type = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
+  const type = mediaType(response.headers.get('content-type'))
   return response.ok && (type === 'application/json' || type === 'text/event-stream')
 }
 

@@ -1,7 +1,9 @@
-import { GatewayError, type Outbound } from '../../core/index.ts'
+import type { GatewayError, Outbound } from '../../core/index.ts'
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
-import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
+import { LEGACY_VERSIONS } from '../messages.ts'
 import { closeSession } from './close-session.ts'
+import type { Outcome } from './failure.ts'
+import { GATEWAY_HELLO } from './gateway-hello.ts'
 import { openSession } from './open-session.ts'
 
 /** How a modern upstream serves the legacy handshake. */
@@ -10,33 +12,41 @@ export interface LegacySide {
   readonly sessionful: boolean
 }
 
-/**
- * Asks a modern upstream for the legacy handshake, and ends the session it opened. Undefined for one
- * that does not serve it. Throws `upstream_timeout`: silence says neither.
- */
+/** What a modern upstream says to the legacy handshake; silence and failure say nothing. */
+export type LegacyAnswer =
+  | {
+      readonly kind: 'settled'
+      /** Undefined for one that does not serve it. */
+      readonly side: LegacySide | undefined
+      readonly outcome: 'success'
+    }
+  | {
+      readonly kind: 'unsettled'
+      readonly error: GatewayError
+      readonly outcome: Outcome | undefined
+    }
+
+/** Asks a modern upstream for the legacy handshake, and ends the session it opened. */
 export async function askLegacySide(
   outbound: Outbound,
   server: string,
   upstream: UpstreamAddress,
-): Promise<LegacySide | undefined> {
+  signal?: AbortSignal,
+): Promise<LegacyAnswer> {
   const { url, headers: custom, timeoutMs } = upstream
-  const hello = {
-    // Every legacy server negotiates from the newest down.
-    protocolVersion: LEGACY_VERSIONS[0],
-    capabilities: {},
-    clientInfo: GATEWAY_INFO,
+  const input = { server, url, custom, timeoutMs, hello: GATEWAY_HELLO }
+  const answer = await openSession(outbound, input, signal)
+  if (answer.kind === 'failed') {
+    const { error, outcome } = answer
+    if (outcome !== 'success') return { kind: 'unsettled', error, outcome }
+    return { kind: 'settled', side: undefined, outcome }
   }
-  const answer = await openSession(outbound, { server, url, custom, timeoutMs, hello }).catch(
-    (thrown: unknown) => {
-      if (thrown instanceof GatewayError && thrown.code === 'upstream_failed') return undefined
-      throw thrown
-    },
-  )
-  if (!answer) return undefined
-  if (answer.sessionId !== undefined) await closeSession(outbound, upstream, answer.sessionId)
+  const { sessionId, version, outcome } = answer
+  if (sessionId !== undefined) await closeSession(outbound, upstream, sessionId)
   // Some answer anything; only one who names a legacy revision speaks it.
-  if (!LEGACY_VERSIONS.some((spoken) => spoken === answer.version)) return undefined
-  return { versions: [answer.version], sessionful: answer.sessionId !== undefined }
+  const isSpoken = LEGACY_VERSIONS.some((spoken) => spoken === version)
+  const side = { versions: [version], sessionful: sessionId !== undefined }
+  return { kind: 'settled', side: isSpoken ? side : undefined, outcome }
 }
 
 /** What a modern upstream is once it was asked. */

@@ -1,8 +1,9 @@
 import { type CallContext, type Outbound, toGatewayError } from '../../core/index.ts'
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
-import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
+import { GATEWAY_INFO, MODERN_VERSION } from '../messages.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isMcpAnswer, statusError } from './failure.ts'
+import { GATEWAY_HELLO } from './gateway-hello.ts'
 import { hopTwoHeaders } from './headers.ts'
 import { openSession } from './open-session.ts'
 
@@ -61,17 +62,13 @@ async function probeModern(outbound: Outbound, upstream: ProbedUpstream): Promis
 /** A legacy server answers nothing without a handshake; the session it opens is closed again. */
 async function probeLegacy(outbound: Outbound, upstream: ProbedUpstream): Promise<void> {
   const { server, url, timeoutMs, headers: custom } = upstream
-  const { sessionId } = await openSession(outbound, {
+  const hello = await openSession(outbound, {
     server,
     url,
     custom,
     timeoutMs,
-    hello: {
-      // Every legacy server negotiates from the newest down.
-      protocolVersion: LEGACY_VERSIONS[0],
-      capabilities: {},
-      clientInfo: GATEWAY_INFO,
-    },
+    hello: GATEWAY_HELLO,
   })
-  if (sessionId !== undefined) await closeSession(outbound, upstream, sessionId)
+  if (hello.kind === 'failed') throw hello.error
+  if (hello.sessionId !== undefined) await closeSession(outbound, upstream, hello.sessionId)
 }

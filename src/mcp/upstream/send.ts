@@ -8,7 +8,7 @@ import {
 import type { ServerRecord } from '../../registry/index.ts'
 import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
 import { closeSession } from './close-session.ts'
-import { faultError, isEndpointFault } from './failure.ts'
+import { faultError, type Outcome, outcomeOf } from './failure.ts'
 
 export type Endpoint = ServerRecord['endpoints'][number]
 
@@ -36,8 +36,15 @@ export interface UpstreamAnswer {
 export interface Upstreams {
   /** Throws `upstream_unavailable`, `upstream_timeout` or `upstream_failed`. */
   send(ctx: CallContext, call: UpstreamCall): Promise<UpstreamAnswer>
-  /** The endpoint to open a session on. Throws `upstream_unavailable`. */
-  pick(ctx: CallContext, server: ServerRecord): Promise<Endpoint>
+  /**
+   * For a handshake that is made elsewhere: picks an endpoint, asks its breaker, runs, and tells the
+   * breaker what came of it. Throws `upstream_unavailable`, and what `run` throws.
+   */
+  open<T extends { readonly outcome?: Outcome | undefined }>(
+    ctx: CallContext,
+    where: Pick<UpstreamCall, 'server' | 'pinned'>,
+    run: (endpoint: Endpoint) => Promise<T>,
+  ): Promise<T>
   /** Tells an upstream that its session is over. Never throws. */
   close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
   /** For an answer that was judged and found sound. */
@@ -116,7 +123,13 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
       throw faultError(result.fault, call.server.path, call.server.timeoutMs)
     },
 
-    pick: (ctx, server) => choose(ctx, { server }, new Set()),
+    async open(ctx, where, run) {
+      const endpoint = await choose(ctx, where, new Set())
+      ctx.facts.endpoint = endpoint.id
+      const opened = await run(endpoint)
+      if (opened.outcome) breakers.record(ctx, endpoint.id, opened.outcome)
+      return opened
+    },
 
     async close(server, endpointId, sessionId) {
       const endpoint = server.endpoints.find(({ id }) => id === endpointId)
@@ -133,12 +146,6 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
       breakers.record(ctx, endpoint, 'failure')
     },
   }
-}
-
-/** What the breaker learns: undefined when the outcome says nothing of the endpoint's health. */
-function outcomeOf(result: OutboundResult): 'success' | 'failure' | undefined {
-  if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
-  return isEndpointFault(result.fault) ? 'failure' : undefined
 }
 
 function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {

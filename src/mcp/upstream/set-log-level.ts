@@ -1,13 +1,23 @@
 import type { Outbound } from '../../core/index.ts'
-import type { UpstreamAddress } from '../../registry/index.ts'
+import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
+import { COURTESY_MS } from './courtesy.ts'
 import { hopTwoHeaders } from './headers.ts'
 
-/** Sets the level of log messages in a legacy session; a server that refuses sends what it sends. */
+/** Whether a server takes a log level at all. */
+export function hasLogging({ upstream }: Pick<ServerRecord, 'upstream'>): boolean {
+  return upstream.capabilities?.['logging'] !== undefined
+}
+
+/**
+ * Sets the level of log messages in a legacy session; a server that refuses sends what it sends.
+ * Waits at most 5 s.
+ */
 export async function setLogLevel(
   outbound: Outbound,
   { url, headers: custom, timeoutMs }: UpstreamAddress,
   { upstreamId, version }: { readonly upstreamId: string; readonly version: string },
   level: string,
+  signal?: AbortSignal,
 ): Promise<void> {
   const result = await outbound.send({
     url,
@@ -19,7 +29,8 @@ export async function setLogLevel(
       method: 'logging/setLevel',
       params: { level },
     }),
-    timeoutMs,
+    timeoutMs: Math.min(timeoutMs, COURTESY_MS),
+    ...(signal ? { signal } : {}),
   })
   if (result.kind === 'response') await result.response.body?.cancel()
 }

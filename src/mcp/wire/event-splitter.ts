@@ -10,8 +10,6 @@ export type EventPiece =
 
 export interface EventSplitter {
   split(chunk: Uint8Array): EventPiece[]
-  /** Whether an event has begun and not ended. */
-  isWithin(): boolean
 }
 
 /**
@@ -70,8 +68,6 @@ export function createEventSplitter(maxBytes: number): EventSplitter {
       if (from < chunk.length) take(pieces, chunk.subarray(from), false)
       return pieces
     },
-
-    isWithin: () => isLarge || parts.some((part) => part.some((byte) => byte !== LF)),
   }
 }
 

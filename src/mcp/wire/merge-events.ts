@@ -1,12 +1,13 @@
 import { LF } from './bytes.ts'
+import { KEEP_ALIVE } from './keep-alive.ts'
 
 /** Several event streams written as one, no event of one inside an event of another. */
 export interface EventMerger {
   readonly readable: ReadableStream<Uint8Array>
   /** Adds a stream; its end or failure leaves the others alone. Settles when it has ended. */
   add(stream: ReadableStream<Uint8Array>): Promise<void>
-  /** Writes a whole event or comment between events. */
-  write(text: string): Promise<void>
+  /** Writes a comment between events; nothing while one still waits for a slow reader. */
+  keepAlive(): Promise<void>
   /** Ends the merged stream. Idempotent. */
   close(): Promise<void>
   /** Whether it has ended, or nobody reads it any more. */
@@ -15,22 +16,26 @@ export interface EventMerger {
 
 const BLANK = new Uint8Array([LF, LF])
 
-/** @see EventMerger. `onCancel` is called once, when the reader is gone. */
-export function createEventMerger(onCancel: () => void): EventMerger {
+/** How a merged stream ended: by us, or because its reader left. */
+export type MergerEnd = 'closed' | 'cancelled'
+
+/** @see EventMerger. `onEnd` is called once. */
+export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
   const writer = writable.getWriter()
   const readers = new Set<ReadableStreamDefaultReader<Uint8Array>>()
   let turn: Promise<void> = Promise.resolve()
   let isOver = false
+  let isIdling = false
 
-  function over(): void {
+  function over(end: MergerEnd): void {
     if (isOver) return
     isOver = true
     for (const reader of readers) reader.cancel().catch(() => undefined)
-    onCancel()
+    onEnd(end)
   }
   // Rejects when the reader of the merged stream is gone.
-  writer.closed.catch(over)
+  writer.closed.catch(() => over('cancelled'))
 
   /** Waits for its turn, then holds it until the returned function is called. */
   async function takeTurn(): Promise<() => void> {
@@ -47,6 +52,7 @@ export function createEventMerger(onCancel: () => void): EventMerger {
     readable,
 
     async add(stream) {
+      if (isOver) return stream.cancel()
       const reader = stream.getReader()
       readers.add(reader)
       let release: (() => void) | undefined
@@ -73,13 +79,16 @@ export function createEventMerger(onCancel: () => void): EventMerger {
       }
     },
 
-    async write(text) {
+    async keepAlive() {
+      if (isIdling) return
+      isIdling = true
       const release = await takeTurn()
       try {
-        await writer.write(new TextEncoder().encode(text))
+        await writer.write(KEEP_ALIVE)
       } catch {
-        over()
+        over('cancelled')
       } finally {
+        isIdling = false
         release()
       }
     },
@@ -87,7 +96,7 @@ export function createEventMerger(onCancel: () => void): EventMerger {
     isOver: () => isOver,
 
     async close() {
-      over()
+      over('closed')
       await writer.close().catch(() => undefined)
     },
   }

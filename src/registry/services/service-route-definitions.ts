@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { NoQuery } from '../../http/index.ts'
 import { answer, common, named, refused, unknown } from '../base-route-definitions.ts'
-import { NoQuery, PageQuery } from '../schemas.ts'
+import { PageQuery } from '../schemas.ts'
 import { ServiceHealthOut, ServiceOut, ServicePage } from './service-views.ts'
 
 /** The path of a server, by the name that service lists give it. */

@@ -1,12 +1,12 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import { type Actor, requirePermission } from '../../policy/index.ts'
-import { parseInput } from '../schemas.ts'
+import { countKinds } from '../catalog.ts'
 import { pathTaken } from '../server-repository.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { loadOffers } from '../virtual/update-virtual.ts'
 import { checkChoices, choicesOf } from '../virtual/virtual-choices.ts'
 import { pinChoices } from '../virtual/virtual-pins.ts'
-import { countsOf, type StoredVirtual } from '../virtual/virtual-rows.ts'
+import type { StoredVirtual } from '../virtual/virtual-rows.ts'
 import { VirtualServerInput } from '../virtual/virtual-schemas.ts'
 import { type VirtualServerOut, virtualOutOf } from '../virtual/virtual-views.ts'
 
@@ -40,7 +40,7 @@ export function createCreateVirtualServer(deps: Pick<VerbDeps, 'repositories' | 
       tenant,
       owner,
       items,
-      counts: countsOf(items),
+      counts: countKinds(items),
       createdAt: now,
       updatedAt: now,
     }

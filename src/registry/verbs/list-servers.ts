@@ -1,6 +1,6 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import { type Actor, requirePermission } from '../../policy/index.ts'
-import { parseInput, ServerListQuery } from '../schemas.ts'
+import { ServerListQuery } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { type ServerPage, summaryOf } from '../views.ts'
 import { visiblePage } from '../visible-page.ts'

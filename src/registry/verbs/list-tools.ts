@@ -1,8 +1,8 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import { type Actor, canPermission, toolFilter } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
 import type { ListedItem } from '../catalog-repository.ts'
-import { parseInput, ToolListQuery } from '../schemas.ts'
+import { ToolListQuery } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import type { ToolPage } from '../views.ts'
 

@@ -1,6 +1,6 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import { type Actor, requirePermission } from '../../policy/index.ts'
-import { PageQuery, parseInput } from '../schemas.ts'
+import { PageQuery } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { type VirtualServerPage, virtualSummaryOf } from '../virtual/virtual-views.ts'
 import { visiblePage } from '../visible-page.ts'

@@ -1,15 +1,8 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
 import { patchHeaders } from '../custom-headers.ts'
-import {
-  checkEndpoints,
-  invalidInput,
-  namesItsGroups,
-  parseInput,
-  ServerPatch,
-  withoutUndefined,
-} from '../schemas.ts'
+import { checkEndpoints, namesItsGroups, ServerPatch, withoutUndefined } from '../schemas.ts'
 import { updateServer } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import type { ServerOut } from '../views.ts'

@@ -1,7 +1,6 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
-import { parseInput } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { loadOffers, updateVirtual } from '../virtual/update-virtual.ts'
 import { refKey } from '../virtual/virtual-choices.ts'

@@ -1,7 +1,6 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
-import { invalidInput, parseInput } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { updateChoices } from '../virtual/update-virtual.ts'
 import { choicesOf } from '../virtual/virtual-choices.ts'

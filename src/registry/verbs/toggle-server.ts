@@ -1,7 +1,7 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
-import { parseInput, ToggleInput } from '../schemas.ts'
+import { ToggleInput } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { type ServerOut, serverOutOf } from '../views.ts'
 

@@ -1,11 +1,12 @@
 import type { CallContext } from '../../core/index.ts'
 import type { ChangeEntry } from '../../observability/index.ts'
 import type { Actor } from '../../policy/index.ts'
+import { countKinds } from '../catalog.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { type Choice, checkChoices } from './virtual-choices.ts'
 import { type Offers, offersOf, pinChoices } from './virtual-pins.ts'
 import type { VirtualItem } from './virtual-record.ts'
-import { countsOf, type StoredVirtual, type VirtualChanges } from './virtual-rows.ts'
+import type { StoredVirtual, VirtualChanges } from './virtual-rows.ts'
 import { type VirtualServerOut, virtualOutOf } from './virtual-views.ts'
 
 /** What a write to a virtual server comes to. */
@@ -33,7 +34,7 @@ export async function updateVirtual(
   deps.snapshots.drop(tenant)
   const items = changes.items ?? virtual.items
   const updatedAt = ctx.clock.now()
-  const updated = { ...virtual, ...changes, items, counts: countsOf(items), updatedAt }
+  const updated = { ...virtual, ...changes, items, counts: countKinds(items), updatedAt }
   return virtualOutOf(actor, updated, offers)
 }
 

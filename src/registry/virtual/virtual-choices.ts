@@ -1,5 +1,5 @@
-import type { ServerPath } from '../../core/index.ts'
-import { type InputProblem, invalidInput } from '../schemas.ts'
+import { type InputProblem, invalidInput, type ServerPath } from '../../core/index.ts'
+import { CATALOG_LISTS, type CatalogList } from '../catalog-kinds.ts'
 import type { VirtualItem } from './virtual-record.ts'
 import type { ItemRef } from './virtual-repository.ts'
 import { ExposedName, MAX_VIRTUAL_ITEMS, type VirtualServerPatch } from './virtual-schemas.ts'
@@ -12,9 +12,7 @@ export interface Choice extends Omit<VirtualItem, 'contentHash'> {
 
 /** The lists of an input; an absent one is not spoken of. */
 type Lists = {
-  readonly [Name in 'tools' | 'prompts' | 'resources' | 'resourceTemplates']?:
-    | VirtualServerPatch[Name]
-    | undefined
+  readonly [Name in CatalogList['member']]?: VirtualServerPatch[Name] | undefined
 }
 
 /** What all kinds of items have in an input. */
@@ -22,14 +20,6 @@ interface Words {
   readonly server: ServerPath
   readonly title?: string | undefined
   readonly description?: string | undefined
-}
-
-/** The list of an input that holds the items of a kind. */
-const LIST_OF: Readonly<Record<VirtualItem['kind'], keyof Lists>> = {
-  tool: 'tools',
-  prompt: 'prompts',
-  resource: 'resources',
-  template: 'resourceTemplates',
 }
 
 /** The items that the given lists name. Absent lists name none. */
@@ -56,7 +46,7 @@ function choice(
   name: string,
 ): Choice {
   return {
-    ...{ kind, server, key, name, at: `${LIST_OF[kind]}.${index}` },
+    ...{ kind, server, key, name, at: `${CATALOG_LISTS[kind].member}.${index}` },
     ...(title === undefined ? {} : { title }),
     ...(description === undefined ? {} : { description }),
   }
@@ -64,7 +54,7 @@ function choice(
 
 /** Items whose list the input leaves out: they stay. */
 export function itemsLeftAlone(items: readonly VirtualItem[], lists: Lists): VirtualItem[] {
-  return items.filter(({ kind }) => lists[LIST_OF[kind]] === undefined)
+  return items.filter(({ kind }) => lists[CATALOG_LISTS[kind].member] === undefined)
 }
 
 /** Throws `invalid_params` for too many items, the same one twice, and names that cannot be told apart. */

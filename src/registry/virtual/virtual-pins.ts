@@ -1,17 +1,9 @@
+import { type InputProblem, invalidInput } from '../../core/index.ts'
 import { type Actor, canPermission, decide, toolFilter } from '../../policy/index.ts'
-import type { CatalogKind } from '../catalog.ts'
-import { type InputProblem, invalidInput } from '../schemas.ts'
+import { CATALOG_LISTS } from '../catalog-kinds.ts'
 import { type Choice, refKey } from './virtual-choices.ts'
 import type { PinState, VirtualItem } from './virtual-record.ts'
 import type { ItemRef, OfferedItem } from './virtual-repository.ts'
-
-/** The method by which a client would see an item of this kind. */
-const METHOD: Readonly<Record<CatalogKind, string>> = {
-  tool: 'tools/list',
-  resource: 'resources/list',
-  template: 'resources/templates/list',
-  prompt: 'prompts/list',
-}
 
 const NOT_OFFERED = 'is not offered by a server that you may use'
 
@@ -27,7 +19,7 @@ export function offersOf(offered: readonly OfferedItem[]): Offers {
 export function mayList(actor: Actor, offer: OfferedItem): boolean {
   const server = { ...offer, path: offer.server }
   if (!canPermission(actor, 'list_service', server)) return false
-  if (decide(actor, server, METHOD[offer.kind]).kind !== 'allow') return false
+  if (decide(actor, server, CATALOG_LISTS[offer.kind].method).kind !== 'allow') return false
   const shows = offer.kind === 'tool' ? toolFilter(actor, server) : 'all'
   return shows === 'all' || shows(offer.key)
 }

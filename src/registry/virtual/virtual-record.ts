@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { ServerPath, type TenantId } from '../../core/index.ts'
+import { CatalogKind } from '../catalog-kinds.ts'
 
 /** One thing of another server that a virtual server offers, as it was when somebody chose it. */
 export const VirtualItem = z.strictObject({
-  kind: z.enum(['tool', 'resource', 'template', 'prompt']),
+  kind: CatalogKind,
   server: ServerPath,
   /** The upstream's name, URI or URI template. */
   key: z.string(),

@@ -5,13 +5,14 @@ import { type CallContext, ServerPath, type TenantId } from '../../core/index.ts
 import { auditStatements, type ChangeEntry } from '../../observability/index.ts'
 import { notFoundServer } from '../../policy/index.ts'
 import { isConstraintFault, runBatch } from '../batch-repository.ts'
+import { countKinds } from '../catalog.ts'
+import { CatalogKind } from '../catalog-kinds.ts'
 import { assertPathHeld, type PathHolder, takePath } from '../path-repository.ts'
 import { names } from '../rows.ts'
 import { changedMeanwhile, pathTaken } from '../server-repository.ts'
 import { catalogItems, servers, virtualServers } from '../tables.ts'
 import type { VirtualItem } from './virtual-record.ts'
 import {
-  countsOf,
   type ListedVirtual,
   ListedVirtualRow,
   type StoredVirtual,
@@ -26,7 +27,7 @@ export type ItemRef = Pick<VirtualItem, 'kind' | 'server' | 'key'>
 
 /** @see OfferedItem */
 export const OfferedRow = z.object({
-  kind: z.enum(['tool', 'resource', 'template', 'prompt']),
+  kind: CatalogKind,
   key: z.string(),
   contentHash: z.string(),
   server: ServerPath,
@@ -150,7 +151,7 @@ export function createVirtualRepository(db: DrizzleD1Database) {
               ...(allowedGroups && { allowedGroups: JSON.stringify(allowedGroups) }),
               ...(items && {
                 items: JSON.stringify(items),
-                counts: JSON.stringify(countsOf(items)),
+                counts: JSON.stringify(countKinds(items)),
               }),
               updatedAt: ctx.clock.now(),
               // Null breaks the constraint, and with it the batch, when somebody was faster.

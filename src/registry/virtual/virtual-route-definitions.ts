@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
+import { NoQuery } from '../../http/index.ts'
 import {
   answer,
   body,
@@ -10,7 +11,7 @@ import {
   refused,
   unknown,
 } from '../base-route-definitions.ts'
-import { NoQuery, PageQuery, ToggleInput } from '../schemas.ts'
+import { PageQuery, ToggleInput } from '../schemas.ts'
 import { RepinInput, VirtualServerInput, VirtualServerPatch } from './virtual-schemas.ts'
 import { VirtualServerOut, VirtualServerPage } from './virtual-views.ts'
 

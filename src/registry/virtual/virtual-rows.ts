@@ -45,14 +45,3 @@ export function virtualColumns(virtual: StoredVirtual) {
     counts: JSON.stringify(virtual.counts),
   }
 }
-
-/** How many of each kind were chosen. */
-export function countsOf(items: readonly VirtualItem[]): DiscoveredCounts {
-  const count = (kind: VirtualItem['kind']) => items.filter((item) => item.kind === kind).length
-  return {
-    tools: count('tool'),
-    resources: count('resource'),
-    resourceTemplates: count('template'),
-    prompts: count('prompt'),
-  }
-}

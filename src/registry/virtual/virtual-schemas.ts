@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ServerPath } from '../../core/index.ts'
+import { CatalogKind } from '../catalog-kinds.ts'
 import { fields, line, namesItsGroups } from '../schemas.ts'
 
 /** Items of all kinds together. */
@@ -91,7 +92,7 @@ export const RepinInput = z.strictObject({
   items: z
     .array(
       z.strictObject({
-        kind: z.enum(['tool', 'prompt', 'resource', 'template']),
+        kind: CatalogKind,
         server: ServerPath,
         /** The upstream's name, URI or URI template. */
         key,

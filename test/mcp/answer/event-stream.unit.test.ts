@@ -1,12 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { AnswerPlan } from '../../../src/mcp/answer/answer-rules.ts'
-import { answerStream, openStream } from '../../../src/mcp/answer/event-stream.ts'
+import { answerStream, type OpenPlan, openStream } from '../../../src/mcp/answer/event-stream.ts'
 
 const OUR_ID = '"up"'
 const ANSWER = `data: {"jsonrpc":"2.0","id":${OUR_ID},"result":{}}\n\n`
 
 /** A stream whose events the test sends, and what became of it. */
-function start(kind: 'answer' | 'open', more: Partial<AnswerPlan> = {}) {
+function start(kind: 'answer' | 'open', more: Partial<OpenPlan> = {}) {
   const ends: string[] = []
   let isReleased = false
   let isCancelled = false
@@ -28,12 +27,13 @@ function start(kind: 'answer' | 'open', more: Partial<AnswerPlan> = {}) {
       isReleased = true
     },
   } as never
-  const plan: AnswerPlan = {
+  const plan: OpenPlan = {
     inbound: { method: 'tools/call', era: 'legacy' },
     clientId: '"mine"',
     server: 's',
     timeoutMs: 60_000,
     showsTool: 'all',
+    mayGoOn: async () => true,
     onEnd: (end) => ends.push(end),
     ...more,
   }
@@ -92,6 +92,101 @@ describe('a stream that a client opened', () => {
     stream.close()
     expect(await stream.read()).toBeUndefined()
     expect(stream.ends).toEqual(['suspended'])
+  })
+})
+
+describe('a stream that a client opened and may hear no longer', () => {
+  const EVENT = 'data: {"jsonrpc":"2.0","method":"n/x"}\n\n'
+
+  /** A stream whose client is refused when the test says so. */
+  function guarded(more: Partial<OpenPlan> = {}) {
+    let isAllowed = true
+    let asked = 0
+    const mayGoOn = async () => {
+      asked += 1
+      return isAllowed
+    }
+    const refuse = () => {
+      isAllowed = false
+    }
+    return { ...start('open', { mayGoOn, ...more }), refuse, asked: () => asked }
+  }
+
+  it('ends before the next event, of which nothing is written', async () => {
+    const stream = guarded()
+    stream.send(EVENT)
+    expect(await stream.read()).toBe(EVENT)
+    stream.refuse()
+    const next = stream.read()
+    stream.send(EVENT)
+    expect(await next).toBeUndefined()
+    expect(stream.ends).toEqual(['complete'])
+    expect([stream.isCancelled(), stream.isReleased()]).toEqual([true, true])
+    expect(stream.asked()).toBe(2)
+  })
+
+  it('ends when it would show that it lives', async () => {
+    vi.useFakeTimers()
+    const stream = guarded()
+    stream.refuse()
+    const next = stream.read()
+    await vi.advanceTimersByTimeAsync(25_000)
+    expect(await next).toBeUndefined()
+    expect(stream.ends).toEqual(['complete'])
+    expect([stream.isCancelled(), stream.isReleased()]).toEqual([true, true])
+  })
+
+  it('ends within a large event as well', async () => {
+    const stream = guarded()
+    stream.send(`data: {"jsonrpc":"2.0","method":"n/x","params":{"a":"${'a'.repeat(300_000)}`)
+    expect(await stream.read()).toContain('aaa')
+    stream.refuse()
+    const next = stream.read()
+    stream.send('tail"}}\n\n')
+    expect(await next).toBeUndefined()
+    expect(stream.isCancelled()).toBe(true)
+  })
+
+  it('leaves the answer that it was resumed for to be asked for again', async () => {
+    const stream = guarded({ upstreamId: OUR_ID })
+    stream.refuse()
+    const next = stream.read()
+    stream.send(ANSWER)
+    expect(await next).toBeUndefined()
+    expect(stream.ends).toEqual(['suspended'])
+  })
+})
+
+describe('a large event of a stream that a client opened', () => {
+  const HEAD = `data: {"jsonrpc":"2.0","method":"n/x","params":{"a":"${'a'.repeat(300_000)}`
+
+  it('has nothing written into it while its server pauses', async () => {
+    vi.useFakeTimers()
+    const stream = start('open')
+    stream.send(HEAD)
+    let text = (await stream.read()) ?? ''
+    const next = stream.read()
+    await vi.advanceTimersByTimeAsync(59_999)
+    stream.send('"}}\n\n')
+    text += await next
+    expect(text).toBe(`${HEAD}"}}\n\n`)
+    const idle = stream.read()
+    await vi.advanceTimersByTimeAsync(25_000)
+    expect(await idle).toBe(': keep-alive\n\n')
+    await stream.cancel()
+  })
+
+  it('is broken when its server is silent for longer than it may be', async () => {
+    vi.useFakeTimers()
+    const stream = start('open')
+    stream.send(HEAD)
+    await stream.read()
+    const rest = stream.read()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await rest).not.toContain('keep-alive')
+    expect(await stream.read()).toBeUndefined()
+    expect(stream.ends).toEqual(['faulty'])
+    expect([stream.isCancelled(), stream.isReleased()]).toEqual([true, true])
   })
 })
 

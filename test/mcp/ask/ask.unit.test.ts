@@ -10,9 +10,8 @@ import {
   systemRandom,
   TenantId,
 } from '../../../src/core/index.ts'
-import { createAsk } from '../../../src/mcp/ask/ask.ts'
+import { type AskedEndpoint, createAsk } from '../../../src/mcp/ask/ask.ts'
 import { type Leg, MODERN_LEG } from '../../../src/mcp/ask/ask-request.ts'
-import type { StreamableHttp } from '../../../src/mcp/mcp.ts'
 import { errorReply } from '../../../src/mcp/wire/reply.ts'
 import type { ServerRecord } from '../../../src/registry/index.ts'
 
@@ -84,7 +83,7 @@ function setUp(reply: (ctx: CallContext) => Response | Promise<Response>) {
     seen.push({ method, headers, body: await request.text() })
     return method === 'DELETE' ? new Response(null, { status: 204 }) : reply(inner)
   }
-  const endpoint: Pick<StreamableHttp, 'post' | 'delete'> = {
+  const endpoint: AskedEndpoint = {
     post: (inner, _principal, _path, request) => take(inner, request),
     delete: (inner, _principal, _path, request) => take(inner, request),
   }
@@ -111,7 +110,7 @@ const stream = (...chunks: string[]) =>
   })
 const OK = { jsonrpc: '2.0', id: 1, result: { content: [] } }
 
-describe('a question in the modern era', () => {
+describe('a request in the modern era', () => {
   it('says in headers what it says in the body', async () => {
     const { call, seen } = setUp(() => json(OK))
     const params = { name: 'find', arguments: { zone: 'Zürich' } }
@@ -150,7 +149,7 @@ describe('a question in the modern era', () => {
   })
 })
 
-describe('a question in the legacy era', () => {
+describe('a request in the legacy era', () => {
   it('names its session and revision, and carries no envelope', async () => {
     const { call, seen } = setUp(() => json(OK))
     await call(LEGACY, 'tools/call', { name: 'find' })
@@ -310,12 +309,12 @@ describe('an answer', () => {
 })
 
 describe('a notification', () => {
-  const tell = ({ ask, ctx }: ReturnType<typeof setUp>) =>
+  const notify = ({ ask, ctx }: ReturnType<typeof setUp>) =>
     ask.notify(ctx, PRINCIPAL, SERVER, LEGACY, { method: 'notifications/initialized' })
 
   it('has no id', async () => {
     const setup = setUp(() => new Response(null, { status: 202 }))
-    await tell(setup)
+    await notify(setup)
     expect(JSON.parse(setup.seen[0]?.body ?? '')).toEqual({
       jsonrpc: '2.0',
       method: 'notifications/initialized',
@@ -328,6 +327,6 @@ describe('a notification', () => {
       inner.facts.outcome = 'session_not_found'
       return errorReply(new GatewayError('session_not_found', 'Gone.'), 'null', inner.requestId)
     })
-    await expect(tell(setup)).rejects.toMatchObject({ code: 'session_not_found' })
+    await expect(notify(setup)).rejects.toMatchObject({ code: 'session_not_found' })
   })
 })

@@ -18,6 +18,7 @@ import { upstreamOf } from '../../jobs/upstream.ts'
 
 const TENANT = TenantId.parse('t-catalog-object')
 const FAILURE_MS = 30_000
+const FRESH_MS = 5 * 60_000
 const LOST = 'The connection failed or was closed before a response came.'
 
 let upstream = upstreamOf()
@@ -110,6 +111,11 @@ const healthOf = async ({ serverId }: CatalogTarget): Promise<unknown> =>
     'health'
   ]
 
+const generationOf = async (): Promise<unknown> =>
+  (await env.DB.prepare('select generation from tenants where id = ?').bind(TENANT).first())?.[
+    'generation'
+  ]
+
 const eventsOf = (type: string) => events.filter((event) => event['type'] === type)
 
 beforeEach(() => {
@@ -133,14 +139,38 @@ describe('the catalogue object', () => {
       expect(await healthOf(target)).toBe('healthy')
       expect(eventsOf('catalog_changed')).toMatchObject([{ server: `stores-${era}` }])
 
-      expect(await catalog.refresh(target)).toEqual({ kind: 'unchanged' })
+      now += FRESH_MS
+      expect(await catalog.refresh(target)).toEqual({ kind: 'unchanged', checkedAt: now })
       upstream = upstreamOf({ tools: ['renamed'] })
+      now += FRESH_MS
       expect(await catalog.refresh(target)).toEqual({ kind: 'stored' })
       expect(await storedTools(target)).toEqual(['renamed'])
       expect(eventsOf('fault')).toEqual([])
       expect(fetcher.most()).toBe(1)
     },
   )
+
+  it('asks nobody while what is stored is younger than five minutes, also when it was evicted', async () => {
+    const target = await insertServer('fresh', ['modern-fresh'])
+    const catalog = catalogOf(target)
+    await catalog.refresh(target)
+    const generation = await generationOf()
+    now += FRESH_MS
+    const checkedAt = now
+    expect(await catalog.refresh(target)).toEqual({ kind: 'unchanged', checkedAt })
+    asked.length = 0
+    // Each isolate whose index is older than that asks again.
+    for (let passed = 0; passed + 31_000 < FRESH_MS; passed += 31_000) {
+      now += 31_000
+      catalog.evict()
+      expect(await catalog.refresh(target)).toEqual({ kind: 'unchanged', checkedAt })
+    }
+    expect(asked).toEqual([])
+    expect(await generationOf()).toBe(generation)
+    now = checkedAt + FRESH_MS
+    expect(await catalog.refresh(target)).toEqual({ kind: 'unchanged', checkedAt: now })
+    expect(asked).not.toEqual([])
+  })
 
   it('asks the server once for all who ask at the same time', async () => {
     const alone = await insertServer('alone', ['modern-alone'])

@@ -59,6 +59,7 @@ function setUp(answer: (target: CatalogTarget) => Promise<RefreshOutcome>) {
     behind,
     refresh: (servers: readonly LiveServer[], deadlineMs = DEADLINE_MS) =>
       live.refresh(ctx, servers, deadlineMs),
+    checkedAt: ({ id }: LiveServer) => live.checkedAt(id),
   }
 }
 
@@ -179,6 +180,25 @@ describe('the live catalogue', () => {
         error: 'Error: the object was reset',
       },
     ])
+  })
+
+  it('knows when a catalogue was last the server’s own, also from an answer that comes late', async () => {
+    let finish: (outcome: RefreshOutcome) => void = () => undefined
+    const { refresh, checkedAt, behind } = setUp(({ path }) =>
+      path === 'server-1'
+        ? new Promise((resolve) => {
+            finish = resolve
+          })
+        : Promise.resolve(path === 'server-2' ? STORED : FAILED),
+    )
+    const refreshing = refresh([serverOf(1), serverOf(2), serverOf(3)], 0)
+    await vi.advanceTimersByTimeAsync(0)
+    await refreshing
+    const known = () => [1, 2, 3].map((at) => checkedAt(serverOf(at)))
+    expect(known()).toEqual([undefined, Date.now(), undefined])
+    finish({ kind: 'unchanged', checkedAt: 7 })
+    await Promise.all(behind)
+    expect(known()).toEqual([7, Date.now(), undefined])
   })
 
   it('gives nothing for no servers, without waiting', async () => {

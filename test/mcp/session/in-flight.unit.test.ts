@@ -123,4 +123,22 @@ describe('requests in flight', () => {
       vi.useRealTimers()
     }
   })
+
+  it('are at most 20,000 ids: the oldest is forgotten, and may still end', async () => {
+    const { add, find } = isolate()
+    const { forget } = add('s', '0', '"up-0"')
+    for (let id = 1; id <= 20_000; id += 1) add('s', String(id), `"up-${id}"`)
+    expect(await find('s', 0)).toBeUndefined()
+    expect(await find('s', 1)).toBe('"up-1"')
+    forget()
+    expect(await find('s', 20_000)).toBe('"up-20000"')
+  })
+
+  it('are at most 100 under one id', async () => {
+    const { add, find } = isolate()
+    add('s', '1', '"oldest"')
+    const younger = Array.from({ length: 100 }, (_, index) => add('s', '1', `"up-${index}"`))
+    for (const { forget } of younger) forget()
+    expect(await find('s', 1)).toBeUndefined()
+  })
 })

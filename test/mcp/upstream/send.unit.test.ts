@@ -161,4 +161,36 @@ describe('sending to an upstream', () => {
     await upstreams.close(server, EndpointId.parse(crypto.randomUUID()), 'up')
     expect(sent).toEqual(['DELETE https://a.example/'])
   })
+
+  it.each(['success', 'failure'] as const)(
+    'tells the breaker of a %s elsewhere, and gives what it came to',
+    async (outcome) => {
+      const { upstreams, learned, sent, ctx } = upstreamsOver([])
+      const opened = await upstreams.open(ctx as never, { server, pinned: B }, async ({ url }) => ({
+        url,
+        outcome,
+      }))
+      expect(opened).toEqual({ url: 'https://b.example/', outcome })
+      expect(learned).toEqual([`2 ${outcome}`])
+      expect(ctx.facts).toEqual({ endpoint: B })
+      expect(sent).toEqual([])
+    },
+  )
+
+  it('tells the breaker nothing of what says nothing of the endpoint', async () => {
+    const { upstreams, learned, ctx } = upstreamsOver([])
+    await upstreams.open(ctx as never, { server }, async () => ({ outcome: undefined }))
+    expect(learned).toEqual([])
+  })
+
+  it('runs nothing elsewhere while every breaker is open', async () => {
+    const { upstreams, ctx } = upstreamsOver([], [A, B])
+    let ran = 0
+    const opening = upstreams.open(ctx as never, { server }, async () => {
+      ran += 1
+      return { outcome: undefined }
+    })
+    await expect(opening).rejects.toMatchObject({ code: 'upstream_unavailable' })
+    expect(ran).toBe(0)
+  })
 })

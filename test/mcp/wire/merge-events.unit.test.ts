@@ -56,7 +56,7 @@ describe('merged event streams', () => {
     one.write('\n')
     await settle()
     expect(out.text()).toBe('data: aa\n\ndata: b\n\n')
-    await merger.write(': keep-alive\n\n')
+    await merger.keepAlive()
     expect(out.text()).toBe('data: aa\n\ndata: b\n\n: keep-alive\n\n')
     await merger.close()
     await out.done
@@ -79,19 +79,43 @@ describe('merged event streams', () => {
     await out.done
   })
 
+  it('keeps one sign of life for a slow reader, not one for every time', async () => {
+    const merger = createEventMerger(() => undefined)
+    const one = controlled()
+    void merger.add(one.stream)
+    one.write('data: a\n\n')
+    await settle()
+    const waiting = [merger.keepAlive(), merger.keepAlive(), merger.keepAlive()]
+    // The others have given up; nobody has read anything yet.
+    await Promise.all(waiting.slice(1))
+    const out = collect(merger.readable)
+    await Promise.all(waiting)
+    await merger.keepAlive()
+    expect(out.text()).toBe('data: a\n\n: keep-alive\n\n: keep-alive\n\n')
+    await merger.close()
+    await out.done
+  })
+
+  it('takes no stream any more when it has ended', async () => {
+    const ends: string[] = []
+    const merger = createEventMerger((end) => ends.push(end))
+    await merger.close()
+    const late = controlled()
+    await merger.add(late.stream)
+    expect([ends, late.isCancelled()]).toEqual([['closed'], true])
+  })
+
   it('cancels its sources and says so once when nobody reads any more', async () => {
-    let calls = 0
-    const merger = createEventMerger(() => {
-      calls += 1
-    })
+    const ends: string[] = []
+    const merger = createEventMerger((end) => ends.push(end))
     const one = controlled()
     void merger.add(one.stream)
     const reader = merger.readable.getReader()
     await reader.cancel()
     one.write('data: a\n\n')
     await settle()
-    expect([calls, one.isCancelled()]).toEqual([1, true])
+    expect([ends, one.isCancelled()]).toEqual([['cancelled'], true])
     await merger.close()
-    expect(calls).toBe(1)
+    expect(ends).toHaveLength(1)
   })
 })

@@ -1,7 +1,6 @@
-import { type CallContext, GatewayError } from '../../../core/index.ts'
+import { type CallContext, GatewayError, parseInput } from '../../../core/index.ts'
 import type { Actor } from '../../../policy/index.ts'
 import { upstreamError } from '../../ask/ask-session.ts'
-import { parseInput } from '../../parse-input.ts'
 import { enter, inRestWords, type RestVerbDeps, requireMethod } from '../enter.ts'
 import { CallToolInput, type CallToolOut } from '../schemas.ts'
 
@@ -20,9 +19,9 @@ export function createCallTool(deps: RestVerbDeps) {
     const { server, leg } = await enter(ctx, deps, actor, sessionId)
     const { tool_name, name = tool_name, arguments: args } = parseInput(CallToolInput, input)
     requireMethod(actor, server, 'tools/call', name)
-    const question = { method: 'tools/call', params: { name, arguments: args } }
+    const request = { method: 'tools/call', params: { name, arguments: args } }
     const answer = await deps.ask
-      .request(ctx, actor.principal, server, leg, question)
+      .request(ctx, actor.principal, server, leg, request)
       .catch((thrown: unknown) => {
         throw inRestWords(thrown)
       })

@@ -1,5 +1,6 @@
 import { type CallContext, GatewayError } from '../../../core/index.ts'
 import type { Actor } from '../../../policy/index.ts'
+import { CATALOG_LISTS, type CatalogList } from '../../../registry/index.ts'
 import { MAX_ANSWER_BYTES } from '../../ask/ask.ts'
 import { upstreamError } from '../../ask/ask-session.ts'
 import { type Entered, enter, inRestWords, type RestVerbDeps, requireMethod } from '../enter.ts'
@@ -9,17 +10,6 @@ const MAX_PAGES = 20
 
 /** JSON-RPC: what a server says that has nothing of the kind. */
 const METHOD_NOT_FOUND = -32601
-
-/** One list of MCP: its method, and the member of its results. */
-interface List {
-  readonly method: string
-  readonly member: string
-}
-
-const TOOLS: List = { method: 'tools/list', member: 'tools' }
-const PROMPTS: List = { method: 'prompts/list', member: 'prompts' }
-const RESOURCES: List = { method: 'resources/list', member: 'resources' }
-const TEMPLATES: List = { method: 'resources/templates/list', member: 'resourceTemplates' }
 
 /**
  * The lists of a session's server, every page, as the server gives them now. One that it does not
@@ -31,15 +21,15 @@ export function createListItems(deps: RestVerbDeps) {
     ctx: CallContext,
     actor: Actor,
     { server, leg }: Entered,
-    { method, member }: List,
+    { method, member }: CatalogList,
   ): Promise<unknown[]> {
     const items: unknown[] = []
     let cursor: string | undefined
     let budget = MAX_ANSWER_BYTES
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const params = cursor === undefined ? {} : { cursor }
-      const question = { method, params }
-      const answer = await deps.ask.request(ctx, actor.principal, server, leg, question, budget)
+      const request = { method, params }
+      const answer = await deps.ask.request(ctx, actor.principal, server, leg, request, budget)
       if (answer.kind === 'error') throw upstreamError(server, answer)
       const part = answer.result[member]
       if (!Array.isArray(part)) throw malformed(server.path, `${method} without "${member}"`)
@@ -56,7 +46,7 @@ export function createListItems(deps: RestVerbDeps) {
     ctx: CallContext,
     actor: Actor,
     entered: Entered,
-    what: List,
+    what: CatalogList,
   ): Promise<unknown[]> {
     try {
       requireMethod(actor, entered.server, what.method)
@@ -70,18 +60,18 @@ export function createListItems(deps: RestVerbDeps) {
   return {
     async listTools(ctx: CallContext, actor: Actor, sessionId: string) {
       const entered = await enter(ctx, deps, actor, sessionId)
-      const tools = await list(ctx, actor, entered, TOOLS)
+      const tools = await list(ctx, actor, entered, CATALOG_LISTS.tool)
       return { server_name: entered.server.path, tools }
     },
     async listPrompts(ctx: CallContext, actor: Actor, sessionId: string) {
       const entered = await enter(ctx, deps, actor, sessionId)
-      const prompts = await list(ctx, actor, entered, PROMPTS)
+      const prompts = await list(ctx, actor, entered, CATALOG_LISTS.prompt)
       return { server_name: entered.server.path, prompts }
     },
     async listResources(ctx: CallContext, actor: Actor, sessionId: string) {
       const entered = await enter(ctx, deps, actor, sessionId)
-      const resources = await list(ctx, actor, entered, RESOURCES)
-      const templates = await list(ctx, actor, entered, TEMPLATES)
+      const resources = await list(ctx, actor, entered, CATALOG_LISTS.resource)
+      const templates = await list(ctx, actor, entered, CATALOG_LISTS.template)
       return { server_name: entered.server.path, resources, resource_templates: templates }
     },
   }

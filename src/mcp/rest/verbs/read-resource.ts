@@ -1,7 +1,6 @@
-import type { CallContext } from '../../../core/index.ts'
+import { type CallContext, parseInput } from '../../../core/index.ts'
 import type { Actor } from '../../../policy/index.ts'
 import { upstreamError } from '../../ask/ask-session.ts'
-import { parseInput } from '../../parse-input.ts'
 import { enter, inRestWords, type RestVerbDeps, requireMethod } from '../enter.ts'
 import { ReadResourceInput, type ReadResourceOut } from '../schemas.ts'
 
@@ -18,10 +17,10 @@ export function createReadResource(deps: RestVerbDeps) {
   ): Promise<ReadResourceOut> {
     const { server, leg } = await enter(ctx, deps, actor, sessionId)
     const params = parseInput(ReadResourceInput, input)
-    const question = { method: 'resources/read', params }
-    requireMethod(actor, server, question.method)
+    const request = { method: 'resources/read', params }
+    requireMethod(actor, server, request.method)
     const answer = await deps.ask
-      .request(ctx, actor.principal, server, leg, question)
+      .request(ctx, actor.principal, server, leg, request)
       .catch((thrown: unknown) => {
         throw inRestWords(thrown)
       })

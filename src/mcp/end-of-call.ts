@@ -1,0 +1,31 @@
+import type { CallContext } from '../core/index.ts'
+import type { Running } from './session/in-flight.ts'
+import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
+import type { StreamEnd } from './wire/pump.ts'
+
+/** What follows from how an answer ended: for the call, its event line and the endpoint's breaker. */
+export function endOfCall(
+  ctx: CallContext,
+  upstreams: Upstreams,
+  { endpoint, response }: UpstreamAnswer,
+  running: Running,
+): (end: StreamEnd) => void {
+  let isOver = false
+  return (end) => {
+    if (isOver) return
+    isOver = true
+    if (end === 'suspended') running.suspend()
+    else running.forget()
+    // A caller who leaves closes the upstream's connection too: no fault of the upstream.
+    if (end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)) {
+      ctx.facts.outcome = 'cancelled'
+    } else if (end === 'broken' || end === 'faulty') {
+      // What half an answer said of itself counts for nothing; a reason of ours stands.
+      const isOurs = !['rpc_error', 'tool_error', undefined].includes(ctx.facts.outcome)
+      if (end === 'broken' && !isOurs) ctx.facts.outcome = 'upstream_failed'
+      upstreams.reportBroken(ctx, endpoint.id)
+      return
+    }
+    if (response.ok) upstreams.reportSound(ctx, endpoint.id)
+  }
+}

@@ -1,0 +1,60 @@
+import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
+import { type Actor, notFoundServer } from '../policy/index.ts'
+import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
+import type { InboundNotification } from './eras.ts'
+import { type ResolvedEndpoint, resolveEndpoint } from './shared/resolve.ts'
+import { authorise, type Target } from './target.ts'
+
+/** Who is at an endpoint, and what stands there for him. */
+export interface Arrival {
+  readonly actor: Actor
+  readonly snapshot: TenantSnapshot
+  readonly resolved: ResolvedEndpoint
+}
+
+/**
+ * Asks again for a stream that is open: a request is judged once, and a stream is told things for
+ * hours (DESIGN.md, Decision 4). Costs no I/O while the snapshot is young. Throws
+ * `unauthenticated` when the token has expired, `not_found`, `policy_unavailable`.
+ */
+export async function arriveAgain(
+  ctx: CallContext,
+  snapshots: Snapshots,
+  principal: Principal,
+  path: string,
+): Promise<Arrival> {
+  if (principal.expiresAt <= ctx.clock.now()) {
+    throw new GatewayError('unauthenticated', 'The token has expired.')
+  }
+  const snapshot = await snapshots.tenant(ctx, principal.tenant)
+  const actor = { principal, rights: snapshot.rights(principal) }
+  return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
+}
+
+/** The server at an endpoint, for a caller who still may hear it. Throws what refuses it. */
+export async function hearAgain(
+  ctx: CallContext,
+  snapshots: Snapshots,
+  principal: Principal,
+  path: string,
+): Promise<Target> {
+  const { actor, resolved } = await arriveAgain(ctx, snapshots, principal, path)
+  if (resolved.kind === 'shared') throw notFoundServer(path)
+  const target = { actor, server: resolved.server }
+  requireHearing(target)
+  return target
+}
+
+/** Throws what refuses the caller to hear the server. */
+export function requireHearing(target: Target): void {
+  authorise(target, LISTENING)
+}
+
+/** To listen is to be told: whoever may send a server notifications may hear its own. */
+export const LISTENING: InboundNotification = {
+  kind: 'notification',
+  era: 'legacy',
+  text: '',
+  method: 'notifications/message',
+  params: {},
+}

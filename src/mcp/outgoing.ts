@@ -1,0 +1,24 @@
+import type { NameTranslation } from './answer/answer-rules.ts'
+import type { InboundRequest } from './eras.ts'
+import type { LegacySession, SharedSession } from './session/sessions.ts'
+import type { Target } from './target.ts'
+
+/** Everything known about one request when it leaves. */
+export interface Outgoing {
+  readonly inbound: InboundRequest
+  readonly headers: Headers
+  readonly target: Target
+  /** The opened legacy session, when the client sent one. */
+  readonly session?: LegacySession
+  /** Where several servers share an endpoint: how this one is named there. */
+  readonly shared?: SharedLeg
+}
+
+/** What is different for a request that came through a shared endpoint. */
+export interface SharedLeg {
+  /** Path of the endpoint. */
+  readonly path: string
+  readonly names: NameTranslation
+  /** Of a legacy client. */
+  readonly session?: SharedSession
+}

@@ -1,0 +1,13 @@
+import type { Outgoing } from './outgoing.ts'
+
+/** The revision that a legacy client speaks; the one its server speaks may be another. */
+export function clientVersion({ inbound, session, shared }: Outgoing): string | undefined {
+  const { params, version } = inbound
+  if (inbound.method === 'initialize') return String(params['protocolVersion'])
+  return shared?.session?.hello.protocolVersion ?? version ?? session?.hello?.protocolVersion
+}
+
+/** Events without data begin a stream since 2025-11-25; older clients take them for malformed. */
+export function takesPriming(version: string | undefined): boolean {
+  return version !== undefined && version >= '2025-11-25'
+}
