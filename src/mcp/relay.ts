@@ -2,16 +2,16 @@ import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
 import { type Inbound, noStream, streamVersion } from './eras.ts'
-import { hearAgain, LISTENING, requireHearing } from './listening.ts'
-import type { Outgoing } from './outgoing.ts'
-import type { OneWay } from './relay-message.ts'
-import type { StreamRequest } from './relay-stream.ts'
+import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
+import type { Outgoing } from './relay/outgoing.ts'
+import type { OneWay } from './relay/relay-message.ts'
+import type { StreamRequest } from './relay/relay-stream.ts'
+import type { SettleEra } from './relay/settle-era.ts'
+import { authorise, requireSameEra } from './relay/target.ts'
 import { type EventIds, resumePoint } from './session/event-ids.ts'
 import { requireSession } from './session/session-rules.ts'
 import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
-import type { SettleEra } from './settle-era.ts'
 import { resolveEndpoint, type Shared } from './shared/index.ts'
-import { authorise, requireSameEra } from './target.ts'
 
 /**
  * The relay: what authenticated clients send, and what comes back. Read it from top to bottom: each
@@ -66,8 +66,9 @@ export function createRelay(deps: RelayDeps): Relay {
       const target = { actor, server }
       requireSession(server, inbound, within.session)
       requireSameEra(server, inbound)
+      const targetNow = () => authoriseAgain(ctx, deps.snapshots, principal, path, inbound)
       return inbound.kind === 'request'
-        ? deps.relayRequest(ctx, { inbound, headers, target, ...within })
+        ? deps.relayRequest(ctx, { inbound, headers, target, targetNow, ...within })
         : deps.relayOneWay(ctx, { inbound, target, ...within })
     },
 
@@ -88,7 +89,7 @@ export function createRelay(deps: RelayDeps): Relay {
       const announced = version ?? within.session?.hello?.protocolVersion
       return deps.relayStream(ctx, {
         target,
-        targetNow: () => hearAgain(ctx, deps.snapshots, principal, path),
+        targetNow: () => authoriseAgain(ctx, deps.snapshots, principal, path),
         ...within,
         ...(announced === undefined ? {} : { version: announced }),
         ...(resume ? { resume } : {}),

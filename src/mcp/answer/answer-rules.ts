@@ -35,6 +35,11 @@ export interface AnswerPlan {
   readonly sealState?: (state: string) => Promise<string>
   /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
   readonly takesPriming?: boolean
+  /**
+   * For a stream that tells things as they happen and so outlives the judgement that let it begin:
+   * whether its client may still be told; asked before each piece. Never rejects.
+   */
+  readonly mayGoOn?: () => Promise<boolean>
   readonly onEnd: (end: StreamEnd) => void
 }
 

@@ -13,16 +13,13 @@ const LINGER_MS = 1_000
 const MAX_ANSWER_MS = 60 * 60_000
 const NOTHING = new Uint8Array(0)
 
-/** What a stream needs that a client opened: it outlives the judgement that let it begin. */
-export interface OpenPlan extends AnswerPlan {
-  /** Whether its client may still be told things; asked before each of them. Never rejects. */
-  readonly mayGoOn: () => Promise<boolean>
-}
+/** What a stream needs that a client opened. */
+export type OpenPlan = AnswerPlan & Required<Pick<AnswerPlan, 'mayGoOn'>>
 
 /**
- * Relays the stream that answers one request: it ends with the answer, or with an error. It is not
- * cut when its caller loses a right meanwhile: what he might do when it began takes effect at the
- * server whether he reads of it or not, and the next request is judged anew.
+ * Relays the stream that answers one request: it ends with the answer, or with an error. A call is
+ * not cut when its caller loses a right meanwhile: what he might do when it began takes effect at
+ * the server whether he reads of it or not, and the next request is judged anew.
  */
 export function answerStream(
   ctx: CallContext,
@@ -58,6 +55,9 @@ async function nextOfAnswer(
 ): Promise<Step> {
   const { passed } = gate
   const chunk = passed.isAnswered ? await source.readWithin(LINGER_MS) : await source.read()
+  if (chunk.kind === 'data' && plan.mayGoOn && !(await plan.mayGoOn())) {
+    return { bytes: NOTHING, end: 'complete' }
+  }
   const bytes = chunk.kind === 'data' ? await gate.write(chunk.bytes) : gate.end()
   const isLate = !passed.isAnswered && ctx.clock.now() > until
   if (isLate) return withError(ctx, plan, bytes, tooLong(plan.server))

@@ -15,7 +15,7 @@ import {
   type Target,
   toolFilter,
 } from '../../policy/index.ts'
-import { requireAllowed, unknownTool } from '../require-allowed.ts'
+import { requireAllowed, unknownTool } from '../relay/require-allowed.ts'
 import { healthCheckTool } from './health-check.ts'
 import { listServersTool } from './list-servers.ts'
 import type { OwnTool, OwnToolDefinition, OwnToolDeps, OwnToolOutcome } from './own-tool.ts'

@@ -3,7 +3,7 @@ import { type Actor, decide } from '../../policy/index.ts'
 import type { ServerRecord, Snapshots } from '../../registry/index.ts'
 import type { Ask } from '../ask/ask.ts'
 import type { Leg } from '../ask/ask-request.ts'
-import { requireAllowed } from '../require-allowed.ts'
+import { requireAllowed } from '../relay/require-allowed.ts'
 import { type RestSession, type RestSessions, restSessionNotFound } from './sessions.ts'
 
 /** What the verbs of a REST session are made of. */

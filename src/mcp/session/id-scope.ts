@@ -1,5 +1,5 @@
-import type { Outgoing } from '../outgoing.ts'
-import type { Target } from '../target.ts'
+import type { Outgoing } from '../relay/outgoing.ts'
+import type { Target } from '../relay/target.ts'
 import type { InFlightCall } from './in-flight.ts'
 import type { LegacySession } from './sessions.ts'
 

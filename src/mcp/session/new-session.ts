@@ -1,5 +1,5 @@
 import type { CallContext } from '../../core/index.ts'
-import type { Outgoing } from '../outgoing.ts'
+import type { Outgoing } from '../relay/outgoing.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { helloOf, type Sessions } from './sessions.ts'
 

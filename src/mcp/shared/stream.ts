@@ -1,7 +1,7 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import { notFoundServer } from '../../policy/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
-import { arriveAgain } from '../listening.ts'
+import { arriveAgain } from '../relay/listening.ts'
 import { type EventIds, resumePoint } from '../session/event-ids.ts'
 import { sessionRequired } from '../session/session-rules.ts'
 import { UpstreamSession } from '../session/session-state.ts'

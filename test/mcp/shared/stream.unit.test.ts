@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EndpointId, GatewayError, ServerId, type TenantId } from '../../../src/core/index.ts'
-import type { StreamRequest } from '../../../src/mcp/relay-stream.ts'
+import type { StreamRequest } from '../../../src/mcp/relay/relay-stream.ts'
 import type { UpstreamSession } from '../../../src/mcp/session/session-state.ts'
 import { createSharedStream, type SharedStreamDeps } from '../../../src/mcp/shared/stream.ts'
 import { readEvents } from '../../support/event-reader.ts'

@@ -1,5 +1,5 @@
-import { GatewayError } from '../core/index.ts'
-import { type Decision, insufficientScope } from '../policy/index.ts'
+import { GatewayError } from '../../core/index.ts'
+import { type Decision, insufficientScope } from '../../policy/index.ts'
 
 /**
  * What a denial reads like to who asked: like something unknown, in the words of the surface

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { EndpointId, ServerId } from '../../src/core/index.ts'
-import { sendInSession } from '../../src/mcp/send-in-session.ts'
-import type { OpenSessionInput, Recovery } from '../../src/mcp/session/session-state.ts'
-import { createSessions, type LegacySession } from '../../src/mcp/session/sessions.ts'
-import type { Target } from '../../src/mcp/target.ts'
-import type { Endpoint, Upstreams } from '../../src/mcp/upstream/send.ts'
+import { EndpointId, ServerId } from '../../../src/core/index.ts'
+import { sendInSession } from '../../../src/mcp/relay/send-in-session.ts'
+import type { Target } from '../../../src/mcp/relay/target.ts'
+import type { OpenSessionInput, Recovery } from '../../../src/mcp/session/session-state.ts'
+import { createSessions, type LegacySession } from '../../../src/mcp/session/sessions.ts'
+import type { Endpoint, Upstreams } from '../../../src/mcp/upstream/send.ts'
 
 const ENDPOINT = {
   id: EndpointId.parse('00000000-0000-4000-8000-000000000001'),

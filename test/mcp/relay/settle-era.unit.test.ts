@@ -5,10 +5,10 @@ import {
   type OutboundRequest,
   type OutboundResult,
   ServerId,
-} from '../../src/core/index.ts'
-import { createSettleEra } from '../../src/mcp/settle-era.ts'
-import type { Endpoint } from '../../src/mcp/upstream/send.ts'
-import type { ServerRecord } from '../../src/registry/index.ts'
+} from '../../../src/core/index.ts'
+import { createSettleEra } from '../../../src/mcp/relay/settle-era.ts'
+import type { Endpoint } from '../../../src/mcp/upstream/send.ts'
+import type { ServerRecord } from '../../../src/registry/index.ts'
 
 const ENDPOINT = {
   id: EndpointId.parse('00000000-0000-4000-8000-000000000001'),

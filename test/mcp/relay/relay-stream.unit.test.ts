@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { EndpointId, GatewayError, ServerId } from '../../src/core/index.ts'
+import { EndpointId, GatewayError, ServerId } from '../../../src/core/index.ts'
 import {
   createStreamRelay,
   type StreamRelayDeps,
   type StreamRequest,
-} from '../../src/mcp/relay-stream.ts'
+} from '../../../src/mcp/relay/relay-stream.ts'
 
 const SERVER = {
   id: ServerId.parse(crypto.randomUUID()),

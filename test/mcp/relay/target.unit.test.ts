@@ -5,14 +5,14 @@ import {
   GatewayError,
   ServerId,
   ServerPath,
-} from '../../src/core/index.ts'
-import type { Inbound } from '../../src/mcp/eras.ts'
-import { requireSession } from '../../src/mcp/session/session-rules.ts'
-import type { LegacySession } from '../../src/mcp/session/sessions.ts'
-import { resolveEndpoint } from '../../src/mcp/shared/index.ts'
-import { authorise, requireSameEra } from '../../src/mcp/target.ts'
-import type { ServerRecord, TenantSnapshot } from '../../src/registry/index.ts'
-import { actorIn, principalIn } from '../policy/sample.ts'
+} from '../../../src/core/index.ts'
+import type { Inbound } from '../../../src/mcp/eras.ts'
+import { authorise, requireSameEra } from '../../../src/mcp/relay/target.ts'
+import { requireSession } from '../../../src/mcp/session/session-rules.ts'
+import type { LegacySession } from '../../../src/mcp/session/sessions.ts'
+import { resolveEndpoint } from '../../../src/mcp/shared/index.ts'
+import type { ServerRecord, TenantSnapshot } from '../../../src/registry/index.ts'
+import { actorIn, principalIn } from '../../policy/sample.ts'
 
 const ENDPOINT = EndpointId.parse('00000000-0000-4000-8000-000000000001')
 const SERVER = ServerId.parse('00000000-0000-4000-8000-000000000002')

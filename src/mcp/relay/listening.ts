@@ -1,8 +1,14 @@
-import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
-import { type Actor, notFoundServer } from '../policy/index.ts'
-import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
-import type { InboundNotification } from './eras.ts'
-import { type ResolvedEndpoint, resolveEndpoint } from './shared/resolve.ts'
+import {
+  type CallContext,
+  type EndpointId,
+  GatewayError,
+  type Principal,
+  toGatewayError,
+} from '../../core/index.ts'
+import { type Actor, notFoundServer } from '../../policy/index.ts'
+import type { Snapshots, TenantSnapshot } from '../../registry/index.ts'
+import type { Inbound, InboundNotification } from '../eras.ts'
+import { type ResolvedEndpoint, resolveEndpoint } from '../shared/resolve.ts'
 import { authorise, type Target } from './target.ts'
 
 /** Who is at an endpoint, and what stands there for him. */
@@ -31,18 +37,34 @@ export async function arriveAgain(
   return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
 }
 
-/** The server at an endpoint, for a caller who still may hear it. Throws what refuses it. */
-export async function hearAgain(
+/** The server at an endpoint, for a caller who still may send it this. Throws what refuses it. */
+export async function authoriseAgain(
   ctx: CallContext,
   snapshots: Snapshots,
   principal: Principal,
   path: string,
+  inbound: Inbound = LISTENING,
 ): Promise<Target> {
   const { actor, resolved } = await arriveAgain(ctx, snapshots, principal, path)
   if (resolved.kind === 'shared') throw notFoundServer(path)
   const target = { actor, server: resolved.server }
-  requireHearing(target)
+  authorise(target, inbound)
   return target
+}
+
+/** Whether what is being told may still be told, and the endpoint that tells it still stands. */
+export async function mayGoOn(
+  ctx: CallContext,
+  { target, targetNow }: { readonly target: Target; readonly targetNow: () => Promise<Target> },
+  endpoint: EndpointId,
+): Promise<boolean> {
+  try {
+    const { server } = await targetNow()
+    return server.id === target.server.id && server.endpoints.some(({ id }) => id === endpoint)
+  } catch (thrown) {
+    ctx.facts.outcome = toGatewayError(thrown).code
+    return false
+  }
 }
 
 /** Throws what refuses the caller to hear the server. */

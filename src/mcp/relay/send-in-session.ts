@@ -1,11 +1,11 @@
-import { type CallContext, GatewayError } from '../core/index.ts'
-import type { LegacySession, Sessions } from './session/sessions.ts'
+import { type CallContext, GatewayError } from '../../core/index.ts'
+import type { LegacySession, Sessions } from '../session/sessions.ts'
+import { statusError } from '../upstream/failure.ts'
+import type { UpstreamAnswer, UpstreamCall, Upstreams } from '../upstream/send.ts'
+import { hasLogging } from '../upstream/set-log-level.ts'
+import { openSource } from '../wire/pump.ts'
+import { readRpcError } from '../wire/read-error.ts'
 import type { Target } from './target.ts'
-import { statusError } from './upstream/failure.ts'
-import type { UpstreamAnswer, UpstreamCall, Upstreams } from './upstream/send.ts'
-import { hasLogging } from './upstream/set-log-level.ts'
-import { openSource } from './wire/pump.ts'
-import { readRpcError } from './wire/read-error.ts'
 
 /** Another isolate may have opened the session again under an id that was forgotten since. */
 const MAX_SESSION_SENDS = 3

@@ -1,7 +1,7 @@
-import type { CallContext } from '../core/index.ts'
-import type { Running } from './session/in-flight.ts'
-import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
-import type { StreamEnd } from './wire/pump.ts'
+import type { CallContext } from '../../core/index.ts'
+import type { Running } from '../session/in-flight.ts'
+import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
+import type { StreamEnd } from '../wire/pump.ts'
 
 /** What follows from how an answer ended: for the call, its event line and the endpoint's breaker. */
 export function endOfCall(

@@ -1,19 +1,20 @@
-import { type CallContext, mediaType, toGatewayError } from '../core/index.ts'
-import { toolFilter } from '../policy/index.ts'
-import { openStream } from './answer/event-stream.ts'
-import { noStream } from './eras.ts'
+import { type CallContext, mediaType, toGatewayError } from '../../core/index.ts'
+import { toolFilter } from '../../policy/index.ts'
+import { openStream } from '../answer/event-stream.ts'
+import { noStream } from '../eras.ts'
+import type { EventIds, ResumePoint } from '../session/event-ids.ts'
+import { idScope } from '../session/id-scope.ts'
+import type { InFlight } from '../session/in-flight.ts'
+import type { LegacySession, Sessions } from '../session/sessions.ts'
+import { statusError } from '../upstream/failure.ts'
+import { streamHeaders } from '../upstream/headers.ts'
+import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
+import type { StreamEnd } from '../wire/pump.ts'
+import { mayGoOn } from './listening.ts'
 import type { SharedLeg } from './outgoing.ts'
 import { takesPriming } from './revisions.ts'
 import { sendInSession } from './send-in-session.ts'
-import type { EventIds, ResumePoint } from './session/event-ids.ts'
-import { idScope } from './session/id-scope.ts'
-import type { InFlight } from './session/in-flight.ts'
-import type { LegacySession, Sessions } from './session/sessions.ts'
 import type { Target } from './target.ts'
-import { statusError } from './upstream/failure.ts'
-import { streamHeaders } from './upstream/headers.ts'
-import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
-import type { StreamEnd } from './wire/pump.ts'
 
 /** A stream of one server that a legacy client opens by GET. */
 export interface StreamRequest {
@@ -61,7 +62,7 @@ export function createStreamRelay(deps: StreamRelayDeps) {
       ...(shared ? { names: shared.names } : {}),
       ...(sealEventId ? { sealEventId } : {}),
       takesPriming: takesPriming(shared?.session?.hello.protocolVersion ?? version),
-      mayGoOn: () => mayGoOn(ctx, wanted, answered),
+      mayGoOn: () => mayGoOn(ctx, wanted, answered.endpoint.id),
       onEnd: endOfStream(ctx, deps, wanted, answered),
     } as const
     return openStream(ctx, plan, body)
@@ -97,21 +98,6 @@ async function sendGet(
     // would cost the client its session at the server every time.
     if (sends > 2 && toGatewayError(thrown).code === 'upstream_failed') throw noStream()
     throw thrown
-  }
-}
-
-/** Whether the stream's client may still hear it, and it is still the server's. */
-async function mayGoOn(
-  ctx: CallContext,
-  { target, targetNow }: StreamRequest,
-  { endpoint }: UpstreamAnswer,
-): Promise<boolean> {
-  try {
-    const { server } = await targetNow()
-    return server.id === target.server.id && server.endpoints.some(({ id }) => id === endpoint.id)
-  } catch (thrown) {
-    ctx.facts.outcome = toGatewayError(thrown).code
-    return false
   }
 }
 

@@ -1,8 +1,8 @@
-import { GatewayError } from '../core/index.ts'
-import { type Actor, decide, notFoundServer } from '../policy/index.ts'
-import type { ServerRecord } from '../registry/index.ts'
-import { type Inbound, unsupportedVersion } from './eras.ts'
-import { LEGACY_VERSIONS, MODERN_VERSION } from './messages.ts'
+import { GatewayError } from '../../core/index.ts'
+import { type Actor, decide, notFoundServer } from '../../policy/index.ts'
+import type { ServerRecord } from '../../registry/index.ts'
+import { type Inbound, unsupportedVersion } from '../eras.ts'
+import { LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
 import { requireAllowed, unknownTool } from './require-allowed.ts'
 
 /** The server a request is for, and what its caller may do. */

@@ -7,8 +7,8 @@ import {
   type Principal,
   type Sealer,
   sha256Hex,
-} from '../core/index.ts'
-import type { InboundRequest } from './eras.ts'
+} from '../../core/index.ts'
+import type { InboundRequest } from '../eras.ts'
 
 /** What a state belongs to: only the same request of the same principal brings it back. */
 export interface StateOf {

@@ -1,8 +1,8 @@
-import { type CallContext, type Outbound, type ServerId, setBounded } from '../core/index.ts'
-import { type Events, emitFault } from '../observability/index.ts'
-import type { Probes, ServerRecord } from '../registry/index.ts'
-import { askLegacySide, type LegacySide, withLegacySide } from './upstream/legacy-side.ts'
-import type { Upstreams } from './upstream/send.ts'
+import { type CallContext, type Outbound, type ServerId, setBounded } from '../../core/index.ts'
+import { type Events, emitFault } from '../../observability/index.ts'
+import type { Probes, ServerRecord } from '../../registry/index.ts'
+import { askLegacySide, type LegacySide, withLegacySide } from '../upstream/legacy-side.ts'
+import type { Upstreams } from '../upstream/send.ts'
 
 export interface SettleEraDeps {
   readonly events: Events

@@ -1,13 +1,13 @@
-import type { CallContext } from '../core/index.ts'
-import type { InboundNotification, InboundResponse } from './eras.ts'
+import type { CallContext } from '../../core/index.ts'
+import type { InboundNotification, InboundResponse } from '../eras.ts'
+import { idScope } from '../session/id-scope.ts'
+import type { InFlight } from '../session/in-flight.ts'
+import type { LegacySession } from '../session/sessions.ts'
+import { statusError } from '../upstream/failure.ts'
+import { hopTwoHeaders } from '../upstream/headers.ts'
+import { acceptedReply } from '../wire/reply.ts'
 import { type SendInSessionDeps, sendInSession } from './send-in-session.ts'
-import { idScope } from './session/id-scope.ts'
-import type { InFlight } from './session/in-flight.ts'
-import type { LegacySession } from './session/sessions.ts'
 import type { Target } from './target.ts'
-import { statusError } from './upstream/failure.ts'
-import { hopTwoHeaders } from './upstream/headers.ts'
-import { acceptedReply } from './wire/reply.ts'
 
 /** A message without an answer of its own. */
 export interface OneWay {

@@ -1,9 +1,9 @@
-import type { AnswerPlan } from './answer/answer-rules.ts'
+import type { AnswerPlan } from '../answer/answer-rules.ts'
+import type { EventIds } from '../session/event-ids.ts'
+import type { RawId } from '../wire/reply.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { RequestStates, StateOf } from './request-states.ts'
 import { clientVersion, takesPriming } from './revisions.ts'
-import type { EventIds } from './session/event-ids.ts'
-import type { RawId } from './wire/reply.ts'
 
 export interface SealAnswerDeps {
   readonly eventIds: EventIds

@@ -1,6 +1,6 @@
-import type { NameTranslation } from './answer/answer-rules.ts'
-import type { InboundRequest } from './eras.ts'
-import type { LegacySession, SharedSession } from './session/sessions.ts'
+import type { NameTranslation } from '../answer/answer-rules.ts'
+import type { InboundRequest } from '../eras.ts'
+import type { LegacySession, SharedSession } from '../session/sessions.ts'
 import type { Target } from './target.ts'
 
 /** Everything known about one request when it leaves. */
@@ -8,6 +8,8 @@ export interface Outgoing {
   readonly inbound: InboundRequest
   readonly headers: Headers
   readonly target: Target
+  /** For an answer that lasts: the target by the policy of now. Throws what refuses it. */
+  readonly targetNow?: () => Promise<Target>
   /** The opened legacy session, when the client sent one. */
   readonly session?: LegacySession
   /** Where several servers share an endpoint: how this one is named there. */

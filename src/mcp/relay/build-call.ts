@@ -1,13 +1,13 @@
-import { methodFacts } from './messages.ts'
+import { methodFacts } from '../messages.ts'
+import { addModernHeaders, hopTwoHeaders } from '../upstream/headers.ts'
+import type { UpstreamCall } from '../upstream/send.ts'
+import { checkParamHeaders } from '../wire/param-headers.ts'
+import { replaceMember } from '../wire/replace-member.ts'
+import type { RawId } from '../wire/reply.ts'
+import { replaceSpan } from '../wire/scan-request.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { RequestStates } from './request-states.ts'
 import { stateOf } from './seal-answer.ts'
-import { addModernHeaders, hopTwoHeaders } from './upstream/headers.ts'
-import type { UpstreamCall } from './upstream/send.ts'
-import { checkParamHeaders } from './wire/param-headers.ts'
-import { replaceMember } from './wire/replace-member.ts'
-import type { RawId } from './wire/reply.ts'
-import { replaceSpan } from './wire/scan-request.ts'
 
 /** Builds the upstream call for the session id that is current when it is sent. */
 export type BuildCall = (sessionId?: string) => UpstreamCall

@@ -1,18 +1,19 @@
-import type { CallContext } from '../core/index.ts'
-import { toolFilter } from '../policy/index.ts'
-import { answer } from './answer/answer.ts'
+import type { CallContext } from '../../core/index.ts'
+import { toolFilter } from '../../policy/index.ts'
+import { answer } from '../answer/answer.ts'
+import { idScope } from '../session/id-scope.ts'
+import type { InFlight, Running } from '../session/in-flight.ts'
+import { type NewSession, newSession } from '../session/new-session.ts'
+import type { Sessions } from '../session/sessions.ts'
+import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
+import type { StreamEnd } from '../wire/pump.ts'
+import type { RawId } from '../wire/reply.ts'
 import { type BuildCall, buildCall } from './build-call.ts'
 import { endOfCall } from './end-of-call.ts'
+import { mayGoOn } from './listening.ts'
 import type { Outgoing } from './outgoing.ts'
 import { type SealAnswerDeps, sealersOf } from './seal-answer.ts'
 import { sendInSession } from './send-in-session.ts'
-import { idScope } from './session/id-scope.ts'
-import type { InFlight, Running } from './session/in-flight.ts'
-import { type NewSession, newSession } from './session/new-session.ts'
-import type { Sessions } from './session/sessions.ts'
-import type { UpstreamAnswer, Upstreams } from './upstream/send.ts'
-import type { StreamEnd } from './wire/pump.ts'
-import type { RawId } from './wire/reply.ts'
 
 export interface RequestRelayDeps extends SealAnswerDeps {
   readonly upstreams: Upstreams
@@ -71,12 +72,13 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     ctx: CallContext,
     outgoing: Outgoing,
     ids: Ids,
-    { response }: UpstreamAnswer,
+    { response, endpoint }: UpstreamAnswer,
     opened: NewSession,
     onEnd: (end: StreamEnd) => void,
   ): Promise<Response> {
-    const { inbound, target, shared } = outgoing
+    const { inbound, target, targetNow, shared } = outgoing
     const { server, actor } = target
+    const isLasting = inbound.method === 'subscriptions/listen'
     const headers = await opened.headers().catch(async (thrown: unknown) => {
       await response.body?.cancel()
       throw thrown
@@ -90,6 +92,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...(shared ? { names: shared.names } : {}),
       ...sealersOf(deps, outgoing, ids),
       headers,
+      ...(isLasting && targetNow
+        ? { mayGoOn: () => mayGoOn(ctx, { target, targetNow }, endpoint.id) }
+        : {}),
       onEnd,
     }
     return answer(ctx, plan, response)
