@@ -83,10 +83,12 @@ export function upstreamError(
   error: { readonly code: number; readonly message: string; readonly data?: unknown },
   fix = 'The server refused what it was asked; its own error is in upstream_error.',
 ): GatewayError {
+  const { code, data } = error
   const message = error.message.slice(0, MAX_MESSAGE_CHARS)
+  const own = { code, message, ...(data === undefined ? {} : { data }) }
   return new GatewayError(
     'upstream_failed',
-    `The server "${path}" answered with error ${error.code}: ${message}`,
-    { fix, data: { upstream_error: { ...error, message } } },
+    `The server "${path}" answered with error ${code}: ${message}`,
+    { fix, data: { upstream_error: own } },
   )
 }
