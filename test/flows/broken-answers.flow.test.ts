@@ -4,6 +4,9 @@ import { scriptedRoom } from '../support/scripted-room.ts'
 
 const CUT = 'The server "scripted" closed the connection before its answer was complete.'
 const NONE = 'The server "scripted" sent something that is no answer to this request.'
+const REDIRECT = 'The server "scripted" answered with a redirect, which is never followed.'
+const noAnswer = (status: number) =>
+  `The server "scripted" answered with HTTP ${status}, which is not an MCP answer.`
 /** After this many failures in a row a server is left alone for a while. */
 const FAILURES = [1, 2, 3, 4, 5]
 const LARGE = 'The answer of the server "scripted" is larger than 33554432 bytes.'
@@ -22,8 +25,8 @@ describe('an upstream that breaks the protocol', () => {
     await liar.register(gateway, token, { timeoutMs: 2_000 })
     const endpoints = [{ url: honest.url('modern') }]
     await honest.register(gateway, token, { path: 'honest', endpoints })
-    const ask = (name: string, path = 'scripted') =>
-      gateway.fetch(`/${path}/mcp`, call(token, name))
+    const ask = (name: string, path = 'scripted', args = {}) =>
+      gateway.fetch(`/${path}/mcp`, call(token, name, args))
     return { gateway, ask }
   }
 
@@ -59,7 +62,7 @@ describe('an upstream that breaks the protocol', () => {
     },
   })
 
-  it.each([
+  it.each<[string, string, string, object?]>([
     ['malformed JSON', 'json_malformed', NONE],
     ['an array', 'json_array', NONE],
     ['two documents', 'json_twice', NONE],
@@ -71,18 +74,28 @@ describe('an upstream that breaks the protocol', () => {
     ['nothing', 'empty', CUT],
     ['half a JSON answer', 'die_mid_json', CUT],
     ['the promise of 100 MB', 'json_announced', LARGE],
-  ])('with %s costs its caller one clean error, and is counted', async (_what, tool, message) => {
-    const { gateway, ask } = await start()
-    for (const _time of FAILURES) {
-      const response = await ask(tool)
-      expect(response.status).toBe(200)
-      expect(response.headers.get('content-type')).toBe('application/json')
-      expect(await response.json()).toEqual(error(message, response))
-      expect(gateway.events.at(-1)).toMatchObject({ tool, outcome: 'upstream_failed', status: 200 })
-      await expectHonest(ask)
-    }
-    await expectGivenUp(ask)
-  })
+    ['a redirect', 'redirect', REDIRECT],
+    ['a page', 'html', noAnswer(200)],
+    ['HTTP 202', 'status', noAnswer(202), { status: 202 }],
+  ])(
+    'with %s costs its caller one clean error, and is counted',
+    async (_what, tool, message, args = {}) => {
+      const { gateway, ask } = await start()
+      for (const _time of FAILURES) {
+        const response = await ask(tool, 'scripted', args)
+        expect(response.status).toBe(200)
+        expect(response.headers.get('content-type')).toBe('application/json')
+        expect(await response.json()).toEqual(error(message, response))
+        expect(gateway.events.at(-1)).toMatchObject({
+          tool,
+          outcome: 'upstream_failed',
+          status: 200,
+        })
+        await expectHonest(ask)
+      }
+      await expectGivenUp(ask)
+    },
+  )
 
   it.each([
     ['a large answer that is cut off', 'json_large_cut'],
@@ -111,14 +124,14 @@ describe('an upstream that breaks the protocol', () => {
   })
 
   it.each([
-    ['malformed JSON', 'sse_malformed'],
-    ['half an event', 'sse_half'],
-    ['the answer to another request', 'sse_foreign'],
-    ['a large answer to another request', 'sse_large_foreign'],
-    ['half a large event', 'sse_large_half'],
-    ['a line of 100 MB', 'sse_huge'],
-    ['nothing', 'sse_no_answer'],
-  ])('in its stream with %s: one error ends it, and is counted', async (_what, tool) => {
+    ['malformed JSON', 'sse_malformed', CUT],
+    ['half an event', 'sse_half', CUT],
+    ['the answer to another request', 'sse_foreign', CUT],
+    ['a large answer to another request', 'sse_large_foreign', CUT],
+    ['half a large event', 'sse_large_half', CUT],
+    ['a line of 100 MB', 'sse_huge', LARGE],
+    ['nothing', 'sse_no_answer', CUT],
+  ])('in its stream with %s: one error ends it, and is counted', async (_what, tool, message) => {
     const { gateway, ask } = await start()
     for (const _time of FAILURES) {
       const response = await ask(tool)
@@ -131,7 +144,7 @@ describe('an upstream that breaks the protocol', () => {
       expect(events.at(-1)).toBe('')
       const [type, data = ''] = (events.at(-2) ?? '').split('\n')
       expect(type).toBe('event: message')
-      expect(JSON.parse(data.slice('data: '.length))).toEqual(error(CUT, response))
+      expect(JSON.parse(data.slice('data: '.length))).toEqual(error(message, response))
       expect(gateway.events.at(-1)).toMatchObject({ tool, outcome: 'upstream_failed', status: 200 })
       await expectHonest(ask)
     }
@@ -152,6 +165,12 @@ describe('an upstream that breaks the protocol', () => {
       await expectGivenUp(ask)
     },
   )
+
+  it.each([401, 403])('is not one that wants other credentials (%i)', async (status) => {
+    const { ask } = await start()
+    for (const _time of FAILURES) await (await ask('status', 'scripted', { status })).text()
+    expect((await ask('echo')).status).toBe(200)
+  })
 
   it('now and then is not given up', async () => {
     const { ask } = await start()

@@ -249,7 +249,42 @@ describe('progress', () => {
   })
 
   // req: progress-only-on-token
-  it('does not come without a token', async () => {
+  it('does not come without a token, nor under that of another, whatever the server says', async () => {
+    const said = [undefined, null, 'mine', 'other', 7, 7.5].map((progressToken) => ({
+      jsonrpc: '2.0',
+      method: 'notifications/progress',
+      params: { progressToken, progress: 1 },
+    }))
+    const liar = createTestGateway({
+      seams: {
+        async fetcher(request) {
+          const text = await request.clone().text()
+          if (!text.includes('"tools/call"')) return fetch(request)
+          const messages = [...said, { jsonrpc: '2.0', id: JSON.parse(text).id, result: {} }]
+          const events = messages.map((message) => `data: ${JSON.stringify(message)}\n\n`)
+          return new Response(events.join(''), { headers: { 'content-type': 'text/event-stream' } })
+        },
+      },
+    })
+    const as = await liar.token()
+    const body = { path: 'slow', name: 'Slow', endpoints: [{ url: inject('modernUrl') }] }
+    const created = await liar.fetch('/api/v1/servers', rest(as, 'POST', body))
+    expect(created.status).toBe(201)
+    const told = async (path: string, name: string, meta: object) => {
+      const params = { name, arguments: {}, _meta: meta }
+      const text = await (await liar.fetch(path, modern(as, 'tools/call', params))).text()
+      const messages = text.split('\n').flatMap((line) => /^data: (\{.*)$/.exec(line)?.[1] ?? [])
+      expect(JSON.parse(messages.at(-1) ?? '{}')).toMatchObject({ id: 1, result: {} })
+      return messages.slice(0, -1).map((message) => JSON.parse(message).params.progressToken)
+    }
+    for (const [path, name] of [
+      ['/slow/mcp', 'slow'],
+      ['/mcp', 'slow__slow'],
+    ] as const) {
+      expect(await told(path, name, {})).toEqual([])
+      expect(await told(path, name, { progressToken: 7 })).toEqual([7])
+      expect(await told(path, name, { progressToken: 'mine' })).toEqual(['mine'])
+    }
     expect(await call({ steps: 2 }, {})).toMatchObject([{ id: 1, result: {} }])
   })
 

@@ -82,6 +82,43 @@ describe('an upstream that answers 400 to a call', () => {
   })
 })
 
+describe('an upstream that knows no session', () => {
+  // req: session-reopened-once
+  it('is asked for one more, and the call is not sent a third time', async () => {
+    const asked: string[] = []
+    const gateway = createTestGateway({
+      seams: {
+        async fetcher(request) {
+          const text = await request.clone().text()
+          const { method = request.method } = JSON.parse(text || '{}')
+          asked.push(method)
+          const isLost = method === 'tools/call' || method === 'GET'
+          return isLost ? new Response('gone', { status: 404 }) : fetch(request)
+        },
+      },
+    })
+    const token = await gateway.token()
+    expect((await register(gateway, token, { endpoints: DUAL() })).status).toBe(201)
+    const opened = await gateway.fetch('/one/mcp', legacy(token, 'initialize', hello()))
+    await opened.text()
+    const headers = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+    asked.length = 0
+    const params = { name: 'pay', arguments: {} }
+    const called = await gateway.fetch('/one/mcp', legacy(token, 'tools/call', params, headers))
+    expect(called.status).toBe(200)
+    expect(await called.json()).toMatchObject({
+      error: { code: -31012, data: { code: 'upstream_failed' } },
+    })
+    // The session is opened by its object, which has a way out of its own.
+    expect(asked).toEqual(['tools/call', 'tools/call'])
+    asked.length = 0
+    const accept = { accept: 'text/event-stream', authorization: `Bearer ${token}` }
+    const stream = await gateway.fetch('/one/mcp', { headers: { ...headers, ...accept } })
+    expect(stream.status).toBe(405)
+    expect(asked).toEqual(['GET', 'GET'])
+  })
+})
+
 describe('guessing', () => {
   it('is not free: unknown servers and tools count against the limit', async () => {
     const gateway = createTestGateway({ vars: { LIMIT_PRINCIPAL_PER_MINUTE: '5' } })

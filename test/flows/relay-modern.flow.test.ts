@@ -137,7 +137,7 @@ describe('the modern relay', () => {
     const response = await tool('exotic_sse', 'd')
     expect(response.status).toBe(200)
     expect(await response.text()).toBe(
-      `${FIRST_EVENT}: a comment\nevent: message\ndata: {"jsonrpc":"2.0","id":"d","result":${EXOTIC}}\n\n`,
+      `${FIRST_EVENT}event: message\ndata: {"jsonrpc":"2.0","id":"d","result":${EXOTIC}}\n\n`,
     )
     expect([...response.headers.keys()].sort()).toEqual([
       'cache-control',

@@ -25,6 +25,8 @@ export interface AnswerPlan {
   readonly timeoutMs: number
   /** Which tools `tools/list` may show. */
   readonly showsTool: 'all' | ((name: string) => boolean)
+  /** Which `notifications/progress` the client is told of, by their parsed token. */
+  readonly showsProgress: (token: unknown) => boolean
   /** Headers for the client, such as a sealed session id. */
   readonly headers?: Readonly<Record<string, string>>
   /** Absent where names stay untouched. */
@@ -47,6 +49,7 @@ export interface AnswerPlan {
 export interface MessageEdits {
   id(raw: RawId): RawId
   requestState(raw: string): string
+  method?(raw: string): string
 }
 
 /**
@@ -74,6 +77,7 @@ export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits
   return {
     members: {
       id: { replace: (raw) => edits.id(raw) },
+      ...(edits.method ? { method: { replace: edits.method } } : {}),
       params: { members: { ...(names ? serverMessageRules(names) : {}), _meta: meta } },
       error: note('rpc_error', () => true),
       result: {

@@ -1,12 +1,13 @@
-import { type CallContext, GatewayError, mediaType } from '../../core/index.ts'
+import { type CallContext, type GatewayError, mediaType } from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
 import { openSource, type Source, type Step } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
+import { lostAnswer, malformed, tooLarge } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
-import { answerStream, lostAnswer } from './event-stream.ts'
+import { answerStream } from './event-stream.ts'
 import { heldBody } from './held-body.ts'
 import { judge, parseMessage, withId } from './judge.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
@@ -30,6 +31,8 @@ export async function answer(
     if (isErrorStatus(plan, response.status)) return errorAnswer(ctx, plan, response, response.body)
   }
   await response.body?.cancel()
+  // Who accepts a request owes its answer.
+  if (response.ok) plan.onEnd('broken')
   throw statusError(response.status, plan.server)
 }
 
@@ -96,7 +99,7 @@ async function editedAnswer(
   plan: AnswerPlan,
   bytes: Uint8Array,
   text: string,
-  verdict: { readonly state: string | undefined; readonly hasId: boolean },
+  verdict: { readonly state: unknown; readonly hasId: boolean },
 ): Promise<Uint8Array | undefined> {
   const sealed = await sealedState(plan, verdict.state)
   if (verdict.state !== undefined && plan.sealState && sealed === undefined) return undefined
@@ -112,12 +115,9 @@ async function editedAnswer(
   return editor.isWhole() ? concat([head, editor.end()]) : undefined
 }
 
-/** Undefined for one that is too large to be sealed. */
-async function sealedState(
-  { sealState }: AnswerPlan,
-  state: string | undefined,
-): Promise<string | undefined> {
-  if (state === undefined || !sealState) return undefined
+/** Undefined for one that is no text, or too large to be sealed. */
+async function sealedState({ sealState }: AnswerPlan, state: unknown): Promise<string | undefined> {
+  if (typeof state !== 'string' || !sealState) return undefined
   return sealState(state).catch(() => undefined)
 }
 
@@ -209,20 +209,4 @@ function jsonInit(plan: AnswerPlan, status: number): ResponseInit {
     'cache-control': 'no-store',
   }
   return { status, headers }
-}
-
-function malformed(server: string): GatewayError {
-  return new GatewayError(
-    'upstream_failed',
-    `The server "${server}" sent something that is no answer to this request.`,
-    { fix: 'Ask the owner of the server to mend it; the request may have taken effect.' },
-  )
-}
-
-function tooLarge(server: string): GatewayError {
-  return new GatewayError(
-    'upstream_failed',
-    `The answer of the server "${server}" is larger than ${MAX_MESSAGE_BYTES} bytes.`,
-    { fix: 'Ask for less at once.' },
-  )
 }

@@ -1,8 +1,10 @@
-import type { CallContext } from '../../core/index.ts'
+import { z } from 'zod'
+import type { CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
 import { type EventFields, isForeignType, readEvent, writeEvent } from '../wire/event-fields.ts'
 import { createEventSplitter } from '../wire/event-splitter.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
+import { emptyTalk, lostAnswer, malformed, tooLarge } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { judge, parseMessage, withId } from './judge.ts'
 import { type LargeEvent, openLargeEvent } from './large-event.ts'
@@ -15,8 +17,8 @@ export interface Passed {
   readonly isFaulty: boolean
   /** Events had ids: the client may come back for the rest of a stream that ends. */
   readonly isResumable: boolean
-  /** Nothing more can follow; what was promised stays open. */
-  readonly isBroken: boolean
+  /** Nothing more can follow; what was promised stays open for this reason. */
+  readonly broken: GatewayError | undefined
 }
 
 /** Judges and edits an upstream's stream of events. */
@@ -35,13 +37,21 @@ export const MAX_HELD_BYTES = 256 * 1024
 
 /** What a client can bring back in a header: visible ASCII, well below the limits of headers. */
 const SEALABLE_ID = /^[\x21-\x7e]([\x20-\x7e]{0,1022}[\x21-\x7e])?$/
+/** Of what holds no message, in one stream: a comment every second for half a day. */
+const MAX_EMPTY_BYTES = 1024 * 1024
 const NOTHING = new Uint8Array(0)
 
 /** @see EventGate */
 export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
   const splitter = createEventSplitter(MAX_HELD_BYTES)
   const encoder = new TextEncoder()
-  const passed = { isAnswered: false, isFaulty: false, isResumable: false, isBroken: false }
+  const passed = {
+    isAnswered: false,
+    isFaulty: false,
+    isResumable: false,
+    broken: undefined as GatewayError | undefined,
+  }
+  let emptyBytes = 0
   let large: LargeEvent | undefined
   /** Of the message that is being edited. */
   let kind: 'answer' | 'request' | 'notification' = 'notification'
@@ -56,10 +66,19 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     }),
   )
 
+  function countEmpty(bytes: Uint8Array): void {
+    emptyBytes += bytes.byteLength
+    if (emptyBytes <= MAX_EMPTY_BYTES) return
+    passed.isFaulty = true
+    passed.broken ??= emptyTalk(plan.server, MAX_EMPTY_BYTES)
+  }
+
   /** The message as the client may see it; undefined for one that it may not. */
   async function edit(text: string, message: unknown): Promise<string | undefined> {
     const verdict = judge(message, plan.upstreamId)
-    if (verdict.kind === 'malformed' || verdict.kind === 'foreign') {
+    // A server of 2026-07-28 asks nothing on its own (MCP 2026-07-28, Streamable HTTP).
+    const isUnasked = verdict.kind === 'request' && plan.inbound.era === 'modern'
+    if (verdict.kind === 'malformed' || verdict.kind === 'foreign' || isUnasked) {
       passed.isFaulty = true
       return undefined
     }
@@ -70,14 +89,17 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
       }
       passed.isAnswered = true
     }
+    const progress = verdict.kind === 'notification' ? verdict.progress : undefined
+    if (progress && !plan.showsProgress(progress.token)) return undefined
     kind = verdict.kind
     const state = verdict.kind === 'answer' ? verdict.state : undefined
     try {
-      sealedState = state === undefined ? undefined : await plan.sealState?.(state)
+      sealedState =
+        state === undefined ? undefined : await plan.sealState?.(z.string().parse(state))
     } catch {
-      // It is too large to be sealed: the answer cannot be given.
+      // No text, or too large to be sealed: the answer cannot be given.
       passed.isAnswered = false
-      passed.isBroken = true
+      passed.broken = malformed(plan.server)
       return undefined
     }
     const known = verdict.kind === 'answer' ? withId(text, verdict) : text
@@ -117,8 +139,12 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
       return ''
     }
     const { data, others } = fields
+    if (data === undefined || data === '') countEmpty(bytes)
     // No client of MCP reads an event of another type.
-    if (data !== undefined && isForeignType(others)) return ''
+    if (data !== undefined && isForeignType(others)) {
+      countEmpty(bytes)
+      return ''
+    }
     if (data === '' && !(plan.takesPriming && fields.id !== undefined)) return ''
     const id = await sealed(fields.id)
     if (data === undefined || data === '') return writeEvent({ data, id, others })
@@ -141,10 +167,10 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
 
   function finish(event: LargeEvent): Uint8Array {
     large = undefined
-    const { isAnswer, isFaulty, isBroken, rest } = event.end()
+    const { isAnswer, isFaulty, isBroken, isTooLarge, rest } = event.end()
     passed.isAnswered ||= isAnswer
     passed.isFaulty ||= isFaulty
-    passed.isBroken ||= isBroken
+    if (isBroken) passed.broken ??= (isTooLarge ? tooLarge : lostAnswer)(plan.server)
     return rest
   }
 
@@ -155,10 +181,11 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     async write(chunk) {
       const out: Uint8Array[] = []
       for (const piece of splitter.split(chunk)) {
-        if (passed.isBroken) break
+        if (passed.broken) break
         if (piece.kind === 'event') out.push(encoder.encode(await whole(piece.bytes)))
         else if (piece.kind === 'start') out.push(await begin(piece.bytes))
         else if (piece.kind === 'more' && large) out.push(large.write(piece.bytes))
+        if (large?.isDropped && piece.kind !== 'end') countEmpty(piece.bytes)
         if (large && (piece.kind === 'end' || large.isTooLarge())) out.push(finish(large))
       }
       return concat(out)

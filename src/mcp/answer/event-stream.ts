@@ -1,8 +1,9 @@
-import { type CallContext, GatewayError } from '../../core/index.ts'
+import type { CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
-import { KEEP_ALIVE, KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
-import { openSource, type Source, type Step } from '../wire/pump.ts'
+import { createKeepAlive, KEEP_ALIVE, type KeepAlive } from '../wire/keep-alive.ts'
+import { type Chunk, openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
+import { lostAnswer, tooLong } from './answer-errors.ts'
 import type { AnswerPlan } from './answer-rules.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
 import { heldBody } from './held-body.ts'
@@ -26,10 +27,10 @@ export function answerStream(
   plan: AnswerPlan,
   body: ReadableStream<Uint8Array>,
 ): Response {
-  const source = openSource(body, plan.timeoutMs)
-  const gate = createEventGate(ctx, plan)
   const until = ctx.clock.now() + MAX_ANSWER_MS
-  return respond(ctx, plan, source, () => nextOfAnswer(ctx, plan, source, gate, until))
+  const flow = openFlow(ctx, plan, body)
+  const read = patientReader(flow)
+  return respond(flow, () => nextOfAnswer(flow, read, until))
 }
 
 /**
@@ -41,58 +42,88 @@ export function openStream(
   plan: OpenPlan,
   body: ReadableStream<Uint8Array>,
 ): Response {
-  const source = openSource(body, plan.timeoutMs)
-  const gate = createEventGate(ctx, plan)
-  return respond(ctx, plan, source, () => nextOfOpen(ctx, plan, source, gate))
+  const flow = openFlow(ctx, plan, body)
+  return respond(flow, () => nextOfOpen(flow, plan))
 }
 
-async function nextOfAnswer(
-  ctx: CallContext,
-  plan: AnswerPlan,
-  source: Source,
-  gate: EventGate,
-  until: number,
-): Promise<Step> {
+/** One stream on its way. */
+interface Flow {
+  readonly ctx: CallContext
+  readonly plan: AnswerPlan
+  readonly source: Source
+  readonly gate: EventGate
+  readonly life: KeepAlive
+}
+
+function openFlow(ctx: CallContext, plan: AnswerPlan, body: ReadableStream<Uint8Array>): Flow {
+  return {
+    ctx,
+    plan,
+    source: openSource(body, plan.timeoutMs),
+    gate: createEventGate(ctx, plan),
+    life: createKeepAlive(ctx.clock),
+  }
+}
+
+/** Reads until a sign of life is due; silence for longer than `timeoutMs` is broken. */
+function patientReader({ plan, source, gate, life }: Flow): () => Promise<Chunk> {
+  let silentMs = 0
+  return async () => {
+    if (gate.passed.isAnswered) return source.readWithin(LINGER_MS)
+    const restMs = plan.timeoutMs - silentMs
+    // Inside an event nothing else may be written.
+    const waitMs = gate.isWithinLarge() ? restMs : Math.min(restMs, life.dueInMs())
+    const chunk = await source.readWithin(waitMs)
+    silentMs = chunk.kind === 'silent' ? silentMs + waitMs : 0
+    return silentMs >= plan.timeoutMs ? { kind: 'broken' } : chunk
+  }
+}
+
+async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: number): Promise<Step> {
+  const { ctx, plan, gate } = flow
   const { passed } = gate
-  const chunk = passed.isAnswered ? await source.readWithin(LINGER_MS) : await source.read()
-  if (chunk.kind === 'data' && plan.mayGoOn && !(await plan.mayGoOn())) {
+  const chunk = await read()
+  const isIdle = chunk.kind === 'silent' && !passed.isAnswered
+  if ((isIdle || chunk.kind === 'data') && plan.mayGoOn && !(await plan.mayGoOn())) {
     return { bytes: NOTHING, end: 'complete' }
   }
-  const bytes = chunk.kind === 'data' ? await gate.write(chunk.bytes) : gate.end()
+  const bytes = await bytesOf(flow, chunk, isIdle)
   const isLate = !passed.isAnswered && ctx.clock.now() > until
-  if (isLate) return withError(ctx, plan, bytes, tooLong(plan.server))
-  if (chunk.kind === 'data' && !passed.isBroken) return { bytes }
+  if (isLate) return withError(flow, bytes, tooLong(plan.server, MAX_ANSWER_MS / 60_000))
+  if ((isIdle || chunk.kind === 'data') && !passed.broken) return { bytes }
   if (passed.isAnswered) return { bytes, end: passed.isFaulty ? 'faulty' : 'complete' }
   // The client comes back for the rest (MCP 2025-11-25, Resumability and Redelivery).
   if (passed.isResumable && !passed.isFaulty && chunk.kind === 'complete') {
     return { bytes, end: 'suspended' }
   }
-  return withError(ctx, plan, bytes, lostAnswer(plan.server))
+  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server))
 }
 
-async function nextOfOpen(
-  ctx: CallContext,
-  plan: OpenPlan,
-  source: Source,
-  gate: EventGate,
-): Promise<Step> {
+async function nextOfOpen(flow: Flow, plan: OpenPlan): Promise<Step> {
+  const { source, gate, life } = flow
   const { passed } = gate
   // Inside an event nothing else may be written, so there silence is the server's alone to end.
-  const idleMs = gate.isWithinLarge() ? plan.timeoutMs : KEEP_ALIVE_MS
+  const idleMs = gate.isWithinLarge() ? plan.timeoutMs : life.dueInMs()
   const chunk = await source.readWithin(passed.isAnswered ? LINGER_MS : idleMs)
   const isIdle = chunk.kind === 'silent' && !passed.isAnswered && !gate.isWithinLarge()
   if ((isIdle || chunk.kind === 'data') && !(await plan.mayGoOn())) {
     return { bytes: NOTHING, end: endOf(plan, gate) }
   }
-  if (isIdle) return { bytes: KEEP_ALIVE }
-  const bytes = chunk.kind === 'data' ? await gate.write(chunk.bytes) : gate.end()
-  if (chunk.kind === 'data' && !passed.isBroken) return { bytes }
+  const bytes = await bytesOf(flow, chunk, isIdle)
+  if ((isIdle || chunk.kind === 'data') && !passed.broken) return { bytes }
   const end = endOf(plan, gate)
-  if (end === 'suspended' && passed.isBroken) {
-    return withError(ctx, plan, bytes, lostAnswer(plan.server))
-  }
+  if (end === 'suspended' && passed.broken) return withError(flow, bytes, passed.broken)
   // However it ended: the client opens another one when it wants.
   return { bytes, end: passed.isFaulty ? 'faulty' : end }
+}
+
+/** What is to be written of a chunk, or to show that the stream lives. */
+async function bytesOf({ gate, life }: Flow, chunk: Chunk, isIdle: boolean): Promise<Uint8Array> {
+  if (isIdle) return KEEP_ALIVE
+  if (chunk.kind !== 'data') return gate.end()
+  const bytes = await gate.write(chunk.bytes)
+  const isSilent = bytes.byteLength === 0 && !gate.isWithinLarge()
+  return isSilent && life.isDue() ? KEEP_ALIVE : bytes
 }
 
 /** How an open stream ends that broke no rule. */
@@ -101,25 +132,20 @@ function endOf({ upstreamId }: AnswerPlan, { passed }: EventGate): 'suspended' |
 }
 
 /** The last event of a stream that owes an answer, so that no client waits for it. */
-function withError(
-  ctx: CallContext,
-  plan: AnswerPlan,
-  bytes: Uint8Array,
-  error: GatewayError,
-): Step {
+function withError({ ctx, plan }: Flow, bytes: Uint8Array, error: GatewayError): Step {
   ctx.facts.outcome = error.code
   const message = errorMessage(error, plan.clientId, ctx.requestId)
   const last = new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
   return { bytes: concat([bytes, last]), end: 'broken' }
 }
 
-function respond(
-  ctx: CallContext,
-  plan: AnswerPlan,
-  source: Source,
-  next: () => Promise<Step>,
-): Response {
-  return new Response(heldBody(ctx, { source, next, onEnd: plan.onEnd }), {
+function respond({ ctx, plan, source, life }: Flow, next: () => Promise<Step>): Response {
+  async function noted(): Promise<Step> {
+    const step = await next()
+    if (step.bytes.byteLength > 0) life.wrote()
+    return step
+  }
+  return new Response(heldBody(ctx, { source, next: noted, onEnd: plan.onEnd }), {
     headers: {
       ...plan.headers,
       'content-type': 'text/event-stream',
@@ -127,20 +153,4 @@ function respond(
       'x-accel-buffering': 'no',
     },
   })
-}
-
-/** The caller's view of an answer that did not come, or not whole. */
-export function lostAnswer(server: string): GatewayError {
-  return new GatewayError(
-    'upstream_failed',
-    `The server "${server}" closed the connection before its answer was complete.`,
-    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
-  )
-}
-
-function tooLong(server: string): GatewayError {
-  return new GatewayError(
-    'upstream_timeout',
-    `The server "${server}" did not finish within ${MAX_ANSWER_MS / 60_000} minutes.`,
-  )
 }

@@ -6,23 +6,30 @@ export type Verdict =
   /** The response to our request. */
   | {
       readonly kind: 'answer'
-      /** Of a multi round-trip request (MCP 2026-07-28). */
-      readonly state: string | undefined
+      /** Of a multi round-trip request (MCP 2026-07-28), where it should be a text. */
+      readonly state: unknown
       /** False for an error about something so unreadable that its id was not. */
       readonly hasId: boolean
     }
   | { readonly kind: 'request' }
-  | { readonly kind: 'notification' }
+  | {
+      readonly kind: 'notification'
+      /** Of `notifications/progress`. */
+      readonly progress?: { readonly token: unknown }
+    }
   /** A response to something that we did not ask. */
   | { readonly kind: 'foreign' }
   /** No JSON-RPC message. */
   | { readonly kind: 'malformed' }
 
+export const PROGRESS = 'notifications/progress'
+
 /** Judges a parsed message. `upstreamId` is our id, as JSON, where we asked something. */
 export function judge(message: unknown, upstreamId: RawId | undefined): Verdict {
   if (!isPlainObject(message) || message['jsonrpc'] !== '2.0') return { kind: 'malformed' }
   if (typeof message['method'] === 'string') {
-    return { kind: Object.hasOwn(message, 'id') ? 'request' : 'notification' }
+    if (Object.hasOwn(message, 'id')) return { kind: 'request' }
+    return { kind: 'notification', ...progressOf(message) }
   }
   const isError = isPlainObject(message['error'])
   // Clients parse strictly: one that cannot read its answer waits for ever.
@@ -49,7 +56,11 @@ export function parseMessage(text: string): unknown {
   }
 }
 
-function stateOf(result: unknown): string | undefined {
-  const state = isPlainObject(result) ? result['requestState'] : undefined
-  return typeof state === 'string' ? state : undefined
+function progressOf({ method, params }: Readonly<Record<string, unknown>>) {
+  if (method !== PROGRESS) return {}
+  return { progress: { token: isPlainObject(params) ? params['progressToken'] : undefined } }
+}
+
+function stateOf(result: unknown): unknown {
+  return isPlainObject(result) ? result['requestState'] : undefined
 }

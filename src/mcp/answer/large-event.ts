@@ -3,6 +3,7 @@ import { type EventFields, isForeignType, readEvent } from '../wire/event-fields
 import { createSseEditor } from '../wire/sse-editor.ts'
 import { topLevelMembers } from '../wire/top-level-members.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
+import { PROGRESS, parseMessage } from './judge.ts'
 
 /** What came of an event that flowed through. */
 export interface LargeEnd {
@@ -11,6 +12,7 @@ export interface LargeEnd {
   readonly isFaulty: boolean
   /** It was cut off: whatever follows belongs to nothing. */
   readonly isBroken: boolean
+  readonly isTooLarge: boolean
   /** Bytes that end the event for the client. */
   readonly rest: Uint8Array
 }
@@ -18,6 +20,8 @@ export interface LargeEnd {
 /** An event that is too large to be held: edited as it passes, judged by what is seen of it. */
 export interface LargeEvent {
   readonly id: string | undefined
+  /** The client gets nothing of it. */
+  readonly isDropped: boolean
   write(bytes: Uint8Array): Uint8Array
   isTooLarge(): boolean
   end(): LargeEnd
@@ -30,7 +34,8 @@ const NOTHING = new Uint8Array(0)
 
 /**
  * Opens an event by its beginning. A response whose id turns out not to be ours gets a null id,
- * which is nobody's; a second response, and what is no message, is left out.
+ * which is nobody's; a second response, and what is no message, is left out. What turns out to be a
+ * message that the client must not get ends as no JSON.
  */
 export function openLargeEvent(
   ctx: CallContext,
@@ -45,26 +50,31 @@ export function openLargeEvent(
   const isDropped = members === undefined || !(isMessage || isWaitedFor) || isForeignType(others)
   let size = 0
   let isOurs = false
-  let isUnsealable = false
+  /** No JSON any more, so that nobody takes it for what it says it is. */
+  let isSpoilt = false
+  const spoilWhen = (isRefused: boolean, raw: string): string => {
+    isSpoilt ||= isRefused
+    return isRefused ? '' : raw
+  }
   const editor = createSseEditor(
     rulesFor(ctx, plan, {
       id(raw) {
-        if (isMessage) return members?.includes('id') && plan.names ? idOf(plan.names, raw) : raw
+        if (isMessage && plan.inbound.era === 'modern') return spoilWhen(true, raw)
+        if (isMessage) return plan.names ? plan.names.serverRequestId(raw) : raw
         isOurs = raw === plan.upstreamId
         return isOurs ? plan.clientId : 'null'
       },
-      requestState(raw) {
-        // It cannot be sealed in passing, and nobody may hold an upstream's own.
-        isUnsealable = plan.sealState !== undefined
-        // No JSON any more, so that nobody takes it for the answer.
-        return isUnsealable ? '' : raw
-      },
+      // It cannot be sealed in passing, and nobody may hold an upstream's own.
+      requestState: (raw) => spoilWhen(plan.sealState !== undefined, raw),
+      // It began as a response, or is longer than any honest progress.
+      method: (raw) => spoilWhen(!isMessage || parseMessage(raw) === PROGRESS, raw),
     }),
   )
   const isTooLarge = (): boolean => size > MAX_MESSAGE_BYTES
 
   return {
     id: isDropped ? undefined : id,
+    isDropped,
     isTooLarge,
     write(bytes) {
       size += bytes.byteLength
@@ -72,20 +82,17 @@ export function openLargeEvent(
     },
     end() {
       const rest = isDropped ? NOTHING : editor.end()
-      const isSound = !isDropped && !isUnsealable && !isTooLarge() && editor.isWhole()
-      const isUnread = !isDropped && !isSound && !isMessage
+      const isSound = !isDropped && !isSpoilt && !isTooLarge() && editor.isWhole()
+      const isUnread = !isDropped && !isSound && (!isMessage || isSpoilt)
       return {
         isAnswer: isSound && isOurs,
         isFaulty: !isSound || !(isMessage || isOurs),
         isBroken: isTooLarge() || isUnread,
+        isTooLarge: isTooLarge(),
         rest,
       }
     },
   }
-}
-
-function idOf(names: NonNullable<AnswerPlan['names']>, raw: string): string {
-  return names.serverRequestId(raw)
 }
 
 /** A character that is cut in two at the end says nothing of what stands before it. */

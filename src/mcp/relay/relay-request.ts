@@ -1,4 +1,4 @@
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, isPlainObject } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
 import { idScope } from '../session/id-scope.ts'
@@ -89,6 +89,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       server: server.path,
       timeoutMs: server.timeoutMs,
       showsTool: toolFilter(actor, server),
+      showsProgress: progressFilter(inbound.params),
       ...(shared ? { names: shared.names } : {}),
       ...sealersOf(deps, outgoing, ids),
       headers,
@@ -99,4 +100,12 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     }
     return answer(ctx, plan, response)
   }
+}
+
+/** Progress is told to who asked for it, under the token he gave (MCP, Progress). */
+function progressFilter(params: Outgoing['inbound']['params']): (token: unknown) => boolean {
+  const meta = params['_meta']
+  const own = isPlainObject(meta) ? meta['progressToken'] : undefined
+  const isToken = typeof own === 'string' || typeof own === 'number'
+  return (token) => isToken && token === own
 }

@@ -1,4 +1,4 @@
-import { type CallContext, mediaType, toGatewayError } from '../../core/index.ts'
+import { type CallContext, mediaType } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { openStream } from '../answer/event-stream.ts'
 import { noStream } from '../eras.ts'
@@ -13,7 +13,7 @@ import type { StreamEnd } from '../wire/pump.ts'
 import { mayGoOn } from './listening.ts'
 import type { SharedLeg } from './outgoing.ts'
 import { takesPriming } from './revisions.ts'
-import { sendInSession } from './send-in-session.ts'
+import { type SentInSession, sendInSession } from './send-in-session.ts'
 import type { Target } from './target.ts'
 
 /** A stream of one server that a legacy client opens by GET. */
@@ -47,6 +47,8 @@ export function createStreamRelay(deps: StreamRelayDeps) {
     const { session, version, resume, shared } = wanted
     const { server, actor } = wanted.target
     const answered = await sendGet(ctx, deps, wanted)
+    // To be asked for again would cost the client its session at the server every time.
+    if (answered.isRefusedAnew) throw noStream()
     const body = await eventsOf(answered.response, server.path)
     const key = shared?.session?.key ?? session?.key ?? ''
     const request = resume?.request
@@ -59,6 +61,9 @@ export function createStreamRelay(deps: StreamRelayDeps) {
       server: server.path,
       timeoutMs: server.timeoutMs,
       showsTool: toolFilter(actor, server),
+      // Progress goes on the stream of its request: where servers meet, any of them could write
+      // some for the request of another, whose tokens are small numbers.
+      showsProgress: () => shared === undefined || request !== undefined,
       ...(shared ? { names: shared.names } : {}),
       ...(sealEventId ? { sealEventId } : {}),
       takesPriming: takesPriming(shared?.session?.hello.protocolVersion ?? version),
@@ -73,32 +78,23 @@ async function sendGet(
   ctx: CallContext,
   deps: StreamRelayDeps,
   wanted: StreamRequest,
-): Promise<UpstreamAnswer> {
+): Promise<SentInSession> {
   const { target, session, version, resume } = wanted
   const { server } = target
-  let sends = 0
-  try {
-    return await sendInSession(ctx, deps, wanted, (sessionId) => {
-      sends += 1
-      const headers = {
-        custom: server.headers,
-        ...(version === undefined ? {} : { version }),
-        ...(sessionId === undefined ? {} : { sessionId }),
-      }
-      return {
-        server,
-        method: 'GET',
-        canRetry: true,
-        headers: streamHeaders(headers, resume?.eventId),
-        ...(session ? { pinned: session.endpoint } : {}),
-      }
-    })
-  } catch (thrown) {
-    // 404 in session after session: GET is unknown there, not the sessions. To be asked for again
-    // would cost the client its session at the server every time.
-    if (sends > 2 && toGatewayError(thrown).code === 'upstream_failed') throw noStream()
-    throw thrown
-  }
+  return sendInSession(ctx, deps, wanted, (sessionId) => {
+    const headers = {
+      custom: server.headers,
+      ...(version === undefined ? {} : { version }),
+      ...(sessionId === undefined ? {} : { sessionId }),
+    }
+    return {
+      server,
+      method: 'GET',
+      canRetry: true,
+      headers: streamHeaders(headers, resume?.eventId),
+      ...(session ? { pinned: session.endpoint } : {}),
+    }
+  })
 }
 
 /** Throws what the response is instead of a stream. */

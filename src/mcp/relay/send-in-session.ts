@@ -1,37 +1,50 @@
 import { type CallContext, GatewayError } from '../../core/index.ts'
+import type { Recovery } from '../session/session-state.ts'
 import type { LegacySession, Sessions } from '../session/sessions.ts'
-import { statusError } from '../upstream/failure.ts'
 import type { UpstreamAnswer, UpstreamCall, Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
 import { openSource } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
 import type { Target } from './target.ts'
 
-/** Another isolate may have opened the session again under an id that was forgotten since. */
+/** In the session as it was, as another isolate left it, and as it was opened now. */
 const MAX_SESSION_SENDS = 3
+
+export interface SentInSession extends UpstreamAnswer {
+  /** Refused as unknown in a session that was opened just now: so it is no matter of sessions. */
+  readonly isRefusedAnew?: true
+}
 
 export interface SendInSessionDeps {
   readonly upstreams: Upstreams
   readonly sessions: Sessions
 }
 
-/** Sends; when the upstream forgot the session, opens it again and sends once more. */
+/**
+ * Sends; when the upstream forgot the session, opens it again, once, and sends once more. What is
+ * refused there too has no body, and its status is the server's answer.
+ */
 export async function sendInSession(
   ctx: CallContext,
   deps: SendInSessionDeps,
   { target, session }: { readonly target: Target; readonly session?: LegacySession },
   build: (sessionId?: string) => UpstreamCall,
-): Promise<UpstreamAnswer> {
+): Promise<SentInSession> {
   if (!session) return deps.upstreams.send(ctx, build())
-  const { path, timeoutMs } = target.server
   let upstreamId = deps.sessions.currentUpstreamId(session)
+  let isNew = false
   for (let sends = 1; ; sends += 1) {
     const sent = await deps.upstreams.send(ctx, build(upstreamId))
-    const { forgot, response } = await forgotSession(sent.response, timeoutMs)
+    const { forgot, response } = await forgotSession(sent.response, target.server.timeoutMs)
     if (!forgot) return { ...sent, response }
-    if (sends === MAX_SESSION_SENDS) throw statusError(response.status, path)
+    if (isNew || sends === MAX_SESSION_SENDS) {
+      const { status } = response
+      return { ...sent, response: new Response(null, { status }), isRefusedAnew: true }
+    }
     // The upstream refused before it ran anything, so sending again cannot run it twice.
-    upstreamId = await reopen(ctx, deps, target, session, upstreamId)
+    const reopened = await reopen(ctx, deps, target, session, upstreamId)
+    upstreamId = reopened.upstreamId
+    isNew = reopened.isNew
   }
 }
 
@@ -42,14 +55,14 @@ async function reopen(
   { server }: Target,
   session: LegacySession,
   forgottenId: string,
-): Promise<string> {
+): Promise<Extract<Recovery, { kind: 'reopened' }>> {
   const { path, headers: custom, timeoutMs } = server
   const where = { server, pinned: session.endpoint }
   const recovery = await upstreams.open(ctx, where, ({ url }) => {
     const input = { server: path, url, custom, timeoutMs, hasLogging: hasLogging(server) }
     return sessions.recover(ctx, session, forgottenId, input)
   })
-  if (recovery.kind === 'reopened') return recovery.upstreamId
+  if (recovery.kind === 'reopened') return recovery
   throw new GatewayError(recovery.code, recovery.message)
 }
 

@@ -30,6 +30,7 @@ interface Stored {
   readonly logLevel?: string
 }
 
+const MOVED = { kind: 'reopened', isNew: false, outcome: undefined } as const
 const EMPTY: Stored = { schema: SCHEMA_VERSION, ended: false, upstreams: {} }
 
 /**
@@ -64,12 +65,12 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
       if (ended) return { kind: 'ended' }
       const known = upstreams[server]
       if (known && known.upstreamId !== failedUpstreamId) {
-        return { kind: 'reopened', upstreamId: known.upstreamId, outcome: undefined }
+        return { ...MOVED, upstreamId: known.upstreamId }
       }
       const opening = await this.#openOnce(server, input, expiresAt)
       if (opening.kind !== 'open') return opening
       const { session, outcome } = opening
-      return { kind: 'reopened', upstreamId: session.upstreamId, outcome }
+      return { kind: 'reopened', upstreamId: session.upstreamId, isNew: true, outcome }
     }
 
     async find(server: ServerId): Promise<KnownSession> {

@@ -57,6 +57,8 @@ export type Recovery =
   | {
       readonly kind: 'reopened'
       readonly upstreamId: string
+      /** Opened for this asking, not found as one that had moved before. */
+      readonly isNew: boolean
       /** @see OpeningFailed */
       readonly outcome: Outcome | undefined
     }

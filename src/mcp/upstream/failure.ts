@@ -11,7 +11,14 @@ export type Outcome = 'success' | 'failure'
 /** Undefined when the result says nothing of the endpoint's health: the fault was not its own. */
 export function outcomeOf(result: OutboundResult): Outcome | undefined {
   if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
-  return result.fault === 'timeout' || result.fault === 'network' ? 'failure' : undefined
+  const isItsOwn = ['timeout', 'network', 'redirect'].includes(result.fault)
+  return isItsOwn ? 'failure' : undefined
+}
+
+/** Whether the same message may fare better a moment later: who moved away has moved away. */
+export function isPassing(result: OutboundResult): boolean {
+  const isMoved = result.kind === 'fault' && result.fault === 'redirect'
+  return outcomeOf(result) === 'failure' && !isMoved
 }
 
 /** The caller's view of a request that got no response. Names the server, never its address. */

@@ -8,7 +8,7 @@ import {
 import type { ServerRecord } from '../../registry/index.ts'
 import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
 import { closeSession } from './close-session.ts'
-import { faultError, type Outcome, outcomeOf } from './failure.ts'
+import { faultError, isPassing, type Outcome, outcomeOf } from './failure.ts'
 
 export type Endpoint = ServerRecord['endpoints'][number]
 
@@ -117,7 +117,7 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
           failed = sent.result
           return sent
         },
-        isRetryable: ({ result }) => outcomeOf(result) === 'failure',
+        isRetryable: ({ result }) => isPassing(result),
       })
       if (result.kind === 'response') return { endpoint, response: result.response }
       throw faultError(result.fault, call.server.path, call.server.timeoutMs)

@@ -3,7 +3,7 @@ export interface EventFields {
   /** Joined by LF; undefined for an event without any, such as a comment. */
   readonly data: string | undefined
   readonly id: string | undefined
-  /** Every other line as it stands: comments, `event`, `retry` and what nobody knows. */
+  /** Every other line as it stands: `event`, `retry` and what nobody knows. No comments. */
   readonly others: readonly string[]
 }
 
@@ -23,7 +23,8 @@ export function readEvent(bytes: Uint8Array): EventFields | undefined {
     if (name === 'data') data.push(value)
     // An id with a null in it is none.
     else if (name === 'id') id = value.includes('\0') ? id : value
-    else others.push(line)
+    // A comment is for the hop that it was made for.
+    else if (name !== '') others.push(line)
   }
   return { data: data.length > 0 ? data.join('\n') : undefined, id, others }
 }

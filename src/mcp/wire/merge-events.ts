@@ -4,7 +4,10 @@ import { KEEP_ALIVE } from './keep-alive.ts'
 /** Several event streams written as one, no event of one inside an event of another. */
 export interface EventMerger {
   readonly readable: ReadableStream<Uint8Array>
-  /** Adds a stream; its end or failure leaves the others alone. Settles when it has ended. */
+  /**
+   * Adds a stream; its end or failure leaves the others alone, and one that is slower than 20 s
+   * within an event is ended. Settles when it has ended.
+   */
   add(stream: ReadableStream<Uint8Array>): Promise<void>
   /** Writes a comment between events; nothing while one still waits for a slow reader. */
   keepAlive(): Promise<void>
@@ -13,6 +16,12 @@ export interface EventMerger {
   /** Whether it has ended, or nobody reads it any more. */
   isOver(): boolean
 }
+
+/**
+ * How long a stream may let the others wait within one event of its own, while it is waited for and
+ * not the reader. Less than a followed stream must last to be opened again soon.
+ */
+const MAX_TURN_SECONDS = 20
 
 const BLANK = new Uint8Array([LF, LF])
 
@@ -56,22 +65,38 @@ export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger 
       const reader = stream.getReader()
       readers.add(reader)
       let release: (() => void) | undefined
+      let isWaitedFor = false
+      let clock: ReturnType<typeof setInterval> | undefined
+      const startClock = (): void => {
+        let seconds = 0
+        clock = setInterval(() => {
+          if (isWaitedFor) seconds += 1
+          if (seconds >= MAX_TURN_SECONDS) reader.cancel().catch(() => undefined)
+        }, 1_000)
+      }
       let tail: readonly (number | undefined)[] = []
       try {
         for (;;) {
+          isWaitedFor = true
           const { done, value } = await reader.read()
+          isWaitedFor = false
           if (done || isOver) return
-          release ??= await takeTurn()
+          if (!release) {
+            release = await takeTurn()
+            startClock()
+          }
           await writer.write(value)
           tail = value.byteLength > 1 ? [value.at(-2), value.at(-1)] : [tail[1], value.at(-1)]
           if (tail[0] !== LF || tail[1] !== LF) continue
           // A blank line ends an event.
+          clearInterval(clock)
           release()
           release = undefined
         }
       } catch {
         // Broken, or nobody reads any more: the others go on, or have been told.
       } finally {
+        clearInterval(clock)
         readers.delete(reader)
         // A half event must not run into the next one.
         if (release) await writer.write(BLANK).catch(() => undefined)

@@ -2,9 +2,9 @@ import { CR, concat, LF, SPACE } from './bytes.ts'
 import { createJsonEditor, type JsonEditor, type JsonRule } from './json-editor.ts'
 
 /**
- * Edits the JSON in the `data` lines of a text/event-stream as it flows by; comments, other fields
- * and every byte that no rule names pass unchanged (but line endings become LF). Event ids are left
- * out: an id that a client may see is sealed, which takes time. `isWhole` is about the last event.
+ * Edits the JSON in the `data` lines of a text/event-stream as it flows by; other fields and every
+ * byte that no rule names pass unchanged (but line endings become LF). Comments are left out, and
+ * event ids: an id that a client may see is sealed, which takes time. `isWhole` is about the last event.
  * Source: WHATWG HTML, Server-sent events; MCP 2026-07-28, Streamable HTTP.
  */
 export function createSseEditor(root: JsonRule): JsonEditor {
@@ -53,7 +53,7 @@ export function createSseEditor(root: JsonRule): JsonEditor {
     other = ''
     line = 'start'
     if (field === '') endEvent()
-    else if (field === 'id' || field.startsWith('id:')) return
+    else if (field === 'id' || field.startsWith('id:') || field.startsWith(':')) return
     else if (field === 'data') startEmptyData()
     else if (isDataOpen) trailing = `${trailing}${field}\n`.slice(-MAX_FIELD_CHARS)
     else text(`${field}\n`)

@@ -30,6 +30,7 @@ function plan(ends: Ends, more: Partial<AnswerPlan> = {}): AnswerPlan {
     server: 's',
     timeoutMs: 500,
     showsTool: 'all',
+    showsProgress: () => true,
     onEnd: (end) => ends.push(end),
     ...more,
   }
@@ -266,5 +267,126 @@ describe('a stream of events', () => {
     const sealEventId = async () => 'SEALED'
     const { text } = await sse(event(GOOD, `id: ${id}\n`), { sealEventId, takesPriming: true })
     expect(text).toBe(event(MINE))
+  })
+})
+
+describe('progress', () => {
+  const progress = (token: string, pad = '') =>
+    `{"jsonrpc":"2.0","method":"notifications\\/progress","params":{${token}"progress":1,"message":"${pad}"}}`
+  const MINE = response('{}').replace(OUR_ID, '"mine"')
+  const showsProgress = (token: unknown) => token === 7
+
+  it.each(['', '"progressToken":8,', '"progressToken":"7",', '"progressToken":null,'])(
+    'of another call (%s) is not told, and is no fault',
+    async (token) => {
+      const text = event(progress(token)) + event(`[${progress(token)}]`) + event(response('{}'))
+      expect(await sse(text, { showsProgress })).toEqual({ text: event(MINE), ends: ['complete'] })
+    },
+  )
+
+  it('of the call itself is told, however its token is written', async () => {
+    const own = progress('"progressToken":7.0,')
+    const { text } = await sse(event(own) + event(response('{}')), { showsProgress })
+    expect(text).toBe(event(own) + event(MINE))
+  })
+
+  it('too large to be judged is never readable', async () => {
+    const { text, ends } = await sse(event(progress('"progressToken":8,', BIG)), { showsProgress })
+    const [first = ''] = text.split('\n\n')
+    expect(() => JSON.parse(first.slice('data: '.length))).toThrow()
+    expect(isError(text)).toBe(true)
+    expect(ends).toEqual(['broken'])
+  })
+})
+
+describe('a server of the modern era', () => {
+  const modern: Partial<AnswerPlan> = {
+    inbound: { method: 'tools/call', era: 'modern' },
+    sealState: async () => 'SEALED',
+  }
+  const ask = (pad: string) =>
+    `{"jsonrpc":"2.0","method":"elicitation/create","params":{"message":"${pad}"},"id":1}`
+  const MINE = response('{}').replace(OUR_ID, '"mine"')
+
+  it('asks its client nothing of its own', async () => {
+    const text = event(ask('Who?')) + event(response('{}'))
+    expect(await sse(text, modern)).toEqual({ text: event(MINE), ends: ['faulty'] })
+    expect((await sse(text)).text).toBe(event(ask('Who?')) + event(MINE))
+  })
+
+  it.each([
+    ['a request', ask(BIG)],
+    [
+      'a request that began as an answer',
+      `{"jsonrpc":"2.0","params":"${BIG}","id":${OUR_ID},"method":"x"}`,
+    ],
+  ])('does not get through with %s that is too large to be judged', async (_what, text) => {
+    const seen = await sse(event(text), modern)
+    const [first = ''] = seen.text.split('\n\n')
+    expect(() => JSON.parse(first.slice('data: '.length))).toThrow()
+    expect(isError(seen.text)).toBe(true)
+    expect(seen.ends).toEqual(['broken'])
+  })
+
+  it.each(['7', 'null', '{"a":"theirs"}', '["theirs"]'])(
+    'that keeps its state as %s gives no answer',
+    async (state) => {
+      const text = response(`{"requestState":${state}}`)
+      expect(await json(text, modern)).toEqual({ text: 'THROWN', ends: ['broken'] })
+      const stream = await sse(event(text), modern)
+      expect(stream.text).not.toContain('requestState')
+      expect(isError(stream.text)).toBe(true)
+      expect(stream.ends).toEqual(['broken'])
+      // To the legacy era it is a member like any other.
+      expect((await json(text)).text).toContain(state)
+    },
+  )
+})
+
+describe('comments of a server', () => {
+  const GOOD = response('{}')
+  const MINE = GOOD.replace(OUR_ID, '"mine"')
+
+  it('end at the gateway', async () => {
+    const text = `: one\n\n${event(GOOD, ': two\nevent: message\n')}`
+    expect((await sse(text)).text).toBe(event(MINE, 'event: message\n'))
+  })
+
+  it.each([
+    ['comments', `: ${'c'.repeat(1_000)}\n\n`],
+    ['comments of any length', `: ${'c'.repeat(300_000)}\n\n`],
+    ['events of another type', `event: other\ndata: ${'c'.repeat(1_000)}\n\n`],
+    ['fields that nobody knows', `${'c'.repeat(1_000)}: 1\n\n`],
+  ])('without end are not read: %s', async (_what, text) => {
+    let sent = 0
+    const body = new ReadableStream<Uint8Array>({
+      pull(to) {
+        sent += text.length
+        to.enqueue(bytes(text))
+      },
+    })
+    const { text: seen, ends } = await relay('text/event-stream', body)
+    expect(isError(seen)).toBe(true)
+    expect(seen).toContain('more than 1048576 bytes of comments')
+    expect(ends).toEqual(['broken'])
+    expect(sent).toBeLessThan(2_000_000)
+  })
+})
+
+describe('a response without an answer', () => {
+  it.each([
+    [200, 'broken'],
+    [202, 'broken'],
+    [401, undefined],
+    [403, undefined],
+    [404, undefined],
+  ])('is counted where it says that all is well (%i)', async (status, end) => {
+    const ends: Ends = []
+    const page = new Response('<h1>hello</h1>', {
+      status,
+      headers: { 'content-type': 'text/html' },
+    })
+    await expect(answer(ctx(), plan(ends), page)).rejects.toMatchObject({ code: 'upstream_failed' })
+    expect(ends[0]).toBe(end)
   })
 })

@@ -20,6 +20,7 @@ function plan(method: string, more: Partial<AnswerPlan> = {}): AnswerPlan {
     server: 'shop',
     timeoutMs: 1_000,
     showsTool: 'all',
+    showsProgress: () => true,
     onEnd: () => undefined,
     ...more,
   }

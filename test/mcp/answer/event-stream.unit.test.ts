@@ -21,7 +21,7 @@ function start(kind: 'answer' | 'open', more: Partial<OpenPlan> = {}) {
   const ctx = {
     requestId: 'r',
     facts: {},
-    clock: { now: () => 0 },
+    clock: { now: () => Date.now() },
     signal: new AbortController().signal,
     holdEvent: () => () => {
       isReleased = true
@@ -33,6 +33,7 @@ function start(kind: 'answer' | 'open', more: Partial<OpenPlan> = {}) {
     server: 's',
     timeoutMs: 60_000,
     showsTool: 'all',
+    showsProgress: () => true,
     mayGoOn: async () => true,
     onEnd: (end) => ends.push(end),
     ...more,
@@ -220,4 +221,56 @@ describe('a stream that answers', () => {
     expect(await stream.read()).toBeUndefined()
     expect(stream.ends).toEqual(['broken'])
   })
+})
+
+describe('a stream that answers slowly', () => {
+  it('shows every 25 seconds that it lives, though its server does too', async () => {
+    vi.useFakeTimers()
+    const stream = start('answer', { upstreamId: OUR_ID })
+    for (let times = 0; times < 4; times += 1) {
+      const reading = stream.read()
+      await vi.advanceTimersByTimeAsync(15_000)
+      stream.send(': still here\n\n')
+      await vi.advanceTimersByTimeAsync(10_000)
+      expect(await reading).toBe(': keep-alive\n\n')
+    }
+    stream.send(ANSWER)
+    expect(await stream.read()).toContain('"id":"mine"')
+    await stream.cancel()
+  })
+
+  it('shows it also while comments come faster', async () => {
+    vi.useFakeTimers()
+    for (const kind of ['answer', 'open'] as const) {
+      const stream = start(kind, { upstreamId: OUR_ID })
+      const reading = stream.read()
+      for (let seconds = 0; seconds < 25; seconds += 1) {
+        await vi.advanceTimersByTimeAsync(1_000)
+        stream.send(': still here\n\n')
+      }
+      await vi.advanceTimersByTimeAsync(0)
+      expect(await reading).toBe(': keep-alive\n\n')
+      await stream.cancel()
+    }
+  })
+
+  it.each([5_000, 25_000, 60_000])(
+    'is broken by %i ms of silence all the same',
+    async (timeoutMs) => {
+      vi.useFakeTimers()
+      const stream = start('answer', { upstreamId: OUR_ID, timeoutMs })
+      let text = ''
+      const reading = (async () => {
+        for (let next = await stream.read(); next !== undefined; next = await stream.read()) {
+          text += next
+        }
+      })()
+      await vi.advanceTimersByTimeAsync(timeoutMs - 1)
+      expect(stream.ends).toEqual([])
+      await vi.advanceTimersByTimeAsync(1)
+      await reading
+      expect(text).toContain('"id":"mine","error"')
+      expect(stream.ends).toEqual(['broken'])
+    },
+  )
 })

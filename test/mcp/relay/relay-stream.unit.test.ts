@@ -25,7 +25,11 @@ const events = () =>
   })
 
 /** The stream of a server that answers GET like this. */
-function relay(answer: () => Response, targetNow: StreamRequest['targetNow']) {
+function relay(
+  answer: () => Response,
+  targetNow: StreamRequest['targetNow'],
+  more: Partial<StreamRequest> = {},
+) {
   const sessions: string[] = []
   const facts: { outcome?: string } = {}
   const deps = {
@@ -39,24 +43,47 @@ function relay(answer: () => Response, targetNow: StreamRequest['targetNow']) {
     },
     sessions: {
       currentUpstreamId: () => 's0',
-      recover: async () => ({ kind: 'reopened', upstreamId: `s${sessions.length}` }),
+      recover: async () => ({ kind: 'reopened', upstreamId: `s${sessions.length}`, isNew: true }),
     },
     eventIds: { sealer: () => undefined },
+    inFlight: { add: () => ({ suspend: () => undefined, forget: () => undefined }) },
   } as unknown as StreamRelayDeps
-  const ctx = { facts, signal: new AbortController().signal, holdEvent: () => () => undefined }
+  const clock = { now: () => 0 }
+  const ctx = {
+    facts,
+    clock,
+    signal: new AbortController().signal,
+    holdEvent: () => () => undefined,
+  }
   const session = { key: 'k', server: SERVER.id, endpoint: SERVER.endpoints[0]?.id }
-  const wanted = { target: TARGET, targetNow, session } as unknown as StreamRequest
+  const wanted = { target: TARGET, targetNow, session, ...more } as unknown as StreamRequest
   return { opening: createStreamRelay(deps)(ctx as never, wanted), sessions, facts }
 }
 
 describe('the stream of one server', () => {
-  it('is none where GET is unknown in session after session', async () => {
+  it('is none where GET is unknown in a session opened just now', async () => {
     const { opening, sessions } = relay(
       () => new Response('Cannot GET /mcp', { status: 404 }),
       async () => TARGET,
     )
     await expect(opening).rejects.toMatchObject({ code: 'method_not_allowed' })
-    expect(sessions).toEqual(['s0', 's1', 's2'])
+    expect(sessions).toEqual(['s0', 's1'])
+  })
+
+  it('tells progress, unless several servers share it and it goes on with no request', async () => {
+    const progress =
+      'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}\n\n'
+    const opened = async (more: Partial<StreamRequest>) => {
+      const body = () =>
+        new Response(progress, { headers: { 'content-type': 'text/event-stream' } })
+      return (await relay(body, async () => TARGET, more).opening).text()
+    }
+    const shared = { path: 'all', names: {} } as never
+    const request = { method: 'tools/call', clientId: '1', upstreamId: '"up"' }
+    const resume = { session: '', server: SERVER.id, eventId: '1', request }
+    expect(await opened({})).toBe(progress)
+    expect(await opened({ shared })).toBe('')
+    expect(await opened({ shared, resume })).toBe(progress)
   })
 
   it('goes on while its client may hear the same server at the same endpoint', async () => {

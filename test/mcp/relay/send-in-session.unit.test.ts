@@ -20,8 +20,9 @@ const session: LegacySession = {
 }
 
 /** A server that forgot its session; what its object is asked, and what the breaker learns. */
-function setUp(capabilities: object, recovery: Recovery) {
+function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...later: Recovery[]) {
   const inputs: OpenSessionInput[] = []
+  const recoveries = [recovery, ...later]
   const learned: unknown[] = []
   const ctx = { requestId: 'r', clock: { now: () => 0 } }
   const sessions = createSessions({
@@ -32,18 +33,14 @@ function setUp(capabilities: object, recovery: Recovery) {
       ({
         recover: async (_server: unknown, _failed: unknown, input: OpenSessionInput) => {
           inputs.push(input)
-          return recovery
+          return recoveries.shift()
         },
       }) as never,
   })
-  let sends = 0
   const upstreams: Pick<Upstreams, 'send' | 'open'> = {
     async send() {
-      sends += 1
-      return {
-        endpoint: ENDPOINT,
-        response: new Response(null, { status: sends === 1 ? 404 : 200 }),
-      }
+      const isKnown = knows.includes(asked.at(-1) ?? '')
+      return { endpoint: ENDPOINT, response: new Response('', { status: isKnown ? 200 : 404 }) }
     },
     async open(_ctx, _where, run) {
       const opened = await run(ENDPOINT)
@@ -66,7 +63,18 @@ function setUp(capabilities: object, recovery: Recovery) {
 }
 
 describe('a session that its server forgot', () => {
-  const reopened = { kind: 'reopened', upstreamId: 'second', outcome: 'success' } as const
+  const reopened: Recovery = {
+    kind: 'reopened',
+    upstreamId: 'second',
+    isNew: true,
+    outcome: 'success',
+  }
+  const moved: Recovery = {
+    kind: 'reopened',
+    upstreamId: 'moved',
+    isNew: false,
+    outcome: undefined,
+  }
 
   it.each([
     [{ logging: {} }, true],
@@ -77,6 +85,27 @@ describe('a session that its server forgot', () => {
     expect(inputs).toMatchObject([{ hasLogging: has, endpoint: ENDPOINT.id }])
     expect(asked).toEqual(['first', 'second'])
     expect(learned).toEqual(['success'])
+  })
+
+  // req: session-reopened-once
+  it('and forgets again, is opened once: the second 404 is its answer', async () => {
+    const { sending, asked, inputs } = setUp({}, reopened, [], reopened)
+    const { response, isRefusedAnew } = await sending
+    expect([response.status, response.body, isRefusedAnew]).toEqual([404, null, true])
+    expect(asked).toEqual(['first', 'second'])
+    expect(inputs).toHaveLength(1)
+  })
+
+  it('is opened again where another isolate had done so, and it was forgotten since', async () => {
+    const { sending, asked } = setUp({}, moved, ['second'], reopened)
+    expect((await sending).response.status).toBe(200)
+    expect(asked).toEqual(['first', 'moved', 'second'])
+  })
+
+  it('is not looked for without end', async () => {
+    const { sending, asked } = setUp({}, moved, [], moved, moved)
+    expect((await sending).response.status).toBe(404)
+    expect(asked).toEqual(['first', 'moved', 'moved'])
   })
 
   it('fails as the handshake did, which the breaker learns', async () => {

@@ -67,7 +67,7 @@ describe('the legacy handshake', () => {
     ['silence', fault('timeout'), 'upstream_timeout', 'failure'],
     ['a broken connection', fault('network'), 'upstream_failed', 'failure'],
     ['a caller that left', fault('cancelled'), 'upstream_failed', undefined],
-    ['a redirect', fault('redirect'), 'upstream_failed', undefined],
+    ['a redirect', fault('redirect'), 'upstream_failed', 'failure'],
     ['HTTP 503', reply('', { status: 503 }), 'upstream_failed', 'failure'],
     ['half an answer', broken, 'upstream_failed', 'failure'],
     ['HTTP 400', reply('{}', { status: 400 }), 'upstream_failed', 'success'],

@@ -124,13 +124,17 @@ describe('sending to an upstream', () => {
     expect(ctx.facts).toMatchObject({ attempts: 2 })
   })
 
-  it.each(['redirect', 'refused_address', 'cancelled'] as const)(
-    'does not ask again where asking again helps nobody (%s), and blames no endpoint',
-    async (kind) => {
+  it.each([
+    ['redirect', [expect.stringContaining('failure')]],
+    ['refused_address', []],
+    ['cancelled', []],
+  ] as const)(
+    'does not ask again where asking again helps nobody (%s), and blames who is to blame',
+    async (kind, blamed) => {
       const { send, sent, learned } = upstreamsOver([fault(kind)])
       await expect(send(true)).rejects.toMatchObject({ code: 'upstream_failed' })
       expect(sent).toHaveLength(1)
-      expect(learned).toEqual([])
+      expect(learned).toEqual(blamed)
     },
   )
 

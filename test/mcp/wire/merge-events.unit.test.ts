@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createEventMerger } from '../../../src/mcp/wire/merge-events.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
@@ -40,7 +40,35 @@ function collect(readable: ReadableStream<Uint8Array>) {
   return { text: () => text, done, cancel: () => reader.cancel() }
 }
 
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 describe('merged event streams', () => {
+  it('let nobody wait for one that dribbles within an event, and leave a slow reader his time', async () => {
+    vi.useFakeTimers()
+    const merger = createEventMerger(() => undefined)
+    const [slow, other] = [controlled(), controlled()]
+    const ended = merger.add(slow.stream)
+    void merger.add(other.stream)
+    slow.write('data: a')
+    await vi.advanceTimersByTimeAsync(0)
+    other.write('data: b\n\n')
+    // Nobody reads: that is no fault of the stream.
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(slow.isCancelled()).toBe(false)
+    const out = collect(merger.readable)
+    for (let seconds = 0; seconds < 22; seconds += 1) {
+      await vi.advanceTimersByTimeAsync(1_000)
+      if (!slow.isCancelled()) slow.write('a')
+    }
+    await ended
+    expect(slow.isCancelled()).toBe(true)
+    expect(out.text()).toMatch(/^data: a{15,}\n\ndata: b\n\n$/)
+    await merger.close()
+    await out.done
+  })
+
   it('lets no event of one stand inside an event of another', async () => {
     const merger = createEventMerger(() => undefined)
     const out = collect(merger.readable)

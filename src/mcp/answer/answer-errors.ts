@@ -1,0 +1,46 @@
+import { GatewayError } from '../../core/index.ts'
+import { MAX_MESSAGE_BYTES } from './large-event.ts'
+
+/** The caller's view of an answer that did not come, or not whole. */
+export function lostAnswer(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The server "${server}" closed the connection before its answer was complete.`,
+    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+  )
+}
+
+/** For an answer that is none. */
+export function malformed(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The server "${server}" sent something that is no answer to this request.`,
+    { fix: 'Ask the owner of the server to mend it; the request may have taken effect.' },
+  )
+}
+
+/** For an answer that the gateway cut off. */
+export function tooLarge(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The answer of the server "${server}" is larger than ${MAX_MESSAGE_BYTES} bytes.`,
+    { fix: 'Ask for less at once.' },
+  )
+}
+
+/** For a stream that would go on for ever. */
+export function tooLong(server: string, minutes: number): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The server "${server}" did not finish within ${minutes} minutes.`,
+  )
+}
+
+/** For a stream that says nothing at great length. */
+export function emptyTalk(server: string, maxBytes: number): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The server "${server}" sent more than ${maxBytes} bytes of comments instead of its answer.`,
+    { fix: 'Ask the owner of the server to mend it; the request may have taken effect.' },
+  )
+}
