@@ -1,6 +1,7 @@
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
 import { GatewayError, isPlainObject, type Span } from '../core/index.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from './messages.ts'
+import { ambiguousMember } from './wire/ambiguous-member.ts'
 import { decodeHeaderValue } from './wire/header-value.ts'
 import { scanRequest } from './wire/scan-request.ts'
 
@@ -62,6 +63,13 @@ export function readMessage(text: string): ReadMessage {
     })
   }
   const message: Message = isPlainObject(body) ? body : {}
+  const ambiguous = ambiguousMember({ ...message })
+  if (ambiguous !== undefined) {
+    throw new GatewayError(
+      'parse_error',
+      `The body was refused: the member ${JSON.stringify(ambiguous.slice(0, 64))} differs from one of the protocol by its case alone.`,
+    )
+  }
   const isUsable = typeof message.id === 'string' || typeof message.id === 'number'
   return { text, body: message, id: isUsable ? scan.id : undefined }
 }
@@ -131,6 +139,7 @@ function modernInbound(
   if (id === undefined) {
     return { kind: 'notification', era: 'modern', text, method, params, version: claimed }
   }
+  requireRequest(method)
   requireStandardHeaders(headers, method, params)
   const name = nameOf(method, params)
   const request = { kind: 'request', era: 'modern', text, method, params, id } as const
@@ -152,8 +161,15 @@ function legacyInbound(
   const method = message.method
   const params = paramsOf(message)
   if (id === undefined) return { ...common, kind: 'notification', method, params }
+  requireRequest(method)
   const name = nameOf(method, params)
   return { ...common, kind: 'request', method, params, id, ...(name === undefined ? {} : { name }) }
+}
+
+/** A notification has no id: judged as one and run as a request, it would be two things. */
+function requireRequest(method: string): void {
+  if (!method.startsWith('notifications/')) return
+  throw new GatewayError('method_not_found', 'Method not found')
 }
 
 function requireStandardHeaders(

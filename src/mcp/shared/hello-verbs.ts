@@ -19,6 +19,7 @@ export function createHello({ sessions, ownTools }: HelloDeps) {
     const servers = endpoint.kind === 'own' ? [] : await snapshot.index(ctx)
     return {
       endpoint,
+      actor,
       servers: servers.filter((server) => takesPart(request, server)),
       hasOwnTools: endpoint.kind !== 'virtual' && ownTools.list(actor).length > 0,
     }

@@ -1,10 +1,12 @@
-import type { IndexedServer, UpstreamFacts } from '../../registry/index.ts'
+import { type Actor, decide } from '../../policy/index.ts'
+import type { IndexedServer, UpstreamFacts, VirtualItem } from '../../registry/index.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 
 /** Who stands behind a shared endpoint for one caller. */
 export interface Behind {
   readonly endpoint: SharedEndpoint
+  readonly actor: Actor
   /** Servers that the caller may use, in its era; and those never reached, which may be anything. */
   readonly servers: readonly IndexedServer[]
   readonly hasOwnTools: boolean
@@ -43,22 +45,66 @@ export function negotiatedVersion(requested: unknown): string {
   return LEGACY_VERSIONS.find((version) => version === requested) ?? LEGACY_VERSIONS[0]
 }
 
+/** What of a server stands behind a capability: the methods, one of which its caller needs. */
+const METHODS = {
+  tools: ['tools/list', 'tools/call'],
+  prompts: ['prompts/list', 'prompts/get'],
+  resources: ['resources/list', 'resources/templates/list', 'resources/read'],
+  completions: ['completion/complete'],
+  logging: ['logging/setLevel'],
+} as const satisfies Record<string, readonly string[]>
+
+type Capability = keyof typeof METHODS
+
+/** What must have been chosen for a virtual server to have a capability. */
+const CHOSEN: Readonly<Partial<Record<Capability, readonly VirtualItem['kind'][]>>> = {
+  tools: ['tool'],
+  prompts: ['prompt'],
+  resources: ['resource', 'template'],
+  completions: ['prompt', 'template'],
+}
+
 /**
- * What at least one server offers and the gateway carries. Change notices are not among it: they
- * are relayed by the endpoint of a single server alone.
+ * What at least one server offers, its caller may use and the gateway carries. Change notices are
+ * not among it: they are relayed by the endpoint of a single server alone.
  */
-function capabilitiesOf({ servers, hasOwnTools }: Behind, era: 'modern' | 'legacy'): object {
-  const offers = (name: string): boolean =>
-    servers.some(({ catalogHash, upstream }) => catalogHash === null || has(upstream, name))
-  const declared = (name: string): boolean => servers.some(({ upstream }) => has(upstream, name))
-  const canSubscribe = era === 'legacy' && servers.some(({ upstream }) => hasSubscribe(upstream))
+function capabilitiesOf(behind: Behind, era: 'modern' | 'legacy'): object {
+  const { servers, hasOwnTools } = behind
+  const offers = (name: Capability): boolean =>
+    servers.some(
+      (server) =>
+        (server.catalogHash === null || has(server.upstream, name)) && mayUse(behind, server, name),
+    )
+  const declares = (name: Capability): boolean =>
+    servers.some((server) => has(server.upstream, name) && mayUse(behind, server, name))
+  const canSubscribe =
+    era === 'legacy' &&
+    servers.some(
+      (server) => hasSubscribe(server.upstream) && isAllowed(behind, server, 'resources/subscribe'),
+    )
   return {
     ...(hasOwnTools || offers('tools') ? { tools: {} } : {}),
     ...(offers('prompts') ? { prompts: {} } : {}),
     ...(offers('resources') ? { resources: canSubscribe ? { subscribe: true } : {} } : {}),
-    ...(declared('completions') ? { completions: {} } : {}),
-    ...(declared('logging') ? { logging: {} } : {}),
+    ...(declares('completions') ? { completions: {} } : {}),
+    ...(declares('logging') ? { logging: {} } : {}),
   }
+}
+
+function mayUse(behind: Behind, server: IndexedServer, name: Capability): boolean {
+  const { endpoint } = behind
+  const kinds = CHOSEN[name]
+  const isChosen =
+    endpoint.kind !== 'virtual' ||
+    kinds === undefined ||
+    endpoint.virtual.items.some((it) => it.server === server.path && kinds.includes(it.kind))
+  return isChosen && METHODS[name].some((method) => isAllowed(behind, server, method))
+}
+
+/** A missing OAuth scope is told with the request, so that the client can ask for it. */
+function isAllowed({ actor }: Behind, server: IndexedServer, method: string): boolean {
+  const { kind } = decide(actor, server, method)
+  return kind === 'allow' || kind === 'insufficient_scope'
 }
 
 function has({ capabilities }: UpstreamFacts, name: string): boolean {

@@ -112,7 +112,7 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
     if (server.health === 'unhealthy') unavailable.push({ server: path, reason: 'unhealthy' })
     sections.push(sectionOf(request, server, items))
   }
-  unavailable.push(...heldBack(request))
+  unavailable.push(...heldBack(index, request))
   const refused = decisions.find((one) => one.kind === 'insufficient_scope')
   const isEmpty = sections.length === 0 && unreached.length === 0
   return {
@@ -144,11 +144,19 @@ function chosenItems({ endpoint, list }: LineupRequest) {
 }
 
 /** Told only of what the caller would see. */
-function heldBack({ actor, endpoint, list }: LineupRequest): Unavailable[] {
+function heldBack(
+  index: readonly IndexedServer[],
+  { actor, endpoint, method, list }: LineupRequest,
+): Unavailable[] {
   if (endpoint.kind !== 'virtual') return []
   const shows = list.kind === 'tool' ? toolFilter(actor, endpoint.virtual) : 'all'
+  const servers = new Map(index.map((one) => [one.path as string, one]))
   return endpoint.virtual.items.flatMap(({ kind, server, key, name, state }): Unavailable[] => {
     if (kind !== list.kind || state === 'ok' || (shows !== 'all' && !shows(name))) return []
+    const behind = servers.get(server)
+    if (!behind || decide(actor, behind, method).kind !== 'allow') return []
+    const mayUse = list.kind === 'tool' ? toolFilter(actor, behind) : 'all'
+    if (mayUse !== 'all' && !mayUse(key)) return []
     return [{ server, item: name === '' ? key : name, reason: state }]
   })
 }

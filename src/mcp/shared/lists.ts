@@ -98,10 +98,12 @@ function render(
   return `{"${list.member}":[${items}]${tail}`
 }
 
+const TRANSIENT: ReadonlySet<Unavailable['reason']> = new Set(['not_reached', 'unhealthy'])
+
 /** The smallest of those who take part; a server that says nothing may change at once. */
 function ttlOf({ sections, unavailable }: Lineup, hasOwn: boolean): number {
   // What is missing now may be there at the next look.
-  if (unavailable.length > 0) return 0
+  if (unavailable.some(({ reason }) => TRANSIENT.has(reason))) return 0
   const ttls = sections.map(({ server }) => server.upstream.ttlMs ?? 0)
   return Math.min(...ttls, ...(hasOwn || ttls.length === 0 ? [OWN_TTL_MS] : []))
 }

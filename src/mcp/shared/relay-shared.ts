@@ -22,6 +22,11 @@ export interface SharedRelayDeps {
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
 
+/** MCP 2025-11-25, Logging (RFC 5424). */
+const LOG_LEVELS = [
+  ...['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'],
+] as const
+
 type Answerer = (ctx: CallContext, request: SharedRequest) => Promise<LocalAnswer>
 
 /**
@@ -33,9 +38,13 @@ export function createSharedRelay(deps: SharedRelayDeps) {
     initialize: deps.hello.initialize,
     ping: async () => ({ result: '{}' }),
     'logging/setLevel': async (ctx, { session, inbound, snapshot }) => {
-      const level = inbound.params['level']
-      if (!session || typeof level !== 'string')
-        throw new GatewayError('invalid_params', 'No level.')
+      const level = LOG_LEVELS.find((one) => one === inbound.params['level'])
+      if (!session || level === undefined) {
+        throw new GatewayError(
+          'invalid_params',
+          `The level must be one of ${LOG_LEVELS.join(', ')}.`,
+        )
+      }
       await deps.sharedSessions.setLogLevel(ctx, session, snapshot, level)
       return { result: '{}' }
     },
