@@ -64,7 +64,11 @@ export function createMcp(deps: McpDeps) {
   const inFlight = createInFlight({ clock, object })
   const sessions = createSessions({ sealer, clock, events, object })
   const eventIds = createEventIds({ sealer, clock })
-  const requestStates = createRequestStates({ sealer, clock })
+  const requestStates = createRequestStates({
+    ...{ sealer, clock },
+    // What ends once for all isolates is spent once.
+    spend: async (key, until) => (await object(`request-state/${key}`).end(until)) !== undefined,
+  })
   const relayRequest = createRequestRelay({
     ...{ upstreams, sessions, inFlight, eventIds, requestStates },
   })

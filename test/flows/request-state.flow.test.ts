@@ -59,6 +59,23 @@ describe('the state of a request that needs input', () => {
     },
   }
 
+  it('opens once, whatever isolate is asked', async () => {
+    const sealed = await sealedState()
+    expect((await call(sealed)).status).toBe(200)
+    await room.log()
+    const elsewhere = createTestGateway({
+      seams: { clock: { now: () => now } },
+      tenant: gateway.tenant,
+    })
+    const params = { name: 'needs_input', arguments: args, requestState: sealed }
+    const again = modern(token, 'tools/call', params, {}, 'mine')
+    for (const replayed of [await call(sealed), await elsewhere.fetch('/scripted/mcp', again)]) {
+      expect(replayed.status).toBe(400)
+      expect(await replayed.json()).toMatchObject(refusal)
+    }
+    expect((await room.log()).log).toEqual([])
+  })
+
   it.each<[string, (sealed: string) => Promise<Response>]>([
     ['made up', () => call('made-up')],
     ['no text', () => call({ state: 1 })],

@@ -144,6 +144,14 @@ describe('what a shared endpoint says of itself', () => {
     expect(sent).toEqual([])
   })
 
+  it('hands no answer to a server without sessions, which cannot tell whose it is', async () => {
+    sent.length = 0
+    const init = legacy(clerk, 'ping')
+    const body = '{"jsonrpc":"2.0","id":77,"result":{}}'
+    expect((await gateway.fetch('/one/mcp', { ...init, body })).status).toBe(202)
+    expect(sent.filter((text) => text.includes('77'))).toEqual([])
+  })
+
   it('takes no notification for a request', async () => {
     sent.length = 0
     const refused = await gateway.fetch('/one/mcp', legacy(clerk, 'notifications/cancelled'))

@@ -87,6 +87,13 @@ describe('a legacy session of /mcp', () => {
     expect(sessions[3]).not.toBe(sessions[0])
   })
 
+  it('opens no upstream session for an answer that nobody asked for', async () => {
+    const init = legacy(token, 'ping', {}, await open())
+    const body = '{"jsonrpc":"2.0","id":"three:7","result":{}}'
+    expect((await gateway.fetch('/mcp', { ...init, body })).status).toBe(202)
+    expect(await upstreamLog()).toEqual([])
+  })
+
   it('costs one fetch and no object call once its upstream session is known', async () => {
     const headers = await open()
     await (await call(headers, 'one__echo')).text()

@@ -69,11 +69,15 @@ export function createOneWayRelay(deps: {
   }
 }
 
-/** The text to send; undefined for a cancel of a request that does not run (any more). */
+/**
+ * The text to send; undefined for a cancel of a request that does not run (any more), and for a
+ * response without a session: nobody could tell whose question it answers.
+ */
 async function outgoingText(
   inFlight: InFlight,
   { inbound, target, session }: OneWay,
 ): Promise<string | undefined> {
+  if (inbound.kind === 'response' && !session) return undefined
   if (inbound.kind !== 'notification' || inbound.method !== 'notifications/cancelled') {
     return inbound.text
   }

@@ -24,7 +24,10 @@ export interface StateOf {
  */
 export interface RequestStates {
   seal(of: StateOf, state: string): Promise<string>
-  /** Throws `invalid_params`, in the same words whatever is wrong with it. */
+  /**
+   * Spends it: it opens once. Throws `invalid_params`, in the same words whatever is wrong with it,
+   * and what asking whether it was spent throws.
+   */
   open(of: StateOf, sealed: unknown): Promise<string>
 }
 
@@ -37,6 +40,8 @@ const Sealed = z.object({ state: z.string() })
 export function createRequestStates(deps: {
   readonly sealer: Sealer
   readonly clock: Clock
+  /** Whether this is the first time that the key is given, for all isolates. */
+  readonly spend: (key: string, expiresAt: number) => Promise<boolean>
 }): RequestStates {
   return {
     async seal(of, state) {
@@ -57,7 +62,10 @@ export function createRequestStates(deps: {
       const opened = Sealed.safeParse(
         await deps.sealer.open('request-state', await bindingOf(of), text),
       )
-      if (opened.success) return opened.data.state
+      // No two seals are the same, so its digest is a name of its own (ATTACKS: replay).
+      const isFirst =
+        opened.success && (await deps.spend(await sha256Hex(text), deps.clock.now() + STATE_TTL_MS))
+      if (isFirst) return opened.data.state
       throw new GatewayError('invalid_params', 'The requestState is not valid for this request.', {
         fix: 'Send the request again without it.',
       })

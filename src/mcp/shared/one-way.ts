@@ -32,6 +32,8 @@ export interface SharedOneWayDeps {
 interface Addressed {
   readonly server: string
   readonly text: string
+  /** It answers something that the server said in an upstream session. */
+  readonly isReply: boolean
 }
 
 /**
@@ -51,10 +53,27 @@ export function createSharedOneWay(deps: SharedOneWayDeps) {
       await tellEveryone(deps, ctx, message, session)
     } else {
       const addressed = await addressee(deps, ctx, message, session)
-      if (addressed) await tell(deps, ctx, message, session, addressed)
+      if (addressed && (await mayReply(ctx, deps, message, session, addressed))) {
+        await tell(deps, ctx, message, session, addressed)
+      }
     }
     return acceptedReply()
   }
+}
+
+/**
+ * No session is opened for an answer: a server that was not spoken to has asked nothing. One without
+ * sessions knows its own questions.
+ */
+async function mayReply(
+  ctx: CallContext,
+  { sharedSessions }: SharedOneWayDeps,
+  { snapshot }: SharedOneWay,
+  session: SharedSession,
+  { server, isReply }: Addressed,
+): Promise<boolean> {
+  if (!isReply || !(await snapshot.server(ctx, server))?.upstream.sessionful) return true
+  return (await sharedSessions.opened(session)).some(({ path }) => path === server)
 }
 
 const FOR_ALL: ReadonlySet<string> = new Set(['notifications/roots/list_changed'])
@@ -70,7 +89,7 @@ async function tellEveryone(
     await deps.sharedSessions.opened(session),
     ({ path: server }, tooLong) => {
       const within = { ...ctx, signal: AbortSignal.any([ctx.signal, tooLong]) }
-      return tell(deps, within, message, session, { server, text })
+      return tell(deps, within, message, session, { server, text, isReply: false })
     },
     (thrown) => emitFault(deps.events, ctx, 'shared.one-way', thrown),
   )
@@ -113,7 +132,8 @@ async function addressee(
       const call = await deps.inFlight.find(where, inbound.params['requestId'])
       if (!call) return undefined
       const server = (await snapshot.index(ctx)).find(({ id }) => id === call.server)
-      return server && { server: server.path, text: cancelText(inbound, call.upstreamId) }
+      const own = cancelText(inbound, call.upstreamId)
+      return server && { server: server.path, text: own, isReply: false }
     }
     case 'notifications/progress':
       return restored(text, ['params', 'progressToken'], inbound.params['progressToken'])
@@ -125,5 +145,5 @@ async function addressee(
 /** The message as its server wrote the id or token that we had put its name in front of. */
 function restored(text: string, at: readonly string[], value: unknown): Addressed | undefined {
   const id = originalId(value)
-  return id && { server: id.server, text: replaceMember(text, at, id.raw) }
+  return id && { server: id.server, text: replaceMember(text, at, id.raw), isReply: true }
 }
