@@ -72,7 +72,9 @@ async function mayReply(
   session: SharedSession,
   { server, isReply }: Addressed,
 ): Promise<boolean> {
-  if (!isReply || !(await snapshot.server(ctx, server))?.upstream.sessionful) return true
+  if (!isReply) return true
+  const upstream = (await snapshot.server(ctx, server))?.upstream
+  if (upstream && !upstream.sessionful && upstream.legacy !== 'untried') return true
   return (await sharedSessions.opened(session)).some(({ path }) => path === server)
 }
 
