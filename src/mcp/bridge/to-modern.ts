@@ -1,0 +1,74 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  LOG_LEVEL_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+  SERVER_INFO_META_KEY,
+} from '@modelcontextprotocol/server'
+import type { InboundRequest } from '../eras.ts'
+import { MODERN_VERSION, methodFacts } from '../messages.ts'
+import type { ClientHello } from '../upstream/open-session.ts'
+import { editObject, fill, remove, set, within } from '../wire/edit-members.ts'
+import { scanRequest } from '../wire/scan-request.ts'
+
+/**
+ * From the legacy era to the modern one, message by message; every byte that no rule names stays
+ * (PROTOCOL.md 1.11).
+ */
+
+/** What a legacy client said once, and a modern server wants with every request. */
+export interface ClientFace {
+  readonly hello: ClientHello
+  /** As `logging/setLevel` set it; a modern server logs for nobody who names none. */
+  readonly logLevel?: string
+}
+
+/** The request as a modern server must see it. */
+export function modernRequest(
+  inbound: InboundRequest,
+  { hello, logLevel }: ClientFace,
+): InboundRequest {
+  // Tasks of 2025-11-25 are another thing than the extension of the same name.
+  const { tasks: _, ...capabilities } = hello.capabilities
+  const meta = within({
+    [PROTOCOL_VERSION_META_KEY]: set(MODERN_VERSION),
+    [CLIENT_CAPABILITIES_META_KEY]: set(capabilities),
+    [CLIENT_INFO_META_KEY]: set(hello.clientInfo),
+    [LOG_LEVEL_META_KEY]: logLevel === undefined ? remove : set(logLevel),
+  })
+  const text = editObject(inbound.text, {
+    params: within({ _meta: meta, inputResponses: remove, requestState: remove, task: remove }),
+  })
+  return { ...inbound, era: 'modern', version: MODERN_VERSION, text, id: idIn(text, inbound) }
+}
+
+/** Where the id stands now. */
+function idIn(text: string, { id }: InboundRequest): InboundRequest['id'] {
+  const scan = scanRequest(text)
+  return scan.kind === 'scanned' && scan.id ? scan.id : id
+}
+
+/**
+ * A legacy server's result, given as JSON, as a modern client must see it. Nothing of a session may
+ * be kept longer than the call, or shown to anybody else.
+ */
+export function modernResult(method: string, result: string, serverInfo: object): string {
+  const caching = methodFacts(method).isCacheable
+    ? { ttlMs: set(0), cacheScope: set('private') }
+    : {}
+  return editObject(result, {
+    resultType: fill('complete'),
+    ...caching,
+    _meta: within({ [SERVER_INFO_META_KEY]: fill(serverInfo) }),
+  })
+}
+
+/** Resource not found, until 2025-11-25. */
+const RESOURCE_NOT_FOUND = '-32002'
+
+/** A legacy server's error, given as JSON: codes that the modern era gave up (PROTOCOL.md 1.7). */
+export function modernError(error: string): string {
+  return editObject(error, {
+    code: (raw) => (raw === RESOURCE_NOT_FOUND ? '-32602' : raw),
+  })
+}
