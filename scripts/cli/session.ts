@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { readDevInfo } from '../start/state.ts'
+import { readDevInfo, stateDir } from '../start/state.ts'
 import { type Api, createApi } from './api.ts'
 import { MisuseError } from './errors.ts'
 
@@ -35,7 +35,13 @@ export function sessionOf(command: Command): Session {
     const local = await readDevInfo()
     // The local administrator's token is for the local gateway alone.
     if (local && local.url === (await url())) return local.adminToken
-    throw new MisuseError('no token: give --token or GATEHOUSE_TOKEN, or run npm start first')
+    throw new MisuseError(
+      local
+        ? `no token for ${await url()}: give --token or GATEHOUSE_TOKEN; ` +
+            `${stateDir()} is the state folder of ${local.url} (GATEHOUSE_STATE names another)`
+        : 'no token: give --token or GATEHOUSE_TOKEN, or run npm start first; no gateway runs in ' +
+            `the state folder ${stateDir()} (GATEHOUSE_STATE names another)`,
+    )
   }
 
   return {

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { canonicalJson } from '../../src/core/index.ts'
+import { parsePolicySeed } from '../../src/policy/index.ts'
 import { type Api, ApiError } from '../cli/api.ts'
 import { ROOT } from './state.ts'
 
@@ -34,10 +36,39 @@ export const SAMPLE_SERVERS: readonly Omit<SampleServer, 'url'>[] = [
   },
 ]
 
-/** Puts the sample policy in force. Repeating it changes nothing. */
-export async function applySamplePolicy(api: Api): Promise<void> {
-  const text = await readFile(join(ROOT, 'scripts/samples/policy.json'), 'utf8')
-  await api.request('PUT', '/api/v1/policy', JSON.parse(text))
+/**
+ * Puts the sample policy in force where there is none yet. A policy of the gateway's own stays: also
+ * one that keeps the local administrator from reading it.
+ */
+export async function applySamplePolicy(api: Api): Promise<'sample' | 'own'> {
+  const sample: unknown = JSON.parse(
+    await readFile(join(ROOT, 'scripts/samples/policy.json'), 'utf8'),
+  )
+  const present = await unlessForbidden(api.request('GET', POLICY_PATH))
+  if (present === 'forbidden') return 'own'
+  const found = comparable(present)
+  if (found === comparable(sample)) return 'sample'
+  if (found !== comparable({})) return 'own'
+  await api.request('PUT', POLICY_PATH, sample)
+  return 'sample'
+}
+
+const POLICY_PATH = '/api/v1/policy'
+
+async function unlessForbidden(answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return 'forbidden'
+    throw error
+  }
+}
+
+/** Equal for policies that say the same: the order in which a group's scopes stand says nothing. */
+function comparable(seed: unknown): string {
+  const { scopes, groupMappings } = parsePolicySeed(seed)
+  const groups = Object.entries(groupMappings).map(([name, of]) => [name, of.toSorted()])
+  return canonicalJson({ scopes, groups: Object.fromEntries(groups) })
 }
 
 /** Registers a sample; one that an earlier start registered gets its new address. */

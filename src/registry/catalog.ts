@@ -108,7 +108,9 @@ async function toItem(kind: CatalogKind, position: number, value: unknown): Prom
   }
   const { keyMember } = CATALOG_LISTS[kind]
   const key = isPlainObject(value) ? value[keyMember] : undefined
-  const isNamed = typeof key === 'string' && key !== '' && key.length <= MAX_KEY_CHARS
+  const isText = typeof key === 'string' && key !== '' && key.length <= MAX_KEY_CHARS
+  // A lone surrogate is stored as another character: the upstream knows no item of that name.
+  const isNamed = isText && key.isWellFormed()
   const facts = kind === 'tool' && isPlainObject(value) ? toolFactsOf(value) : NO_FACTS
   const problem = facts.kind === 'invalid' ? facts.problem : null
   return {
@@ -117,9 +119,15 @@ async function toItem(kind: CatalogKind, position: number, value: unknown): Prom
     key: isNamed ? key : '',
     definition,
     contentHash: await sha256Hex(canonicalJson(value ?? null)),
-    problem: isNamed ? problem : `has no usable ${keyMember}`,
+    problem: isNamed ? problem : unusable(keyMember, isText),
     ...(facts.kind === 'facts' ? facts.facts : NO_FACTS.facts),
   }
+}
+
+function unusable(keyMember: string, isText: boolean): string {
+  return isText
+    ? `has a ${keyMember} that is not well-formed Unicode`
+    : `has no usable ${keyMember}`
 }
 
 const NO_FACTS = {

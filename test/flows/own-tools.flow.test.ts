@@ -71,6 +71,18 @@ describe('proxy_request', () => {
     expect([...open]).toEqual([])
   })
 
+  // CVE-2026-27896
+  it('sends no params that another reader takes for other ones', async () => {
+    await room.log()
+    const outcome = await proxy({ server: 'scripted', params: { name: 'echo', Name: 'hang' } })
+    expect(outcome.isError).toBe(true)
+    expect(outcome.content[0]?.text).toMatch(/^The member "Name" of params .*\(invalid_params\)$/s)
+    expect((await room.log()).log).toEqual([])
+    // What a tool is told is its own.
+    const params = { name: 'echo', arguments: { name: 'a', Name: 'b' } }
+    expect((await proxy({ server: 'scripted', params })).isError).toBe(false)
+  })
+
   it('closes the session also when the request fails', async () => {
     const { isError, content } = await proxy({
       server: 'everything',

@@ -76,6 +76,32 @@ describe('the state of a request that needs input', () => {
     expect((await room.log()).log).toEqual([])
   })
 
+  it('is refused when nobody can say whether it was opened before', async () => {
+    const sealed = await sealedState()
+    await room.log()
+    const broken = createTestGateway({
+      seams: { clock: { now: () => now } },
+      tenant: gateway.tenant,
+      bindings: {
+        SESSIONS: {
+          getByName: () => {
+            throw new Error('no object')
+          },
+        },
+      },
+    })
+    const params = { name: 'needs_input', arguments: args, requestState: sealed }
+    const response = await broken.fetch(
+      '/scripted/mcp',
+      modern(token, 'tools/call', params, {}, 'mine'),
+    )
+    expect(response.status).toBe(500)
+    expect(await response.json()).toMatchObject({ id: 'mine', error: { code: -32603 } })
+    expect((await room.log()).log).toEqual([])
+    // It was not spent.
+    expect((await call(sealed)).status).toBe(200)
+  })
+
   it.each<[string, (sealed: string) => Promise<Response>]>([
     ['made up', () => call('made-up')],
     ['no text', () => call({ state: 1 })],

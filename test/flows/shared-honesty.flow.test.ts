@@ -25,7 +25,11 @@ describe('what a shared endpoint says of itself', () => {
     clerk = await gateway.token({ subject: 'cleo', groups: ['clerks'] })
     const grants = { methods: ['initialize', 'server/discover', 'tools/list', 'tools/call'] }
     await change('PUT', '/policy', {
-      group_mappings: { clerks: ['clerk'] },
+      group_mappings: { clerks: ['clerk'], readers: ['reader'] },
+      reader: [
+        { server: 'desk', methods: ['resources/list'] },
+        { server: 'one', methods: ['*'], tools: ['*'] },
+      ],
       clerk: [
         { server: 'desk', methods: ['*'], tools: ['*'] },
         { server: 'one', ...grants, tools: ['allowed'] },
@@ -86,6 +90,12 @@ describe('what a shared endpoint says of itself', () => {
     expect(greeting['capabilities']).toEqual({ tools: {}, logging: {} })
   })
 
+  it('is of a virtual server what its caller may use there as well', async () => {
+    const reader = await gateway.token({ subject: 'rea', groups: ['readers'] })
+    const told = await resultOf('/desk/mcp', modern(reader, 'server/discover'))
+    expect(told['capabilities']).toEqual({ logging: {} })
+  })
+
   it('may be kept as long as its servers say, whoever speaks the other era', async () => {
     const listed = await resultOf('/mcp', modern(clerk, 'tools/list'))
     expect(listed).toMatchObject({
@@ -106,6 +116,8 @@ describe('what a shared endpoint says of itself', () => {
       changed('my-allowed'),
       changed('my-denied'),
     ])
+    const told = await resultOf('/desk/mcp', modern(admin, 'server/discover'))
+    expect(told['capabilities']).toEqual({ logging: {} })
   })
 
   it('takes a level that there is, and no other text', async () => {

@@ -182,6 +182,29 @@ describe('a legacy message', () => {
   })
 })
 
+describe('a notification', () => {
+  it.each<[string, unknown]>([
+    ['legacy', 1],
+    ['legacy', 'x'],
+    ['modern', 1],
+  ])('of the %s era with the id %j is no method', (era, id) => {
+    const method = 'notifications/tools/call'
+    const inbound = () =>
+      era === 'legacy'
+        ? read(legacyText({ id, method }))
+        : read(modernText(method, {}, id), modernHeaders(method))
+    expect(refusal(inbound)).toMatchObject({
+      code: 'method_not_found',
+      message: 'Method not found',
+    })
+  })
+
+  it('with an id that is null is no message', () => {
+    const text = legacyText({ id: null, method: 'notifications/cancelled' })
+    expect(refusal(() => read(text)).code).toBe('invalid_request')
+  })
+})
+
 describe('a body', () => {
   it.each([
     ['', 'parse_error'],
@@ -192,6 +215,13 @@ describe('a body', () => {
     ['{"jsonrpc":"2.0","id":1,"method":"ping"} {}', 'parse_error'],
     ['NaN', 'parse_error'],
     ['{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', 'parse_error'],
+    ['{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call"}', 'parse_error'],
+    ['{"jsonrpc":"2.0","id":1,"m\\u0065thod":"ping","METHOD":"x"}', 'parse_error'],
+    ['{"jsonrpc":"2.0","id":1,"method":"ping","PARAM\u017f":{}}', 'parse_error'],
+    ['{"jsonrpc":"2.0","id":1,"result":{},"Method":"tools/call"}', 'parse_error'],
+    ['{"jsonrpc":"2.0","ID":1,"method":"notifications/x"}', 'parse_error'],
+    ['{"jsonrpc":"2.0","id":1,"method":"a","params":{"name":"b","n\u0041me":"c"}}', 'parse_error'],
+    ['{"jsonrpc":"2.0","id":1,"method":"a","params":{"tas\u212aId":"b"}}', 'parse_error'],
     ['{"jsonrpc":"2.0","id":1,"method":"a","m\\u0065thod":"b"}', 'parse_error'],
     ['{"jsonrpc":"2.0","id":1,"method":"a","params":{"name":"a","name":"b"}}', 'parse_error'],
     [`{"a":${'['.repeat(100_000)}`, 'parse_error'],

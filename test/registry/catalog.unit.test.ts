@@ -52,6 +52,20 @@ describe('a catalogue', () => {
     ])
   })
 
+  it('serves nothing whose name would be stored as another', async () => {
+    const catalog = await build({
+      tools: [{ name: 'a\ud800' }, { name: 'a\ufffd' }, { name: 'fine\u{1f600}' }],
+      resources: [{ uri: 'x:\udc00' }],
+    })
+    expect(catalog.counts).toMatchObject({ tools: 2, resources: 0 })
+    expect(catalog.items.map(({ key, problem }) => [key, problem])).toEqual([
+      ['', 'has a name that is not well-formed Unicode'],
+      ['a\ufffd', null],
+      ['fine\u{1f600}', null],
+      ['', 'has a uri that is not well-formed Unicode'],
+    ])
+  })
+
   it('takes a schema 60 deep and refuses one 70 deep', async () => {
     const nested = (depth: number): unknown =>
       depth === 0 ? {} : { properties: nested(depth - 1) }

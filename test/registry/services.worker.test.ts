@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { parsePolicySeed, rightsOf } from '../../src/policy/index.ts'
 import { createGateway, isDown, VALID } from './gateway.ts'
 
 const TENANT = 'registry-services'
@@ -71,6 +72,21 @@ describe('the service list', () => {
     const tenant = `${TENANT}-other`
     const other = await gateway.send('admins', 'GET', '/services', undefined, { tenant })
     expect(other.body).toEqual({ services: [], count: 0 })
+  })
+
+  it('counts the tools for those alone who may see all of them', async () => {
+    const actor = await gateway.actorOf('readers')
+    const policy = parsePolicySeed({
+      group_mappings: { readers: ['few'] },
+      'UI-Scopes': { few: { list_service: ['all'] } },
+      few: [{ server: 'clock', methods: ['tools/list'], tools: ['now'] }],
+    })
+    const few = { ...actor, rights: rightsOf(actor.principal, policy, { bootstrap: false }) }
+    const { tools: _, ...uncounted } = service
+    const { listServices, getService } = gateway.registry.verbs
+    const listed = await listServices(gateway.ctx, few, {})
+    expect(listed.services).toContainEqual(uncounted)
+    expect(await getService(gateway.ctx, few, 'clock')).toEqual(uncounted)
   })
 
   it('needs the scope to read', async () => {

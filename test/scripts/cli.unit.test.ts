@@ -64,6 +64,11 @@ describe('misuse', () => {
     expect(run.code).toBe(2)
   })
 
+  it('says where it looked for the token of a local gateway', async () => {
+    const run = await gatehouse(['server', 'list'])
+    expect(run.stderr).toContain('the state folder /nonexistent (GATEHOUSE_STATE names another)')
+  })
+
   it('exits 0 for help', async () => {
     expect(await gatehouse(['--help'])).toMatchObject({ code: 0, stderr: '' })
   })

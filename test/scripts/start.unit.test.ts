@@ -3,9 +3,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Api, ApiError } from '../../scripts/cli/api.ts'
 import { startChild } from '../../scripts/start/child.ts'
 import { clientConfig } from '../../scripts/start/client-config.ts'
 import { listeningInodes, portState } from '../../scripts/start/port-holder.ts'
+import { applySamplePolicy } from '../../scripts/start/register.ts'
 import { ensureDevVars, readDevVars } from '../../scripts/start/secrets.ts'
 import { freePort } from '../../scripts/workerd/free-port.ts'
 import { parseConfig } from '../../src/env.ts'
@@ -74,6 +76,44 @@ describe('.dev.vars', () => {
       OTHER: '1',
       GATEHOUSE_SIGNING_KEY: expect.stringContaining('"crv":"P-256"'),
     })
+  })
+})
+
+describe('the sample policy', () => {
+  /** A gateway with this policy; undefined for one that its administrator may not read. */
+  function gatewayWith(policy: object | undefined) {
+    const sent: unknown[] = []
+    const api: Api = {
+      async request(method, _path, body) {
+        if (policy === undefined) throw new ApiError('Forbidden', 403)
+        if (method === 'PUT') sent.push(body)
+        return method === 'PUT' ? body : policy
+      },
+    }
+    return { api, sent }
+  }
+
+  it('is put in force where there is none', async () => {
+    const { api, sent } = gatewayWith({ 'UI-Scopes': {}, group_mappings: {} })
+    expect(await applySamplePolicy(api)).toBe('sample')
+    expect(sent).toEqual([expect.objectContaining({ group_mappings: expect.anything() })])
+  })
+
+  it('is left alone where it is in force, in whatever order', async () => {
+    const sample = JSON.parse(await readFile('scripts/samples/policy.json', 'utf8'))
+    for (const scopes of Object.values<string[]>(sample.group_mappings)) scopes.reverse()
+    const { api, sent } = gatewayWith(sample)
+    expect(await applySamplePolicy(api)).toBe('sample')
+    expect(sent).toEqual([])
+  })
+
+  it.each([
+    ['of its own', { group_mappings: { staff: ['admin'] } }],
+    ['that nobody here may read', undefined],
+  ])('never replaces a policy %s', async (_what, policy) => {
+    const { api, sent } = gatewayWith(policy)
+    expect(await applySamplePolicy(api)).toBe('own')
+    expect(sent).toEqual([])
   })
 })
 

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { GatewayError } from '../../core/index.ts'
 import { upstreamError } from '../ask/ask-session.ts'
+import { ambiguousMember } from '../wire/ambiguous-member.ts'
 import { type OwnToolDeps, ownTool } from './own-tool.ts'
 import { ServerName } from './views.ts'
 
@@ -52,9 +54,20 @@ export const proxyRequestTool = ({ proxyRequest }: Pick<OwnToolDeps, 'proxyReque
     async run(ctx, actor, { server, method, params }) {
       // The envelope is between the gateway and the server.
       const { _meta: _, ...own } = params
+      requireUnambiguous(own)
       const answer = await proxyRequest(ctx, actor, server, { method, params: own })
       if (answer.kind === 'error') throw upstreamError({ path: server }, answer, FIX)
       const { result } = answer
       return { output: { server, method, result }, isError: result['isError'] === true }
     },
   })
+
+/** The relay would refuse it too, as no message: the caller must learn that it was theirs. */
+function requireUnambiguous(params: Readonly<Record<string, unknown>>): void {
+  const member = ambiguousMember({ params })
+  if (member === undefined) return
+  throw new GatewayError(
+    'invalid_params',
+    `The member ${JSON.stringify(member.slice(0, 64))} of params differs from one of the protocol by its case alone.`,
+  )
+}

@@ -70,20 +70,25 @@ export function createOneWayRelay(deps: {
 }
 
 /**
- * The text to send; undefined for a cancel of a request that does not run (any more), and for a
- * response without a session: nobody could tell whose question it answers.
+ * The text to send; undefined for a cancel of a request that does not run (any more), and for an
+ * answer without a session: nobody could tell whose question it answers.
  */
 async function outgoingText(
   inFlight: InFlight,
   { inbound, target, session }: OneWay,
 ): Promise<string | undefined> {
-  if (inbound.kind === 'response' && !session) return undefined
+  if (!session && isAnswer(inbound)) return undefined
   if (inbound.kind !== 'notification' || inbound.method !== 'notifications/cancelled') {
     return inbound.text
   }
   const scope = idScope(target, session, undefined)
   const call = await inFlight.find(scope, inbound.params['requestId'])
   return call && cancelText(inbound, call.upstreamId)
+}
+
+/** What only somebody who was asked something can have to say. */
+function isAnswer(inbound: OneWay['inbound']): boolean {
+  return inbound.kind === 'response' || inbound.method === 'notifications/progress'
 }
 
 /** A cancel of the request that its server knows by this id, raw JSON. */

@@ -4,6 +4,7 @@ import { answer } from '../answer/answer.ts'
 import { idScope } from '../session/id-scope.ts'
 import type { InFlight, Running } from '../session/in-flight.ts'
 import { type NewSession, newSession } from '../session/new-session.ts'
+import { hearQuestions } from '../session/questions.ts'
 import type { Sessions } from '../session/sessions.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import type { StreamEnd } from '../wire/pump.ts'
@@ -40,10 +41,12 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const answered = await send(ctx, outgoing, build, running)
     const opened = newSession(ctx, deps, outgoing, answered)
     const onEnd = endOfCall(ctx, deps.upstreams, answered, running)
+    const heard = hearQuestions(ctx, deps.inFlight, outgoing, ids.upstreamId)
     try {
-      return await handBack(ctx, outgoing, ids, answered, opened, (end) => {
+      return await handBack(ctx, heard.outgoing, ids, answered, opened, (end) => {
         // A stream that breaks has not given its answer.
         if (end === 'broken') opened.abandon()
+        if (end !== 'suspended') heard.forget()
         onEnd(end)
       })
     } catch (thrown) {

@@ -80,7 +80,10 @@ function capabilitiesOf(behind: Behind, era: 'modern' | 'legacy'): object {
   const canSubscribe =
     era === 'legacy' &&
     servers.some(
-      (server) => hasSubscribe(server.upstream) && isAllowed(behind, server, 'resources/subscribe'),
+      (server) =>
+        hasSubscribe(server.upstream) &&
+        isChosen(behind, server, 'resources') &&
+        isAllowed(behind, server, 'resources/subscribe'),
     )
   return {
     ...(hasOwnTools || offers('tools') ? { tools: {} } : {}),
@@ -92,19 +95,34 @@ function capabilitiesOf(behind: Behind, era: 'modern' | 'legacy'): object {
 }
 
 function mayUse(behind: Behind, server: IndexedServer, name: Capability): boolean {
-  const { endpoint } = behind
-  const kinds = CHOSEN[name]
-  const isChosen =
-    endpoint.kind !== 'virtual' ||
-    kinds === undefined ||
-    endpoint.virtual.items.some((it) => it.server === server.path && kinds.includes(it.kind))
-  return isChosen && METHODS[name].some((method) => isAllowed(behind, server, method))
+  return (
+    isChosen(behind, server, name) &&
+    METHODS[name].some((method) => isAllowed(behind, server, method))
+  )
 }
 
-/** A missing OAuth scope is told with the request, so that the client can ask for it. */
-function isAllowed({ actor }: Behind, server: IndexedServer, method: string): boolean {
-  const { kind } = decide(actor, server, method)
-  return kind === 'allow' || kind === 'insufficient_scope'
+/** What is held back from a virtual server is not there. */
+function isChosen({ endpoint }: Behind, { path }: IndexedServer, name: Capability): boolean {
+  const kinds = CHOSEN[name]
+  return (
+    endpoint.kind !== 'virtual' ||
+    kinds === undefined ||
+    endpoint.virtual.items.some(
+      ({ kind, server, state }) => server === path && state === 'ok' && kinds.includes(kind),
+    )
+  )
+}
+
+/**
+ * At a virtual server the right to it is needed besides. A missing OAuth scope is told with the
+ * request, so that the client can ask for it.
+ */
+function isAllowed({ actor, endpoint }: Behind, server: IndexedServer, method: string): boolean {
+  const targets = endpoint.kind === 'virtual' ? [server, endpoint.virtual] : [server]
+  return targets.every((target) => {
+    const { kind } = decide(actor, target, method)
+    return kind === 'allow' || kind === 'insufficient_scope'
+  })
 }
 
 function has({ capabilities }: UpstreamFacts, name: string): boolean {

@@ -97,7 +97,7 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
     if (endpoint.kind === 'own' || (chosen && !items)) continue
     const decision = decide(actor, server, method)
     decisions.push(decision)
-    if (decision.kind !== 'allow') continue
+    if (decision.kind !== 'allow' || (items && !seesAny(request, server, items))) continue
     const { path } = server
     if (server.catalogHash === null) {
       unreached.push(server)
@@ -144,44 +144,58 @@ function chosenItems({ endpoint, list }: LineupRequest) {
 }
 
 /** Told only of what the caller would see. */
-function heldBack(
-  index: readonly IndexedServer[],
-  { actor, endpoint, method, list }: LineupRequest,
-): Unavailable[] {
+function heldBack(index: readonly IndexedServer[], request: LineupRequest): Unavailable[] {
+  const { actor, endpoint, method, list } = request
   if (endpoint.kind !== 'virtual') return []
-  const shows = list.kind === 'tool' ? toolFilter(actor, endpoint.virtual) : 'all'
   const servers = new Map(index.map((one) => [one.path as string, one]))
-  return endpoint.virtual.items.flatMap(({ kind, server, key, name, state }): Unavailable[] => {
-    if (kind !== list.kind || state === 'ok' || (shows !== 'all' && !shows(name))) return []
+  return endpoint.virtual.items.flatMap((item): Unavailable[] => {
+    const { kind, server, key, name, state } = item
+    if (kind !== list.kind || state === 'ok') return []
     const behind = servers.get(server)
     if (!behind || decide(actor, behind, method).kind !== 'allow') return []
-    const mayUse = list.kind === 'tool' ? toolFilter(actor, behind) : 'all'
-    if (mayUse !== 'all' && !mayUse(key)) return []
+    if (!chosenFilter(request, behind)(item)) return []
     return [{ server, item: name === '' ? key : name, reason: state }]
   })
 }
 
+/** A server of which the caller sees no item is none of his business. */
+function seesAny(
+  request: LineupRequest,
+  server: IndexedServer,
+  items: ReadonlyMap<string, VirtualItem>,
+): boolean {
+  return [...items.values()].some(chosenFilter(request, server))
+}
+
 /** A virtual server never widens: its caller needs the right to the item behind it as well. */
-function sectionOf(
+function chosenFilter(
   { actor, endpoint, list }: LineupRequest,
+  server: IndexedServer,
+): (item: VirtualItem) => boolean {
+  if (endpoint.kind !== 'virtual' || list.kind !== 'tool') return () => true
+  const own = toolFilter(actor, endpoint.virtual)
+  const behind = toolFilter(actor, server)
+  return ({ key, name }) => (own === 'all' || own(name)) && (behind === 'all' || behind(key))
+}
+
+function sectionOf(
+  request: LineupRequest,
   server: IndexedServer,
   items: ReadonlyMap<string, VirtualItem> | undefined,
 ): Section {
-  const filter = list.kind === 'tool' ? toolFilter(actor, server) : 'all'
-  const mayUse = (key: string): boolean => filter === 'all' || filter(key)
-  if (!items || endpoint.kind !== 'virtual') {
-    return { server, show: (key) => (mayUse(key) ? {} : undefined) }
+  if (items) {
+    const isShown = chosenFilter(request, server)
+    return {
+      server,
+      show(key, contentHash) {
+        const item = items.get(key)
+        // What changed since it was chosen is held back until somebody approves it again.
+        return item?.contentHash === contentHash && isShown(item) ? overrideOf(item) : undefined
+      },
+    }
   }
-  const own = list.kind === 'tool' ? toolFilter(actor, endpoint.virtual) : 'all'
-  return {
-    server,
-    show(key, contentHash) {
-      const item = items.get(key)
-      // What changed since it was chosen is held back until somebody approves it again.
-      if (item?.contentHash !== contentHash || !mayUse(key)) return undefined
-      return own === 'all' || own(item.name) ? overrideOf(item) : undefined
-    },
-  }
+  const filter = request.list.kind === 'tool' ? toolFilter(request.actor, server) : 'all'
+  return { server, show: (key) => (filter === 'all' || filter(key) ? {} : undefined) }
 }
 
 function overrideOf({ name, title, description }: VirtualItem): Override {

@@ -5,11 +5,12 @@ import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
 import type { InboundNotification, InboundResponse } from '../eras.ts'
 import { cancelText, type SendOneWay } from '../relay/relay-message.ts'
 import type { InFlight } from '../session/in-flight.ts'
+import { type QuestionKind, wasAsked } from '../session/questions.ts'
 import { sessionRequired } from '../session/session-rules.ts'
 import type { SharedSession } from '../session/sessions.ts'
 import { tellAll } from '../upstream/courtesy.ts'
 import { replaceMember } from '../wire/replace-member.ts'
-import { acceptedReply } from '../wire/reply.ts'
+import { acceptedReply, type RawId } from '../wire/reply.ts'
 import { originalId } from './naming.ts'
 import type { SharedSessions } from './sessions.ts'
 
@@ -32,14 +33,15 @@ export interface SharedOneWayDeps {
 interface Addressed {
   readonly server: string
   readonly text: string
-  /** It answers something that the server said in an upstream session. */
-  readonly isReply: boolean
+  /** What it answers, where it answers something: raw JSON, as the server wrote it. */
+  readonly answers?: { readonly kind: QuestionKind; readonly raw: RawId }
 }
 
 /**
  * Passes a legacy client's message on to the server it is for, or, where it is for all, to those
  * with an upstream session, waiting at most 5 s for each: 202. What is for nobody, or for a server
- * that its sender may not use (any more), is dropped without a word about which.
+ * that its sender may not use (any more), is dropped without a word about which. Nothing of this
+ * opens an upstream session: where none is open, nobody can have asked.
  */
 export function createSharedOneWay(deps: SharedOneWayDeps) {
   return async function relaySharedOneWay(
@@ -53,29 +55,10 @@ export function createSharedOneWay(deps: SharedOneWayDeps) {
       await tellEveryone(deps, ctx, message, session)
     } else {
       const addressed = await addressee(deps, ctx, message, session)
-      if (addressed && (await mayReply(ctx, deps, message, session, addressed))) {
-        await tell(deps, ctx, message, session, addressed)
-      }
+      if (addressed) await tell(deps, ctx, message, session, addressed)
     }
     return acceptedReply()
   }
-}
-
-/**
- * No session is opened for an answer: a server that was not spoken to has asked nothing. One without
- * sessions knows its own questions.
- */
-async function mayReply(
-  ctx: CallContext,
-  { sharedSessions }: SharedOneWayDeps,
-  { snapshot }: SharedOneWay,
-  session: SharedSession,
-  { server, isReply }: Addressed,
-): Promise<boolean> {
-  if (!isReply) return true
-  const upstream = (await snapshot.server(ctx, server))?.upstream
-  if (upstream && !upstream.sessionful && upstream.legacy !== 'untried') return true
-  return (await sharedSessions.opened(session)).some(({ path }) => path === server)
 }
 
 const FOR_ALL: ReadonlySet<string> = new Set(['notifications/roots/list_changed'])
@@ -91,7 +74,7 @@ async function tellEveryone(
     await deps.sharedSessions.opened(session),
     ({ path: server }, tooLong) => {
       const within = { ...ctx, signal: AbortSignal.any([ctx.signal, tooLong]) }
-      return tell(deps, within, message, session, { server, text, isReply: false })
+      return tell(deps, within, message, session, { server, text })
     },
     (thrown) => emitFault(deps.events, ctx, 'shared.one-way', thrown),
   )
@@ -102,11 +85,16 @@ async function tell(
   ctx: CallContext,
   { actor, snapshot }: SharedOneWay,
   session: SharedSession,
-  { server, text }: Addressed,
+  { server, text, answers }: Addressed,
 ): Promise<void> {
   const record = await snapshot.server(ctx, server)
   if (!record || !mayTell(actor, record)) return
-  const leg = await deps.sharedSessions.leg(ctx, session, record)
+  const leg = await deps.sharedSessions.openLeg(session, record)
+  if (!leg) return
+  if (answers && !leg.session) {
+    const asking = { scope: session.key, session: session.key, server: record.id }
+    if (!(await wasAsked(deps.inFlight, asking, answers.kind, answers.raw))) return
+  }
   await deps.sendOneWay(ctx, {
     text,
     version: leg.version,
@@ -127,7 +115,7 @@ async function addressee(
   session: SharedSession,
 ): Promise<Addressed | undefined> {
   const { text } = inbound
-  if (inbound.kind === 'response') return restored(text, ['id'], JSON.parse(text).id)
+  if (inbound.kind === 'response') return restored(text, 'id', ['id'], JSON.parse(text).id)
   switch (inbound.method) {
     case 'notifications/cancelled': {
       const where = { scope: session.key, session: session.key }
@@ -135,17 +123,24 @@ async function addressee(
       if (!call) return undefined
       const server = (await snapshot.index(ctx)).find(({ id }) => id === call.server)
       const own = cancelText(inbound, call.upstreamId)
-      return server && { server: server.path, text: own, isReply: false }
+      return server && { server: server.path, text: own }
     }
     case 'notifications/progress':
-      return restored(text, ['params', 'progressToken'], inbound.params['progressToken'])
+      return restored(text, 'token', ['params', 'progressToken'], inbound.params['progressToken'])
     default:
       return undefined
   }
 }
 
 /** The message as its server wrote the id or token that we had put its name in front of. */
-function restored(text: string, at: readonly string[], value: unknown): Addressed | undefined {
+function restored(
+  text: string,
+  kind: QuestionKind,
+  at: readonly string[],
+  value: unknown,
+): Addressed | undefined {
   const id = originalId(value)
-  return id && { server: id.server, text: replaceMember(text, at, id.raw), isReply: true }
+  if (!id) return undefined
+  const { server, raw } = id
+  return { server, text: replaceMember(text, at, raw), answers: { kind, raw } }
 }

@@ -34,6 +34,11 @@ export interface SharedSessions {
    * session on an endpoint that the server has no more is opened anew on another one.
    */
   leg(ctx: CallContext, session: SharedSession, server: ServerRecord): Promise<UpstreamLeg>
+  /**
+   * The same without opening anything: undefined where no session is open, or its endpoint is gone.
+   * Throws `session_not_found`.
+   */
+  openLeg(session: SharedSession, server: ServerRecord): Promise<UpstreamLeg | undefined>
   /** Those opened so far, by any isolate. */
   opened(session: SharedSession): Promise<readonly UpstreamSession[]>
   /**
@@ -110,29 +115,40 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
     server: ServerRecord,
     remembered: UpstreamSession | undefined,
   ): Promise<UpstreamSession> {
-    const isThere = ({ endpoint }: UpstreamSession): boolean =>
-      server.endpoints.some(({ id }) => id === endpoint)
-    if (remembered && isThere(remembered)) return remembered
+    if (remembered && isThere(remembered, server)) return remembered
     const found = await find(session, server)
-    return found && isThere(found) ? found : open(ctx, session, server, found?.upstreamId)
+    return found && isThere(found, server) ? found : open(ctx, session, server, found?.upstreamId)
   }
 
   return {
     async leg(ctx, session, server) {
-      if (!server.upstream.sessionful)
-        return { session: undefined, version: olderVersion(session, server) }
-      const key = `${session.key}\n${server.id}`
+      if (!server.upstream.sessionful) return withoutSession(session, server)
+      const key = keyOf(session, server)
       const upstream = await usable(ctx, session, server, known.get(key))
       setBounded(known, key, upstream, MAX_REMEMBERED)
-      const { endpoint, upstreamId, version } = upstream
-      const { hello } = session
-      return {
-        session: { key: session.key, server: server.id, endpoint, upstreamId, hello },
-        version,
-      }
+      return within(session, upstream)
     },
 
-    opened: (session) => deps.object(session.key).opened(),
+    async openLeg(session, server) {
+      const { sessionful, legacy } = server.upstream
+      // Who settled what is untried may know more than this snapshot does.
+      if (sessionful || legacy === 'untried') {
+        const remembered = known.get(keyOf(session, server))
+        if (remembered && isThere(remembered, server)) return within(session, remembered)
+        const found = await find(session, server)
+        if (found && isThere(found, server)) return within(session, found)
+      }
+      return sessionful ? undefined : withoutSession(session, server)
+    },
+
+    async opened(session) {
+      const opened = await deps.object(session.key).opened()
+      // Who wants to know is about to speak to them.
+      for (const one of opened) {
+        setBounded(known, keyOf(session, { id: one.server }), one, MAX_REMEMBERED)
+      }
+      return opened
+    },
 
     async setLogLevel(ctx, session, snapshot, level) {
       const object = deps.object(session.key)
@@ -158,6 +174,23 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
       return webSocket ?? undefined
     },
   }
+}
+
+function keyOf(session: SharedSession, server: Pick<ServerRecord, 'id'>): string {
+  return `${session.key}\n${server.id}`
+}
+
+function isThere({ endpoint }: UpstreamSession, server: ServerRecord): boolean {
+  return server.endpoints.some(({ id }) => id === endpoint)
+}
+
+function within({ key, hello }: SharedSession, upstream: UpstreamSession): UpstreamLeg {
+  const { server, endpoint, upstreamId, version } = upstream
+  return { session: { key, server, endpoint, upstreamId, hello }, version }
+}
+
+function withoutSession(session: SharedSession, server: ServerRecord): UpstreamLeg {
+  return { session: undefined, version: olderVersion(session, server) }
 }
 
 /** A server without sessions negotiated nothing: the older of what both sides speak. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Actor, canPermission } from '../../policy/index.ts'
+import { type Actor, canPermission, toolFilter } from '../../policy/index.ts'
 import type { ListedServer, StoredEndpoint, StoredServer } from '../rows.ts'
 import { Health } from '../server-record.ts'
 import { toInstant } from '../views.ts'
@@ -16,8 +16,11 @@ export const ServiceOut = z.strictObject({
   enabled: z.boolean(),
   auth: z.strictObject({ strategy: z.literal('none') }),
   health: Health,
-  /** How many it offers. */
-  tools: z.number().int(),
+  tools: z
+    .number()
+    .int()
+    .optional()
+    .describe('How many it offers; absent for a caller who may not see all of them.'),
 })
 export type ServiceOut = z.infer<typeof ServiceOut>
 
@@ -49,13 +52,16 @@ export function serviceOf(
   endpoint: string | undefined,
 ): ServiceOut {
   const { name, description, transport, enabled, health } = server
+  // Counting what a filter lets through would take a read of every service's tools.
+  const showsCount = toolFilter(actor, server) === 'all'
   const showsAddress = endpoint !== undefined && canPermission(actor, 'modify_service', server)
   return {
     ...{ id: server.path, name, description },
     ...(showsAddress && { endpoint }),
     ...{ transport, timeout: server.timeoutMs / 1000, enabled },
     auth: { strategy: server.authStrategy },
-    ...{ health, tools: server.discovered.tools },
+    health,
+    ...(showsCount && { tools: server.discovered.tools }),
   }
 }
 
