@@ -4,15 +4,16 @@ import { closeSession } from '../upstream/close-session.ts'
 import type { Outcome } from '../upstream/failure.ts'
 import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
-import type {
-  KnownSession,
-  Opening,
-  OpeningFailed,
-  OpenSessionInput,
-  Recovery,
-  RunningCall,
-  SessionState,
-  UpstreamSession,
+import {
+  type KnownSession,
+  type Opening,
+  type OpeningFailed,
+  type OpenSessionInput,
+  type Recovery,
+  type RunningCall,
+  type SessionState,
+  UPSTREAMS,
+  type UpstreamSession,
 } from './session-state.ts'
 
 const SCHEMA_VERSION = 3
@@ -124,11 +125,17 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
       return this.#calls().find((call) => call.clientId === clientId)
     }
 
-    /** A stream of the client that wants to know of upstream sessions as they are opened. */
-    override async fetch(): Promise<Response> {
+    async tell(channel: string, text: string): Promise<boolean> {
+      const listening = this.ctx.getWebSockets(channel)
+      for (const socket of listening) socket.send(text)
+      return listening.length > 0
+    }
+
+    /** Somebody listens to the channel that the path names; hibernating, so that it costs nothing. */
+    override async fetch({ url }: Request): Promise<Response> {
       if (this.#read().ended) return new Response(null, { status: 404 })
       const { 0: client, 1: server } = new WebSocketPair()
-      this.ctx.acceptWebSocket(server)
+      this.ctx.acceptWebSocket(server, [new URL(url).pathname.slice(1)])
       return new Response(null, { status: 101, webSocket: client })
     }
 
@@ -185,7 +192,7 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
     }
 
     #announce(session: UpstreamSession): void {
-      for (const socket of this.ctx.getWebSockets()) socket.send(JSON.stringify(session))
+      for (const socket of this.ctx.getWebSockets(UPSTREAMS)) socket.send(JSON.stringify(session))
     }
 
     #read(): Stored {

@@ -117,10 +117,30 @@ export interface SessionState {
   removeCall(call: RunningCall): Promise<void>
   /** The youngest with this id: a client may use an id again. */
   findCall(clientId: string): Promise<RunningCall | undefined>
+  /** Hands a text to who listens to the channel, in whatever isolate; false when nobody does. */
+  tell(channel: string, text: string): Promise<boolean>
 }
+
+/** The channel on which each upstream session is told as it is opened. */
+export const UPSTREAMS = 'upstreams'
 
 /** A SessionObject as the gateway reaches it. */
 export interface SessionStub extends SessionState {
-  /** Upgrades to a socket that tells each upstream session as it is opened; 404 when it ended. */
+  /** Upgrades to a socket that hears the channel in the URL's path; 404 when the session ended. */
   fetch(url: string, init: { readonly headers: Record<string, string> }): Promise<Response>
+}
+
+/**
+ * Listens to a channel (`[a-z0-9-/]+`) of a session's object; undefined when the session has ended.
+ * The socket is accepted; it closes when the session ends.
+ */
+export async function openChannel(
+  object: Pick<SessionStub, 'fetch'>,
+  channel: string,
+): Promise<WebSocket | undefined> {
+  const { webSocket } = await object.fetch(`http://session/${channel}`, {
+    headers: { upgrade: 'websocket' },
+  })
+  webSocket?.accept()
+  return webSocket ?? undefined
 }

@@ -8,7 +8,13 @@ import {
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
-import { SESSION_TTL_MS, type SessionStub, type UpstreamSession } from '../session/session-state.ts'
+import {
+  openChannel,
+  SESSION_TTL_MS,
+  type SessionStub,
+  UPSTREAMS,
+  type UpstreamSession,
+} from '../session/session-state.ts'
 import {
   type LegacySession,
   type Sessions,
@@ -166,13 +172,7 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
       )
     },
 
-    async watch(session) {
-      const { webSocket } = await deps.object(session.key).fetch('http://session/watch', {
-        headers: { upgrade: 'websocket' },
-      })
-      webSocket?.accept()
-      return webSocket ?? undefined
-    },
+    watch: (session) => openChannel(deps.object(session.key), UPSTREAMS),
   }
 }
 
