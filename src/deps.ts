@@ -76,6 +76,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     ...{ registry, limits, events, breakers, outbound, sealer, clock },
     maxBodyBytes: config.maxBodyBytes,
     sessionObject: (name) => env.SESSIONS.getByName(name),
+    bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
     challenge: (path, scope) =>
       challenge(resourceMetadataUrl(endpointUrl(publicUrl, path)), {

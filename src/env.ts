@@ -3,7 +3,7 @@ import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
 import type { LimiterStub } from './limits/index.ts'
-import type { CatalogStub, SessionStub } from './mcp/index.ts'
+import type { BridgeStub, CatalogStub, SessionStub } from './mcp/index.ts'
 import { BootstrapAdmin } from './policy/index.ts'
 import type { BreakerStub } from './resilience/index.ts'
 
@@ -40,6 +40,7 @@ export interface Bindings {
   readonly BREAKERS: Namespace<BreakerStub>
   readonly PROBES: Namespace<ProbeStub>
   readonly CATALOGS: Namespace<CatalogStub>
+  readonly BRIDGES: Namespace<BridgeStub>
 }
 
 export type Env = EnvVars & Bindings

@@ -7,6 +7,7 @@ import { problemResponse } from './http/index.ts'
 import { jobContext, runHealthRound } from './jobs/index.ts'
 import { createProbeObject } from './jobs/probe-object.ts'
 import { createLimiterObject } from './limits/limiter-object.ts'
+import { createBridgeObject } from './mcp/bridge/bridge-object.ts'
 import { createCatalogObject } from './mcp/catalog/catalog-object.ts'
 import { createSessionObject } from './mcp/session/session-object.ts'
 import { createEvents } from './observability/index.ts'
@@ -36,6 +37,11 @@ export class ProbeObject extends createProbeObject({
   random: systemRandom,
   events: log,
   slice: () => wired().slice,
+}) {}
+
+export class BridgeObject extends createBridgeObject({
+  clock: systemClock,
+  outbound: () => wired().outbound,
 }) {}
 
 export class CatalogObject extends createCatalogObject({

@@ -1,4 +1,5 @@
 /** Rank 5: the Model Context Protocol, on both sides. */
+export type { BridgeStub } from './bridge/index.ts'
 export type { CatalogStub } from './catalog/live-catalog.ts'
 export { probeRecord } from './catalog/probe-record.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'

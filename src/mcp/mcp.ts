@@ -4,6 +4,12 @@ import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
 import type { Breakers } from '../resilience/index.ts'
 import { createAsk, PERMIT_SPENT } from './ask/ask.ts'
+import {
+  type BridgeStub,
+  createBridge,
+  createServeLegacy,
+  createServeModern,
+} from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
 import { createGet } from './get.ts'
@@ -51,6 +57,7 @@ export interface McpDeps {
   readonly clock: Clock
   readonly maxBodyBytes: number
   readonly sessionObject: (name: string) => SessionStub
+  readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
   /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
   readonly challenge: (path: string, scope: string) => string
@@ -69,8 +76,14 @@ export function createMcp(deps: McpDeps) {
     // What ends once for all isolates is spent once.
     spend: async (key, until) => (await object(`request-state/${key}`).end(until)) !== undefined,
   })
+  const bridge = createBridge({ ...deps, upstreams })
   const relayRequest = createRequestRelay({
-    ...{ upstreams, sessions, inFlight, eventIds, requestStates },
+    ...{ upstreams, sessions, inFlight, eventIds, requestStates, bridge },
+  })
+  const serveModern = createServeModern({ relayRequest })
+  const serveLegacy = createServeLegacy({
+    ...{ sessions, inFlight, object, relayRequest },
+    lines: bridge.lines,
   })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
@@ -81,6 +94,7 @@ export function createMcp(deps: McpDeps) {
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
+    lines: bridge.lines,
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
     live: createLiveCatalog({ events, object: deps.catalogObject }),
@@ -89,8 +103,8 @@ export function createMcp(deps: McpDeps) {
 
   const endpointWith = (ofLimits: Limits): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
-    const relays = { shared, settleEra, relayRequest, relayOneWay, relayStream, eventIds }
-    const relay = createRelay({ ...common, ...relays })
+    const relays = { relayRequest, relayOneWay, relayStream, serveLegacy, serveModern }
+    const relay = createRelay({ ...common, ...relays, shared, settleEra, eventIds })
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
       get: createGet({ relay, refuse }),

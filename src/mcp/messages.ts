@@ -41,5 +41,10 @@ export const MODERN_VERSION = '2026-07-28'
 /** Legacy revisions that travel over Streamable HTTP, newest first. */
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
 
+/** The revision to speak with a client that asked for this one (MCP 2025-11-25, Lifecycle). */
+export function negotiatedVersion(requested: unknown): string {
+  return LEGACY_VERSIONS.find((version) => version === requested) ?? LEGACY_VERSIONS[0]
+}
+
 /** What the gateway calls itself towards upstreams. */
 export const GATEWAY_INFO = { name: 'gatehouse', version: '0.1.0' } as const

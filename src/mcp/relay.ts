@@ -1,16 +1,17 @@
 import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
+import { crosses, type LegacyVisit, type ModernVisit } from './bridge/index.ts'
 import { type Inbound, noStream, streamVersion } from './eras.ts'
 import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
 import type { StreamRequest } from './relay/relay-stream.ts'
 import type { SettleEra } from './relay/settle-era.ts'
-import { authorise, requireSameEra } from './relay/target.ts'
+import { authorise } from './relay/target.ts'
 import { type EventIds, resumePoint } from './session/event-ids.ts'
 import { requireSession } from './session/session-rules.ts'
-import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
+import { bridged, mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
 import { resolveEndpoint, type Shared } from './shared/index.ts'
 
 /**
@@ -38,6 +39,8 @@ export interface RelayDeps {
   readonly eventIds: EventIds
   readonly shared: Shared
   readonly settleEra: SettleEra
+  readonly serveLegacy: (ctx: CallContext, visit: LegacyVisit) => Promise<Response>
+  readonly serveModern: (ctx: CallContext, visit: ModernVisit) => Promise<Response>
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
@@ -60,12 +63,18 @@ export function createRelay(deps: RelayDeps): Relay {
       }
 
       const seen = { actor, server: resolved.server }
-      const within = mirrored(session)
       authorise(seen, inbound)
       const server = inbound.era === 'legacy' ? await deps.settleEra(ctx, seen.server) : seen.server
       const target = { actor, server }
+      if (crosses(server.upstream, inbound.era)) {
+        const visit = { inbound, headers, target }
+        return inbound.era === 'legacy'
+          ? deps.serveLegacy(ctx, { ...visit, ...bridged(session, server.id) })
+          : deps.serveModern(ctx, visit)
+      }
+
+      const within = mirrored(session)
       requireSession(server, inbound, within.session)
-      requireSameEra(server, inbound)
       const targetNow = () => authoriseAgain(ctx, deps.snapshots, principal, path, inbound)
       return inbound.kind === 'request'
         ? deps.relayRequest(ctx, { inbound, headers, target, targetNow, ...within })

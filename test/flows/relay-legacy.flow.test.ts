@@ -4,7 +4,6 @@ import {
   createTestGateway,
   hello,
   legacy,
-  modern,
   NOTIFICATION,
   rest,
   type TestGateway,
@@ -360,23 +359,5 @@ describe('a legacy session', () => {
     const response = await call(headers)
     expect(response.status).toBe(400)
     expect(await response.json()).toMatchObject({ error: { code: -32022 } })
-  })
-
-  it('is refused by a modern-only server, with the version it speaks', async () => {
-    const response = await gateway.fetch('/modern-only/mcp', legacy(token, 'initialize', hello()))
-    expect(response.status).toBe(400)
-    expect(await response.json()).toMatchObject({
-      id: 1,
-      error: { code: -32022, data: { supported: ['2026-07-28'], requested: '2025-11-25' } },
-    })
-  })
-
-  it('is what a modern client is told to open on a legacy-only server', async () => {
-    const response = await gateway.fetch('/everything/mcp', modern(token, 'server/discover'))
-    expect(response.status).toBe(400)
-    expect(await response.json()).toMatchObject({
-      id: 1,
-      error: { code: -32022, data: { supported: ['2025-11-25'], requested: '2026-07-28' } },
-    })
   })
 })

@@ -6,6 +6,7 @@ declare namespace Cloudflare {
     LIMITERS: DurableObjectNamespace<import('../../src/index.ts').LimiterObject>
     BREAKERS: DurableObjectNamespace<import('../../src/index.ts').BreakerObject>
     PROBES: DurableObjectNamespace<import('../../src/index.ts').ProbeObject>
+    BRIDGES: DurableObjectNamespace<import('../../src/index.ts').BridgeObject>
     CATALOGS: DurableObjectNamespace<import('../../src/index.ts').CatalogObject>
     TEST_MIGRATIONS: import('cloudflare:test').D1Migration[]
   }

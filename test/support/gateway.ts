@@ -126,6 +126,7 @@ function countedBindings(work: Work): Bindings {
     BREAKERS: objects(env.BREAKERS),
     PROBES: objects(env.PROBES),
     CATALOGS: objects(env.CATALOGS),
+    BRIDGES: objects(env.BRIDGES),
   } as unknown as Bindings
 }
 

@@ -2,6 +2,7 @@ import { type CallContext, type GatewayError, mediaType } from '../../core/index
 import { statusError } from '../upstream/failure.ts'
 import { concat } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
+import { parseMessage } from '../wire/parse-message.ts'
 import { openSource, type Source, type Step } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
 import { lostAnswer, malformed, tooLarge } from './answer-errors.ts'
@@ -9,7 +10,7 @@ import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { answerStream } from './event-stream.ts'
 import { heldBody } from './held-body.ts'
-import { judge, parseMessage, withId } from './judge.ts'
+import { judge, withId } from './judge.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
 
 /**

@@ -4,9 +4,10 @@ import { concat } from '../wire/bytes.ts'
 import { type EventFields, isForeignType, readEvent, writeEvent } from '../wire/event-fields.ts'
 import { createEventSplitter } from '../wire/event-splitter.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
+import { parseMessage } from '../wire/parse-message.ts'
 import { emptyTalk, lostAnswer, malformed, tooLarge } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
-import { judge, parseMessage, withId } from './judge.ts'
+import { judge, withId } from './judge.ts'
 import { type LargeEvent, openLargeEvent } from './large-event.ts'
 
 /** What has passed a gate so far. */

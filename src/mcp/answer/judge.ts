@@ -46,16 +46,6 @@ export function withId(text: string, { hasId }: { readonly hasId: boolean }): st
   return hasId ? text : text.replace('{', '{"id":null,')
 }
 
-/** `JSON.parse`, and undefined for what is none. */
-export function parseMessage(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // `judge` calls it malformed.
-    return undefined
-  }
-}
-
 function progressOf({ method, params }: Readonly<Record<string, unknown>>) {
   if (method !== PROGRESS) return {}
   return { progress: { token: isPlainObject(params) ? params['progressToken'] : undefined } }

@@ -1,9 +1,10 @@
 import type { CallContext } from '../../core/index.ts'
 import { type EventFields, isForeignType, readEvent } from '../wire/event-fields.ts'
+import { parseMessage } from '../wire/parse-message.ts'
 import { createSseEditor } from '../wire/sse-editor.ts'
 import { topLevelMembers } from '../wire/top-level-members.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
-import { PROGRESS, parseMessage } from './judge.ts'
+import { PROGRESS } from './judge.ts'
 
 /** What came of an event that flowed through. */
 export interface LargeEnd {

@@ -54,14 +54,17 @@ export function roundOf(result: string): Round | undefined {
   return { asked, requestState: rawMember(result, 'requestState') }
 }
 
-function isInputMethod(method: unknown): method is InputMethod {
+export function isInputMethod(method: unknown): method is InputMethod {
   return typeof method === 'string' && Object.hasOwn(DECLARED, method)
 }
 
 /** Whether a client may be asked this (MCP 2026-07-28: never what it did not declare). */
-export function isDeclared({ method, params }: Asked, hello: ClientHello): boolean {
+export function isDeclared(
+  { method, params }: Asked,
+  { capabilities }: Pick<ClientHello, 'capabilities'>,
+): boolean {
   const parsed: unknown = JSON.parse(params)
-  return DECLARED[method](hello.capabilities, isPlainObject(parsed) ? parsed : {})
+  return DECLARED[method](capabilities, isPlainObject(parsed) ? parsed : {})
 }
 
 /** The request as a legacy client knows it. */

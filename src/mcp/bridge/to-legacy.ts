@@ -7,6 +7,7 @@ import {
   SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server'
 import type { InboundRequest } from '../eras.ts'
+import { withText } from '../inbound-text.ts'
 import {
   each,
   editObject,
@@ -16,7 +17,6 @@ import {
   remove,
   within,
 } from '../wire/edit-members.ts'
-import { scanRequest } from '../wire/scan-request.ts'
 
 /**
  * From the modern era to the legacy one, message by message; every byte that no rule names stays
@@ -44,9 +44,7 @@ export function legacyRequest(inbound: InboundRequest, version: string): Inbound
   const text = editObject(inbound.text, {
     params: within({ _meta: meta, inputResponses: remove, requestState: remove }),
   })
-  const scan = scanRequest(text)
-  const id = scan.kind === 'scanned' && scan.id ? scan.id : inbound.id
-  return { ...inbound, era: 'legacy', version, text, id }
+  return { ...withText(inbound, text), era: 'legacy', version }
 }
 
 /** A modern server's result, given as JSON, as a legacy client must see it. */

@@ -6,10 +6,10 @@ import {
   SERVER_INFO_META_KEY,
 } from '@modelcontextprotocol/server'
 import type { InboundRequest } from '../eras.ts'
+import { withText } from '../inbound-text.ts'
 import { MODERN_VERSION, methodFacts } from '../messages.ts'
 import type { ClientHello } from '../upstream/open-session.ts'
 import { editObject, fill, remove, set, within } from '../wire/edit-members.ts'
-import { scanRequest } from '../wire/scan-request.ts'
 
 /**
  * From the legacy era to the modern one, message by message; every byte that no rule names stays
@@ -39,13 +39,7 @@ export function modernRequest(
   const text = editObject(inbound.text, {
     params: within({ _meta: meta, inputResponses: remove, requestState: remove, task: remove }),
   })
-  return { ...inbound, era: 'modern', version: MODERN_VERSION, text, id: idIn(text, inbound) }
-}
-
-/** Where the id stands now. */
-function idIn(text: string, { id }: InboundRequest): InboundRequest['id'] {
-  const scan = scanRequest(text)
-  return scan.kind === 'scanned' && scan.id ? scan.id : id
+  return { ...withText(inbound, text), era: 'modern', version: MODERN_VERSION }
 }
 
 /**
@@ -57,18 +51,18 @@ export function modernResult(method: string, result: string, serverInfo: object)
     ? { ttlMs: set(0), cacheScope: set('private') }
     : {}
   return editObject(result, {
-    resultType: fill('complete'),
+    resultType: set('complete'),
     ...caching,
     _meta: within({ [SERVER_INFO_META_KEY]: fill(serverInfo) }),
   })
 }
 
-/** Resource not found, until 2025-11-25. */
-const RESOURCE_NOT_FOUND = '-32002'
+/** Resource not found, and a dialog at a URL, until 2025-11-25. */
+const GIVEN_UP: Readonly<Record<string, string>> = { '-32002': '-32602', '-32042': '-32603' }
 
 /** A legacy server's error, given as JSON: codes that the modern era gave up (PROTOCOL.md 1.7). */
 export function modernError(error: string): string {
   return editObject(error, {
-    code: (raw) => (raw === RESOURCE_NOT_FOUND ? '-32602' : raw),
+    code: (raw) => GIVEN_UP[raw ?? ''] ?? raw,
   })
 }

@@ -1,34 +1,28 @@
+import type { InboundRequest } from '../eras.ts'
 import { methodFacts } from '../messages.ts'
 import { addModernHeaders, hopTwoHeaders } from '../upstream/headers.ts'
 import type { UpstreamCall } from '../upstream/send.ts'
-import { checkParamHeaders } from '../wire/param-headers.ts'
+import type { HeaderParam } from '../wire/param-headers.ts'
 import { replaceMember } from '../wire/replace-member.ts'
 import type { RawId } from '../wire/reply.ts'
 import { replaceSpan } from '../wire/scan-request.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { RequestStates } from './request-states.ts'
-import { stateOf } from './seal-answer.ts'
 
 /** Builds the upstream call for the session id that is current when it is sent. */
 export type BuildCall = (sessionId?: string) => UpstreamCall
 
+/** What a call is built of: the message is in its server's era. */
+export type Sendable = Pick<Outgoing, 'inbound' | 'headers' | 'target' | 'session'>
+
 /**
  * A request as its server must see it: with our id, its own request state, and headers built from
- * nothing. Throws `header_mismatch`, and `invalid_params` for a request state that is not its own.
+ * nothing.
  */
-export async function buildCall(
-  requestStates: RequestStates,
-  outgoing: Outgoing,
-  upstreamId: RawId,
-): Promise<BuildCall> {
-  const { inbound, headers, target, session } = outgoing
+export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string): BuildCall {
+  const { inbound, headers, target, session } = sendable
   const { server } = target
   const tool = inbound.method === 'tools/call' ? server.tools.get(inbound.name ?? '') : undefined
-  const headerParams = tool?.headerParams ?? []
-  if (inbound.era === 'modern') {
-    checkParamHeaders(headers, headerParams, inbound.params['arguments'])
-  }
-  const body = await bodyOf(requestStates, outgoing, upstreamId)
+  const body = bodyOf(inbound, upstreamId, state)
   const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
 
   return (sessionId) => {
@@ -37,7 +31,9 @@ export async function buildCall(
       ...(inbound.version === undefined ? {} : { version: inbound.version }),
       ...(sessionId === undefined ? {} : { sessionId }),
     })
-    if (inbound.era === 'modern') addModernHeaders(hop, inbound, headers, headerParams)
+    if (inbound.era === 'modern') {
+      addModernHeaders(hop, inbound, headers, headerParams(sendable))
+    }
     return {
       server,
       method: 'POST',
@@ -50,15 +46,21 @@ export async function buildCall(
   }
 }
 
-async function bodyOf(
-  requestStates: RequestStates,
-  outgoing: Outgoing,
+/** The arguments of a call that its server wants in headers as well. */
+export function headerParams({
+  inbound,
+  target,
+}: Pick<Outgoing, 'inbound' | 'target'>): readonly HeaderParam[] {
+  if (inbound.method !== 'tools/call') return []
+  return target.server.tools.get(inbound.name ?? '')?.headerParams ?? []
+}
+
+function bodyOf(
+  { text, id }: InboundRequest,
   upstreamId: RawId,
-): Promise<string> {
-  const { inbound } = outgoing
-  const withOurId = replaceSpan(inbound.text, inbound.id, upstreamId)
-  const sealedState = inbound.era === 'modern' ? inbound.params['requestState'] : undefined
-  if (sealedState === undefined) return withOurId
-  const state = await requestStates.open(stateOf(outgoing), sealedState)
+  state: string | undefined,
+): string {
+  const withOurId = replaceSpan(text, id, upstreamId)
+  if (state === undefined) return withOurId
   return replaceMember(withOurId, ['params', 'requestState'], JSON.stringify(state))
 }

@@ -1,6 +1,6 @@
 import type { NameTranslation } from '../answer/answer-rules.ts'
 import type { InboundRequest } from '../eras.ts'
-import type { LegacySession, SharedSession } from '../session/sessions.ts'
+import type { BridgedSession, LegacySession, SharedSession } from '../session/sessions.ts'
 import type { Target } from './target.ts'
 
 /** Everything known about one request when it leaves. */
@@ -12,6 +12,8 @@ export interface Outgoing {
   readonly targetNow?: () => Promise<Target>
   /** The opened legacy session, when the client sent one. */
   readonly session?: LegacySession
+  /** The client's session with us, where its server knows no sessions of this era. */
+  readonly bridged?: BridgedSession
   /** Where several servers share an endpoint: how this one is named there. */
   readonly shared?: SharedLeg
 }
@@ -23,4 +25,12 @@ export interface SharedLeg {
   readonly names: NameTranslation
   /** Of a legacy client. */
   readonly session?: SharedSession
+}
+
+/** The session that a legacy client has with the gateway itself. */
+export function ownSession({
+  bridged,
+  shared,
+}: Pick<Outgoing, 'bridged' | 'shared'>): BridgedSession | SharedSession | undefined {
+  return shared?.session ?? bridged
 }

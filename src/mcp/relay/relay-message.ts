@@ -81,7 +81,7 @@ async function outgoingText(
   if (inbound.kind !== 'notification' || inbound.method !== 'notifications/cancelled') {
     return inbound.text
   }
-  const scope = idScope(target, session, undefined)
+  const scope = idScope({ target, ...(session ? { session } : {}) })
   const call = await inFlight.find(scope, inbound.params['requestId'])
   return call && cancelText(inbound, call.upstreamId)
 }
@@ -89,6 +89,12 @@ async function outgoingText(
 /** What only somebody who was asked something can have to say. */
 function isAnswer(inbound: OneWay['inbound']): boolean {
   return inbound.kind === 'response' || inbound.method === 'notifications/progress'
+}
+
+/** The gateway's own cancel of a request that its server knows by this id, raw JSON. */
+export function cancelRequest(upstreamId: string): string {
+  const params = { requestId: JSON.parse(upstreamId), reason: 'The client left.' }
+  return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
 }
 
 /** A cancel of the request that its server knows by this id, raw JSON. */

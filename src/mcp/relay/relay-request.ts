@@ -1,25 +1,32 @@
 import { type CallContext, isPlainObject } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
+import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
+import { crosses } from '../bridge/crossing.ts'
+import type { Bridge } from '../bridge/index.ts'
+import { rawIdOf } from '../inbound-text.ts'
 import { idScope } from '../session/id-scope.ts'
 import type { InFlight, Running } from '../session/in-flight.ts'
 import { type NewSession, newSession } from '../session/new-session.ts'
 import { hearQuestions } from '../session/questions.ts'
 import type { Sessions } from '../session/sessions.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
+import { checkParamHeaders } from '../wire/param-headers.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
-import { type BuildCall, buildCall } from './build-call.ts'
+import { buildCall, headerParams } from './build-call.ts'
 import { endOfCall } from './end-of-call.ts'
 import { mayGoOn } from './listening.ts'
 import type { Outgoing } from './outgoing.ts'
-import { type SealAnswerDeps, sealersOf } from './seal-answer.ts'
+import type { RequestStates } from './request-states.ts'
+import { type SealAnswerDeps, sealersOf, stateOf } from './seal-answer.ts'
 import { sendInSession } from './send-in-session.ts'
 
 export interface RequestRelayDeps extends SealAnswerDeps {
   readonly upstreams: Upstreams
   readonly sessions: Sessions
   readonly inFlight: InFlight
+  readonly bridge: Pick<Bridge, 'ask'>
 }
 
 /** The ids of one request, raw JSON: the client's, and ours towards the upstream. */
@@ -31,14 +38,15 @@ interface Ids {
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
   return async function relayRequest(ctx: CallContext, outgoing: Outgoing): Promise<Response> {
-    const { inbound, target, session, shared } = outgoing
-    const clientId = inbound.text.slice(inbound.id.start, inbound.id.end)
-    const ids = { clientId, upstreamId: JSON.stringify(ctx.random.uuid()) }
-    const build = await buildCall(deps.requestStates, outgoing, ids.upstreamId)
+    const { inbound, target } = outgoing
+    const ids = { clientId: rawIdOf(inbound), upstreamId: JSON.stringify(ctx.random.uuid()) }
+    if (inbound.era === 'modern') {
+      checkParamHeaders(outgoing.headers, headerParams(outgoing), inbound.params['arguments'])
+    }
+    const state = await openedState(deps.requestStates, outgoing)
     const server = target.server.id
-    const scope = idScope(target, session, shared)
-    const running = deps.inFlight.add(ctx, { ...scope, ...ids, server })
-    const answered = await send(ctx, outgoing, build, running)
+    const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server })
+    const answered = await send(ctx, outgoing, ids.upstreamId, state, running)
     const opened = newSession(ctx, deps, outgoing, answered)
     const onEnd = endOfCall(ctx, deps.upstreams, answered, running)
     const heard = hearQuestions(ctx, deps.inFlight, outgoing, ids.upstreamId)
@@ -47,6 +55,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         // A stream that breaks has not given its answer.
         if (end === 'broken') opened.abandon()
         if (end !== 'suspended') heard.forget()
+        answered.onEnd?.(end)
         onEnd(end)
       })
     } catch (thrown) {
@@ -60,11 +69,18 @@ export function createRequestRelay(deps: RequestRelayDeps) {
   async function send(
     ctx: CallContext,
     outgoing: Outgoing,
-    build: BuildCall,
+    upstreamId: RawId,
+    state: string | undefined,
     running: Running,
-  ): Promise<UpstreamAnswer> {
+  ): Promise<UpstreamAnswer & Partial<BridgedAnswer>> {
+    const { upstream } = outgoing.target.server
     try {
-      return await sendInSession(ctx, deps, outgoing, build)
+      return crosses(upstream, outgoing.inbound.era)
+        ? await deps.bridge.ask(ctx, {
+            ...{ outgoing, upstreamId },
+            ...(state === undefined ? {} : { state }),
+          })
+        : await sendInSession(ctx, deps, outgoing, buildCall(outgoing, upstreamId, state))
     } catch (thrown) {
       running.forget()
       throw thrown
@@ -111,4 +127,11 @@ function progressFilter(params: Outgoing['inbound']['params']): (token: unknown)
   const own = isPlainObject(meta) ? meta['progressToken'] : undefined
   const isToken = typeof own === 'string' || typeof own === 'number'
   return (token) => isToken && token === own
+}
+
+/** The state of a multi round-trip request as its server gave it. Throws `invalid_params`. */
+async function openedState(states: RequestStates, outgoing: Outgoing): Promise<string | undefined> {
+  const { era, params } = outgoing.inbound
+  const sealed = era === 'modern' ? params['requestState'] : undefined
+  return sealed === undefined ? undefined : states.open(stateOf(outgoing), sealed)
 }

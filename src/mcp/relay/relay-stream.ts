@@ -109,12 +109,13 @@ async function eventsOf(response: Response, server: string): Promise<ReadableStr
 function endOfStream(
   ctx: CallContext,
   { inFlight, upstreams }: StreamRelayDeps,
-  { target, session, resume, shared }: StreamRequest,
+  wanted: StreamRequest,
   { endpoint }: UpstreamAnswer,
 ): (end: StreamEnd) => void {
+  const { target, resume } = wanted
   const running = resume?.request
     ? inFlight.add(ctx, {
-        ...idScope(target, session, shared),
+        ...idScope(wanted),
         ...resume.request,
         server: target.server.id,
       })

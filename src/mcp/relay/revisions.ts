@@ -1,10 +1,11 @@
-import type { Outgoing } from './outgoing.ts'
+import { type Outgoing, ownSession } from './outgoing.ts'
 
 /** The revision that a legacy client speaks; the one its server speaks may be another. */
-export function clientVersion({ inbound, session, shared }: Outgoing): string | undefined {
+export function clientVersion(outgoing: Outgoing): string | undefined {
+  const { inbound, session } = outgoing
   const { params, version } = inbound
   if (inbound.method === 'initialize') return String(params['protocolVersion'])
-  return shared?.session?.hello.protocolVersion ?? version ?? session?.hello?.protocolVersion
+  return ownSession(outgoing)?.hello.protocolVersion ?? version ?? session?.hello?.protocolVersion
 }
 
 /** Events without data begin a stream since 2025-11-25; older clients take them for malformed. */

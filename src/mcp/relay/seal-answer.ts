@@ -1,7 +1,7 @@
 import type { AnswerPlan } from '../answer/answer-rules.ts'
 import type { EventIds } from '../session/event-ids.ts'
 import type { RawId } from '../wire/reply.ts'
-import type { Outgoing } from './outgoing.ts'
+import { type Outgoing, ownSession } from './outgoing.ts'
 import type { RequestStates, StateOf } from './request-states.ts'
 import { clientVersion, takesPriming } from './revisions.ts'
 
@@ -23,7 +23,7 @@ export function sealersOf(
   }
   const path = shared?.path ?? server.path
   const request = { method: inbound.method, ...ids }
-  const key = shared?.session?.key ?? session?.key ?? ''
+  const key = ownSession(outgoing)?.key ?? session?.key ?? ''
   const stream = { session: key, server: server.id, request }
   const sealEventId = eventIds.sealer(actor.principal, path, stream)
   return {

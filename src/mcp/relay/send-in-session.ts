@@ -17,7 +17,7 @@ export interface SentInSession extends UpstreamAnswer {
 
 export interface SendInSessionDeps {
   readonly upstreams: Upstreams
-  readonly sessions: Sessions
+  readonly sessions: Pick<Sessions, 'currentUpstreamId' | 'recover'>
 }
 
 /**

@@ -1,8 +1,7 @@
 import { GatewayError } from '../../core/index.ts'
 import { type Actor, decide, notFoundServer } from '../../policy/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
-import { type Inbound, unsupportedVersion } from '../eras.ts'
-import { LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
+import type { Inbound } from '../eras.ts'
 import { requireAllowed, unknownTool } from './require-allowed.ts'
 
 /** The server a request is for, and what its caller may do. */
@@ -23,20 +22,4 @@ export function authorise({ actor, server }: Target, inbound: Inbound): void {
     unknown_method: () => new GatewayError('method_not_found', 'Method not found'),
     unknown_tool: () => unknownTool(name ?? ''),
   })
-}
-
-/**
- * Refuses what cannot be mirrored: the two sides speak different eras. The error is the one that
- * makes a dual-era client fall back (MCP 2026-07-28, Versioning).
- */
-export function requireSameEra(server: ServerRecord, inbound: Inbound): void {
-  const { eras, protocolVersions } = server.upstream
-  if (eras === 'unknown' || eras === 'dual' || eras === inbound.era) return
-  if (inbound.era === 'modern') {
-    const legacy = protocolVersions.filter((version) => version !== MODERN_VERSION)
-    throw unsupportedVersion(MODERN_VERSION, legacy.length > 0 ? legacy : LEGACY_VERSIONS)
-  }
-  const named = inbound.kind === 'request' ? inbound.params['protocolVersion'] : undefined
-  const requested = typeof named === 'string' ? named : (inbound.version ?? LEGACY_VERSIONS[0])
-  throw unsupportedVersion(requested, [MODERN_VERSION])
 }

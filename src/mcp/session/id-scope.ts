@@ -1,15 +1,12 @@
-import type { Outgoing } from '../relay/outgoing.ts'
-import type { Target } from '../relay/target.ts'
+import { type Outgoing, ownSession } from '../relay/outgoing.ts'
 import type { InFlightCall } from './in-flight.ts'
-import type { LegacySession } from './sessions.ts'
 
 /** Within what a client's ids are its own: its session, or else itself on one server. */
 export function idScope(
-  { actor, server }: Target,
-  session: Pick<LegacySession, 'key'> | undefined,
-  shared: Outgoing['shared'],
+  of: Pick<Outgoing, 'target' | 'session' | 'bridged' | 'shared'>,
 ): Pick<InFlightCall, 'scope' | 'session'> {
-  const key = shared?.session?.key ?? session?.key
+  const key = ownSession(of)?.key ?? of.session?.key
   if (key !== undefined) return { scope: key, session: key }
+  const { actor, server } = of.target
   return { scope: `${actor.principal.key}\n${server.id}` }
 }

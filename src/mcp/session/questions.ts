@@ -1,4 +1,5 @@
 import type { CallContext, ServerId } from '../../core/index.ts'
+import { crosses } from '../bridge/crossing.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import type { RawId } from '../wire/reply.ts'
 import { idScope } from './id-scope.ts'
@@ -32,9 +33,10 @@ export function hearQuestions(
   requestId: RawId,
 ): Heard {
   const { inbound, target, session, shared } = outgoing
-  if (!shared || session || inbound.era === 'modern') return { outgoing, forget: () => undefined }
+  if (!shared || session || inbound.era === 'modern' || crosses(target.server.upstream, 'legacy'))
+    return { outgoing, forget: () => undefined }
   const { names } = shared
-  const call = { ...idScope(target, session, shared), server: target.server.id }
+  const call = { ...idScope(outgoing), server: target.server.id }
   const open: Running[] = []
   const note = (kind: QuestionKind, raw: RawId): void => {
     if (open.length >= MAX_QUESTIONS) return

@@ -109,6 +109,10 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
       if (!state.ended) await this.#write({ ...state, logLevel }, expiresAt)
     }
 
+    async logLevel(): Promise<string | undefined> {
+      return this.#read().logLevel
+    }
+
     async addCall(call: RunningCall, expiresAt: number): Promise<void> {
       const state = this.#read()
       if (state.ended) return
@@ -132,10 +136,10 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
     }
 
     /** Somebody listens to the channel that the path names; hibernating, so that it costs nothing. */
-    override async fetch({ url }: Request): Promise<Response> {
+    override async fetch(request: Request): Promise<Response> {
       if (this.#read().ended) return new Response(null, { status: 404 })
       const { 0: client, 1: server } = new WebSocketPair()
-      this.ctx.acceptWebSocket(server, [new URL(url).pathname.slice(1)])
+      this.ctx.acceptWebSocket(server, [new URL(request.url).pathname.slice(1)])
       return new Response(null, { status: 101, webSocket: client })
     }
 

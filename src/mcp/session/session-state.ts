@@ -113,6 +113,8 @@ export interface SessionState {
   opened(): Promise<readonly UpstreamSession[]>
   /** Remembers the level of log messages for upstream sessions that are opened later. */
   setLogLevel(level: string, expiresAt: number): Promise<void>
+  /** As it was set last; undefined when it never was. */
+  logLevel(): Promise<string | undefined>
   addCall(call: RunningCall, expiresAt: number): Promise<void>
   removeCall(call: RunningCall): Promise<void>
   /** The youngest with this id: a client may use an id again. */

@@ -43,8 +43,17 @@ export type LegacySession = z.infer<typeof LegacySession>
 export const SharedSession = z.object({ kind: z.literal('shared'), key: z.uuid(), hello: Hello })
 export type SharedSession = z.infer<typeof SharedSession>
 
-export type ClientSession = SharedSession | LegacySession
-const ClientSession = z.union([SharedSession, LegacySession])
+/** A session with one server that knows none of this era: the gateway answers for it. */
+export const BridgedSession = z.object({
+  kind: z.literal('bridged'),
+  key: z.uuid(),
+  server: ServerId,
+  hello: Hello,
+})
+export type BridgedSession = z.infer<typeof BridgedSession>
+
+export type ClientSession = SharedSession | BridgedSession | LegacySession
+const ClientSession = z.union([SharedSession, BridgedSession, LegacySession])
 
 export interface Sessions {
   /**
@@ -183,8 +192,20 @@ export function mirrored(session: ClientSession | undefined): { readonly session
 /** The session for a request to a shared endpoint. */
 export function shared(session: ClientSession | undefined): { readonly session?: SharedSession } {
   if (!session) return {}
-  if (!('kind' in session)) throw sessionNotFound()
+  if (!('kind' in session) || session.kind !== 'shared') throw sessionNotFound()
   return { session }
+}
+
+/** The session for a request to one server that knows none of the client's era. */
+export function bridged(
+  session: ClientSession | undefined,
+  server: ServerId,
+): { readonly bridged?: BridgedSession } {
+  if (!session) return {}
+  if (!('kind' in session) || session.kind !== 'bridged' || session.server !== server) {
+    throw sessionNotFound()
+  }
+  return { bridged: session }
 }
 
 /** What a client said in `initialize`, when it is small enough to travel in the session id. */

@@ -1,10 +1,10 @@
 import { type CallContext, GatewayError } from '../../core/index.ts'
 import { decide } from '../../policy/index.ts'
 import type { IndexedServer } from '../../registry/index.ts'
+import { negotiatedVersion } from '../messages.ts'
 import type { OwnTools } from '../own-tools/index.ts'
 import { helloOf, type Sessions } from '../session/sessions.ts'
-import { type Behind, discoverResult, initializeResult, negotiatedVersion } from './hello.ts'
-import { speaks } from './lineup.ts'
+import { type Behind, discoverResult, initializeResult } from './hello.ts'
 import type { LocalAnswer, SharedRequest } from './shared-request.ts'
 
 export interface HelloDeps {
@@ -48,12 +48,11 @@ export function createHello({ sessions, ownTools }: HelloDeps) {
   }
 }
 
-function takesPart({ endpoint, actor, inbound }: SharedRequest, server: IndexedServer): boolean {
+function takesPart({ endpoint, actor }: SharedRequest, server: IndexedServer): boolean {
   if (
     endpoint.kind === 'virtual' &&
     !endpoint.virtual.items.some((it) => it.server === server.path)
   )
     return false
-  if (decide(actor, server, 'initialize').kind !== 'allow') return false
-  return server.catalogHash === null || speaks(server.upstream, inbound.era)
+  return decide(actor, server, 'initialize').kind === 'allow'
 }

@@ -40,11 +40,6 @@ export function initializeResult(behind: Behind, version: string): object {
   }
 }
 
-/** The revision to speak with a client that asked for this one (MCP 2025-11-25, Lifecycle). */
-export function negotiatedVersion(requested: unknown): string {
-  return LEGACY_VERSIONS.find((version) => version === requested) ?? LEGACY_VERSIONS[0]
-}
-
 /** What of a server stands behind a capability: the methods, one of which its caller needs. */
 const METHODS = {
   tools: ['tools/list', 'tools/call'],

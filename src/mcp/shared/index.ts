@@ -2,6 +2,7 @@ import type { CallContext, Clock, Outbound, Sealer } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import type { CatalogReader, Snapshots, TenantSnapshot } from '../../registry/index.ts'
+import type { ClientLines } from '../bridge/client-lines.ts'
 import type { LiveCatalog } from '../catalog/live-catalog.ts'
 import type { Inbound } from '../eras.ts'
 import type { OwnTools } from '../own-tools/index.ts'
@@ -58,6 +59,7 @@ export interface SharedDeps {
   readonly sessions: Sessions
   readonly inFlight: InFlight
   readonly settleEra: SettleEra
+  readonly lines: ClientLines
   readonly object: SharedSessionsDeps['object']
   readonly upstreams: SharedSessionsDeps['upstreams']
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>

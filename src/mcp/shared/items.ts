@@ -4,7 +4,6 @@ import type { PinnedItem, ServerRecord, TenantSnapshot } from '../../registry/in
 import { requireAllowed, unknownTool } from '../relay/require-allowed.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
 import type { SharedEndpoint } from './endpoint.ts'
-import { speaks } from './lineup.ts'
 import { originalName, originalUri, splitName } from './naming.ts'
 import { matchesTemplate } from './uri-template.ts'
 
@@ -92,13 +91,11 @@ export async function findItem(ctx: CallContext, request: FindRequest): Promise<
   })
   if (request.era === 'modern') return found
   // Asked last: who may not use it makes no request.
-  const server = await request.settleEra(ctx, found.server)
-  if (!speaks(server.upstream, 'legacy')) throw unknownItem(request)
-  return { ...found, server }
+  return { ...found, server: await request.settleEra(ctx, found.server) }
 }
 
 async function locate(ctx: CallContext, request: FindRequest): Promise<Found | undefined> {
-  const { endpoint, snapshot, era, actor, method, named } = request
+  const { endpoint, snapshot, actor, method, named } = request
   const wanted = wantedOf(endpoint, named)
   if (!wanted) return undefined
   if (endpoint.kind === 'virtual') {
@@ -108,7 +105,7 @@ async function locate(ctx: CallContext, request: FindRequest): Promise<Found | u
     if (kind !== 'allow' && kind !== 'insufficient_scope') return undefined
   }
   const server = await snapshot.server(ctx, wanted.server)
-  if (!server?.enabled || !speaks(server.upstream, era)) return undefined
+  if (!server?.enabled) return undefined
   const original = wanted.find(server)
   return original === undefined ? undefined : { server, original }
 }

@@ -1,5 +1,5 @@
 import { type Actor, type Decision, decide, toolFilter } from '../../policy/index.ts'
-import type { IndexedServer, UpstreamFacts, VirtualItem } from '../../registry/index.ts'
+import type { IndexedServer, VirtualItem } from '../../registry/index.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import type { ListKind, Override } from './kinds.ts'
 
@@ -15,7 +15,7 @@ export interface Unavailable {
   readonly server: string
   /** Of a virtual server: held back until somebody approves it as it is now. */
   readonly item?: string
-  readonly reason: 'not_reached' | 'unhealthy' | 'other_era' | 'changed' | 'missing'
+  readonly reason: 'not_reached' | 'unhealthy' | 'changed' | 'missing'
 }
 
 /** Who takes part in a list of one endpoint for one caller, in the order of the list. */
@@ -86,7 +86,7 @@ function keyOf({ actor, endpoint, era, method }: LineupRequest): string {
 }
 
 function compose(index: readonly IndexedServer[], request: LineupRequest): Lineup {
-  const { actor, endpoint, era, method, list } = request
+  const { actor, endpoint, method, list } = request
   const sections: Section[] = []
   const unreached: IndexedServer[] = []
   const unavailable: Unavailable[] = []
@@ -105,10 +105,6 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
       continue
     }
     if (server.upstream.capabilities?.[list.capability] === undefined) continue
-    if (era !== 'any' && !speaks(server.upstream, era)) {
-      unavailable.push({ server: path, reason: 'other_era' })
-      continue
-    }
     if (server.health === 'unhealthy') unavailable.push({ server: path, reason: 'unhealthy' })
     sections.push(sectionOf(request, server, items))
   }
@@ -121,14 +117,6 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
     unavailable,
     missingScope: isEmpty && refused?.kind === 'insufficient_scope' ? refused.scope : undefined,
   }
-}
-
-/**
- * Whether a server can be spoken to in the client's own era. One that nobody asked yet counts: it is
- * asked when the first legacy client uses a thing of it.
- */
-export function speaks({ eras, legacy }: UpstreamFacts, era: Era): boolean {
-  return eras === 'dual' || eras === era || (era === 'legacy' && legacy === 'untried')
 }
 
 /** Of a virtual server: what was chosen of each server, by key. */

@@ -2,6 +2,8 @@ import type { CallContext } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import { type Actor, decide } from '../../policy/index.ts'
 import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import type { ClientLines } from '../bridge/client-lines.ts'
+import { crosses } from '../bridge/crossing.ts'
 import type { InboundNotification, InboundResponse } from '../eras.ts'
 import { cancelText, type SendOneWay } from '../relay/relay-message.ts'
 import type { InFlight } from '../session/in-flight.ts'
@@ -23,6 +25,7 @@ export interface SharedOneWay {
 }
 
 export interface SharedOneWayDeps {
+  readonly lines: ClientLines
   readonly sharedSessions: SharedSessions
   readonly inFlight: InFlight
   readonly events: Events
@@ -33,6 +36,8 @@ export interface SharedOneWayDeps {
 interface Addressed {
   readonly server: string
   readonly text: string
+  /** Our id of the request that is cancelled, raw JSON. */
+  readonly cancels?: RawId
   /** What it answers, where it answers something: raw JSON, as the server wrote it. */
   readonly answers?: { readonly kind: QuestionKind; readonly raw: RawId }
 }
@@ -85,10 +90,19 @@ async function tell(
   ctx: CallContext,
   { actor, snapshot }: SharedOneWay,
   session: SharedSession,
-  { server, text, answers }: Addressed,
+  { server, text, answers, cancels }: Addressed,
 ): Promise<void> {
   const record = await snapshot.server(ctx, server)
   if (!record || !mayTell(actor, record)) return
+  const { lines } = deps
+  if (answers?.kind === 'id' && (await lines.answer(session.key, JSON.parse(answers.raw), text))) {
+    return
+  }
+  if (crosses(record.upstream, 'legacy')) {
+    if (cancels !== undefined) await lines.cancel(session.key, JSON.parse(cancels))
+    // Another isolate may have settled it, and opened a session.
+    if (record.upstream.legacy !== 'untried') return
+  }
   const leg = await deps.sharedSessions.openLeg(session, record)
   if (!leg) return
   if (answers && !leg.session) {
@@ -123,7 +137,7 @@ async function addressee(
       if (!call) return undefined
       const server = (await snapshot.index(ctx)).find(({ id }) => id === call.server)
       const own = cancelText(inbound, call.upstreamId)
-      return server && { server: server.path, text: own }
+      return server && { server: server.path, text: own, cancels: call.upstreamId }
     }
     case 'notifications/progress':
       return restored(text, 'token', ['params', 'progressToken'], inbound.params['progressToken'])

@@ -1,4 +1,6 @@
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
+import { crosses } from '../bridge/crossing.ts'
+import { requireLogLevel } from '../log-levels.ts'
 import type { OwnTools } from '../own-tools/index.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
@@ -22,11 +24,6 @@ export interface SharedRelayDeps {
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
 
-/** MCP 2025-11-25, Logging (RFC 5424). */
-const LOG_LEVELS = [
-  ...['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'],
-] as const
-
 type Answerer = (ctx: CallContext, request: SharedRequest) => Promise<LocalAnswer>
 
 /**
@@ -38,13 +35,8 @@ export function createSharedRelay(deps: SharedRelayDeps) {
     initialize: deps.hello.initialize,
     ping: async () => ({ result: '{}' }),
     'logging/setLevel': async (ctx, { session, inbound, snapshot }) => {
-      const level = LOG_LEVELS.find((one) => one === inbound.params['level'])
-      if (!session || level === undefined) {
-        throw new GatewayError(
-          'invalid_params',
-          `The level must be one of ${LOG_LEVELS.join(', ')}.`,
-        )
-      }
+      if (!session) throw sessionRequired()
+      const level = requireLogLevel(inbound.params)
       await deps.sharedSessions.setLogLevel(ctx, session, snapshot, level)
       return { result: '{}' }
     },
@@ -113,7 +105,9 @@ async function toServer(
     // Clients ask for completions of whatever they show; a server without them has none.
     return resultReply(noCompletions(era), inbound.text.slice(inbound.id.start, inbound.id.end))
   }
-  const leg = session && (await deps.sharedSessions.leg(ctx, session, server))
+  const isBridged = crosses(server.upstream, era)
+  const leg =
+    session && !isBridged ? await deps.sharedSessions.leg(ctx, session, server) : undefined
   return deps.relayRequest(ctx, {
     inbound: rewriteRequest(inbound, named, original, leg?.version),
     headers,

@@ -23,6 +23,8 @@ export interface UpstreamCall {
   readonly pinned?: EndpointId
   /** The breaker learns of a success by `reportSound`, once the answer was judged. */
   readonly isJudged?: true
+  /** How it is sent, where it is not by ourselves. */
+  readonly send?: Outbound['send']
   /** Sending twice does no harm. */
   readonly canRetry: boolean
 }
@@ -70,7 +72,8 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
-    const result = await outbound.send({
+    const send = call.send ?? outbound.send
+    const result = await send({
       url: endpoint.url,
       method: call.method,
       headers: call.headers,

@@ -34,16 +34,23 @@ export const each =
   (edit: (raw: string) => string): MemberEdit =>
   (raw) => {
     if (raw === undefined || !raw.startsWith('[')) return raw
-    const elements: string[] = []
-    let at = skipSpace(raw, 1)
-    while (at < raw.length && raw[at] !== ']') {
-      const end = valueEnd(raw, at)
-      elements.push(edit(raw.slice(at, end)))
-      at = skipSpace(raw, end)
-      if (raw[at] === ',') at = skipSpace(raw, at + 1)
-    }
-    return `[${elements.join(',')}]`
+    return `[${elements(raw).map(edit).join(',')}]`
   }
+
+/** The elements of a JSON array that parses, each as it stands; what is none is its own only one. */
+export function elements(text: string): string[] {
+  const open = skipSpace(text, 0)
+  if (text[open] !== '[') return [text]
+  const found: string[] = []
+  let at = skipSpace(text, open + 1)
+  while (at < text.length && text[at] !== ']') {
+    const end = valueEnd(text, at)
+    found.push(text.slice(at, end))
+    at = skipSpace(text, end)
+    if (text[at] === ',') at = skipSpace(text, at + 1)
+  }
+  return found
+}
 
 /**
  * Edits members of a JSON object, given as text; every other byte stays, so that numbers keep their

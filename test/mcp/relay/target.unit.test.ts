@@ -6,8 +6,9 @@ import {
   ServerId,
   ServerPath,
 } from '../../../src/core/index.ts'
+import { crosses } from '../../../src/mcp/bridge/index.ts'
 import type { Inbound } from '../../../src/mcp/eras.ts'
-import { authorise, requireSameEra } from '../../../src/mcp/relay/target.ts'
+import { authorise } from '../../../src/mcp/relay/target.ts'
 import { requireSession } from '../../../src/mcp/session/session-rules.ts'
 import type { LegacySession } from '../../../src/mcp/session/sessions.ts'
 import { resolveEndpoint } from '../../../src/mcp/shared/index.ts'
@@ -70,44 +71,18 @@ function refusal(run: () => unknown) {
   return undefined
 }
 
-describe('the era of a request', () => {
-  it('is that of its server, or one of two, or not known yet', () => {
-    for (const [eras, era] of [
-      ['modern', 'modern'],
-      ['legacy', 'legacy'],
-      ['dual', 'modern'],
-      ['dual', 'legacy'],
-      ['unknown', 'modern'],
-      ['unknown', 'legacy'],
-    ] as const) {
-      expect(refusal(() => requireSameEra(serverOf(eras), request(era, 'ping')))).toBeUndefined()
-    }
-  })
-
-  it('that is modern is told the versions of a legacy server', () => {
-    const found = serverOf('legacy', {}, { protocolVersions: ['2025-06-18'] })
-    expect(refusal(() => requireSameEra(found, request('modern', 'ping')))).toMatchObject({
-      code: 'unsupported_version',
-      data: { supported: ['2025-06-18'], requested: '2026-07-28' },
-    })
-    expect(refusal(() => requireSameEra(serverOf('legacy'), note('modern', 'n')))).toMatchObject({
-      data: { supported: ['2025-11-25', '2025-06-18', '2025-03-26'] },
-    })
-  })
-
-  it('that is legacy is told the version of a modern server, and which one it asked for', () => {
-    const hello = request('legacy', 'initialize', { params: { protocolVersion: '2025-03-26' } })
-    for (const [inbound, requested] of [
-      [hello, '2025-03-26'],
-      [request('legacy', 'ping', { version: '2025-06-18' }), '2025-06-18'],
-      [request('legacy', 'initialize', { params: { protocolVersion: 7 } }), '2025-11-25'],
-      [response, '2025-11-25'],
-    ] as const) {
-      expect(refusal(() => requireSameEra(serverOf('modern'), inbound))).toMatchObject({
-        code: 'unsupported_version',
-        data: { supported: ['2026-07-28'], requested },
-      })
-    }
+describe('a request', () => {
+  it.each([
+    ['modern', 'modern', false],
+    ['legacy', 'legacy', false],
+    ['modern', 'legacy', true],
+    ['legacy', 'modern', true],
+    ['dual', 'modern', false],
+    ['dual', 'legacy', false],
+    ['unknown', 'modern', false],
+    ['unknown', 'legacy', false],
+  ] as const)('of a %s server, sent in the %s era, changes eras: %s', (eras, era, isCrossing) => {
+    expect(crosses({ eras }, era)).toBe(isCrossing)
   })
 })
 

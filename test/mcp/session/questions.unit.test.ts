@@ -17,7 +17,10 @@ const names = {
 const outgoing = (change: object = {}) =>
   ({
     inbound: { era: 'legacy' },
-    target: { actor: { principal: { key: 'p' } }, server: { id: SERVER } },
+    target: {
+      actor: { principal: { key: 'p' } },
+      server: { id: SERVER, upstream: { eras: 'legacy' } },
+    },
     shared: { path: 'all', names, session: { key: 'key' } },
     ...change,
   }) as unknown as Outgoing

@@ -37,9 +37,7 @@ describe('the line-up of a caller', () => {
 
 describe('the line-up behind a virtual server', () => {
   const away = { ...indexed(0, 2), catalogHash: null }
-  const old = indexed(1, 2)
-  const oldFacts = { ...old.upstream, eras: 'legacy' as const }
-  const index = [away, { ...old, upstream: oldFacts }, indexed(2, 2)]
+  const index = [away, indexed(1, 2), indexed(2, 2)]
   const item = (server: PinnedItem['server'], key: string): PinnedItem => ({
     ...{ kind: 'tool', server, key, name: `my-${key}`, contentHash: 'c', state: 'changed' },
   })
@@ -69,10 +67,6 @@ describe('the line-up behind a virtual server', () => {
 
   it('names what is missing to who may use it', () => {
     const changed = index.map(({ path: server }) => ({ server, item: 'my-a', reason: 'changed' }))
-    expect(unavailableTo(['a'])).toEqual([
-      { server: 's00000', reason: 'not_reached' },
-      { server: 's00001', reason: 'other_era' },
-      ...changed,
-    ])
+    expect(unavailableTo(['a'])).toEqual([{ server: 's00000', reason: 'not_reached' }, ...changed])
   })
 })

@@ -1,0 +1,221 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  LOG_LEVEL_META_KEY,
+} from '@modelcontextprotocol/server'
+import {
+  type CallContext,
+  GatewayError,
+  isPlainObject,
+  type OutboundFault,
+  type OutboundRequest,
+  type OutboundResult,
+} from '../../core/index.ts'
+import { isLogLevel } from '../log-levels.ts'
+import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
+import { type BuildCall, buildCall } from '../relay/build-call.ts'
+import type { Outgoing } from '../relay/outgoing.ts'
+import { cancelRequest, createOneWaySender } from '../relay/relay-message.ts'
+import { sendInSession } from '../relay/send-in-session.ts'
+import type { LegacySession } from '../session/sessions.ts'
+import type { ClientHello } from '../upstream/open-session.ts'
+import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
+import { hasLogging } from '../upstream/set-log-level.ts'
+import { rawMember } from '../wire/edit-members.ts'
+import type { StreamEnd } from '../wire/pump.ts'
+import type { RawId } from '../wire/reply.ts'
+import { type BridgeStub, FAULT_HEADER, type HeldCall } from './bridge-state.ts'
+import { modernAnswer } from './modern-answer.ts'
+import type { ModernView } from './modern-message.ts'
+import { openState } from './parked-state.ts'
+import { legacyRequest } from './to-legacy.ts'
+import type { BridgeSessions, LegacyLeg } from './upstream-sessions.ts'
+
+export interface AskLegacyDeps {
+  readonly upstreams: Upstreams
+  readonly sessions: BridgeSessions
+  readonly object: (name: string) => BridgeStub
+}
+
+/** One request of a modern client on its way to a legacy server. */
+export interface ModernAsking {
+  readonly outgoing: Outgoing
+  /** Our id towards the upstream, raw JSON. */
+  readonly upstreamId: RawId
+  /** Of a request that goes on with a parked call: what it was given, opened from its seal. */
+  readonly state?: string
+}
+
+/** An answer, and who has to know how it ended. */
+export interface BridgedAnswer extends UpstreamAnswer {
+  readonly onEnd: (end: StreamEnd) => void
+}
+
+/** What a server may answer by asking back (MCP 2026-07-28, Multi round-trip requests). */
+const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+/**
+ * Asks a legacy server for a modern client, in a session that the gateway keeps there for it, and
+ * answers as a modern server would. Throws what `Upstreams.send` throws, and `upstream_failed` for a
+ * call that is parked no more.
+ */
+export function createAskLegacy(deps: AskLegacyDeps) {
+  const { upstreams, sessions } = deps
+  const sendOneWay = createOneWaySender({ upstreams, sessions: sessions.keeper })
+
+  return async function askLegacy(ctx: CallContext, asking: ModernAsking): Promise<BridgedAnswer> {
+    if (asking.state !== undefined) return resume(ctx, asking, asking.state)
+    const { outgoing, upstreamId } = asking
+    const { actor, server } = outgoing.target
+    const view = viewOf(outgoing)
+    const leg = await sessions.leg(ctx, actor.principal, server, helloOf(outgoing, view))
+    const inbound = legacyRequest(outgoing.inbound, leg.version)
+    const { session } = leg
+    const call = { ...outgoing, inbound, ...(session ? { session } : {}) }
+    const build = buildCall(call, upstreamId)
+    const within = { target: outgoing.target, ...(session ? { session } : {}) }
+    const send = (built: BuildCall) =>
+      sendInSession(ctx, { upstreams, sessions: sessions.keeper }, within, built)
+
+    if (session && isHeld(outgoing, view)) {
+      const held = { asking, leg, session, view }
+      const sent = await send((sessionId) => heldCall(deps, held, build(sessionId), sessionId))
+      const callId = callIdOf(upstreamId)
+      const onEnd = whenLeft(() => ctx.waitUntil(deps.object(leg.bridge).cancel(callId)))
+      return { ...sent, onEnd }
+    }
+
+    // Told when the client has left: its own signal would stop that too.
+    const patient = { ...ctx, signal: new AbortController().signal }
+    const tell = (text: string) =>
+      sendOneWay(patient, { ...within, text, version: leg.version }).catch(() => undefined)
+    const { endpoint, response } = await send(build)
+    return {
+      endpoint,
+      response: modernAnswer(view, upstreamId, server, response, tell),
+      onEnd: whenLeft(() => ctx.waitUntil(tell(cancelRequest(upstreamId)))),
+    }
+  }
+
+  async function resume(
+    ctx: CallContext,
+    { outgoing, upstreamId }: ModernAsking,
+    state: string,
+  ): Promise<BridgedAnswer> {
+    const { target, inbound } = outgoing
+    const parked = openState(state)
+    const params = rawMember(inbound.text, 'params') ?? '{}'
+    const inputs = rawMember(params, 'inputResponses') ?? '{}'
+    const response =
+      parked &&
+      (await deps.object(parked.bridge).fetch('http://bridge/resume', {
+        method: 'POST',
+        body: JSON.stringify({ callId: parked.callId, inputs, upstreamId }),
+      }))
+    const endpoint = target.server.endpoints.find(({ id }) => id === parked?.endpoint)
+    if (!parked || !response?.ok || !endpoint) throw gone(target.server.path)
+    const cancel = () => ctx.waitUntil(deps.object(parked.bridge).cancel(parked.callId))
+    return { endpoint, response, onEnd: whenLeft(cancel) }
+  }
+}
+
+interface Holding {
+  readonly asking: ModernAsking
+  readonly leg: LegacyLeg
+  readonly session: LegacySession
+  readonly view: ModernView
+}
+
+/** The object holds the connection, so that it can outlive this request. */
+function heldCall(
+  deps: AskLegacyDeps,
+  { asking, leg, session, view }: Holding,
+  call: ReturnType<BuildCall>,
+  sessionId = '',
+): ReturnType<BuildCall> {
+  const { server } = asking.outgoing.target
+  const send = async ({ url, body = '' }: OutboundRequest): Promise<OutboundResult> => {
+    const held: HeldCall = {
+      ...{ bridge: leg.bridge, callId: callIdOf(asking.upstreamId), endpoint: session.endpoint },
+      ...{ url, sessionId, version: leg.version, timeoutMs: server.timeoutMs, body },
+      custom: server.headers.map(([name, value]) => [name, value]),
+      headers: [...call.headers],
+      upstreamId: asking.upstreamId,
+      ...view,
+      serverInfo: { ...view.serverInfo },
+    }
+    const response = await deps.object(leg.bridge).fetch('http://bridge/call', {
+      method: 'POST',
+      body: JSON.stringify(held),
+    })
+    const fault = response.headers.get(FAULT_HEADER)
+    return fault === null ? { kind: 'response', response } : failed(fault)
+  }
+  // A second attempt would be a second call.
+  return { ...call, send, canRetry: false }
+}
+
+function failed(fault: string): OutboundResult {
+  return { kind: 'fault', fault: fault as OutboundFault, message: 'The server was not reached.' }
+}
+
+function whenLeft(then: () => void): (end: StreamEnd) => void {
+  return (end) => {
+    if (end === 'cancelled' || end === 'broken') then()
+  }
+}
+
+function callIdOf(upstreamId: RawId): string {
+  return String(JSON.parse(upstreamId))
+}
+
+function metaOf({ inbound }: Outgoing): Readonly<Record<string, unknown>> {
+  const meta = inbound.params['_meta']
+  return isPlainObject(meta) ? meta : {}
+}
+
+function viewOf(outgoing: Outgoing): ModernView {
+  const { upstream } = outgoing.target.server
+  const meta = metaOf(outgoing)
+  const declared = meta[CLIENT_CAPABILITIES_META_KEY]
+  const level = meta[LOG_LEVEL_META_KEY]
+  // Tasks and extensions stay within their era.
+  const {
+    tasks: _tasks,
+    extensions: _extensions,
+    ...capabilities
+  } = isPlainObject(declared) ? declared : {}
+  return {
+    method: outgoing.inbound.method,
+    serverInfo: upstream.serverInfo ?? GATEWAY_INFO,
+    capabilities,
+    ...(isLogLevel(level) ? { logLevel: level } : {}),
+  }
+}
+
+/** What the client itself would say in a handshake. */
+function helloOf(outgoing: Outgoing, { capabilities }: ModernView): ClientHello {
+  const info = metaOf(outgoing)[CLIENT_INFO_META_KEY]
+  const { name, version } = isPlainObject(info) ? info : {}
+  const isNamed = typeof name === 'string' && typeof version === 'string'
+  return {
+    protocolVersion: LEGACY_VERSIONS[0],
+    capabilities,
+    clientInfo: isNamed ? { name, version } : GATEWAY_INFO,
+  }
+}
+
+/** Whether the server may have something to ask, or has to be told what to log. */
+function isHeld({ inbound, target }: Outgoing, { capabilities, logLevel }: ModernView): boolean {
+  if (logLevel !== undefined && hasLogging(target.server)) return true
+  const takes = (name: string): boolean => isPlainObject(capabilities[name])
+  return MAY_ASK.has(inbound.method) && ['elicitation', 'sampling', 'roots'].some(takes)
+}
+
+function gone(server: string): GatewayError {
+  return new GatewayError(
+    'upstream_failed',
+    `The call that waited for this at the server "${server}" is over.`,
+    { fix: 'Whether it took effect is unknown; check before you send the request anew.' },
+  )
+}

@@ -1,0 +1,251 @@
+import { DurableObject } from 'cloudflare:workers'
+import { type Clock, type Outbound, type ServerId, toGatewayError } from '../../core/index.ts'
+import { isLogLevel, leastSevere } from '../log-levels.ts'
+import { cancelRequest } from '../relay/relay-message.ts'
+import type { Opening, OpenSessionInput, UpstreamSession } from '../session/session-state.ts'
+import { closeSession } from '../upstream/close-session.ts'
+import { COURTESY_MS } from '../upstream/courtesy.ts'
+import { isMcpAnswer } from '../upstream/failure.ts'
+import { hopTwoHeaders } from '../upstream/headers.ts'
+import { openSession } from '../upstream/open-session.ts'
+import { setLogLevel } from '../upstream/set-log-level.ts'
+import { openMessages } from '../wire/read-messages.ts'
+import { MAX_BRIDGED_BYTES } from './bounds.ts'
+import { type BridgeStub, FAULT_HEADER, HeldCall, ResumedCall } from './bridge-state.ts'
+import { createParkedCall, type ParkedCall } from './parked-call.ts'
+import { writeState } from './parked-state.ts'
+import { openSessionStream, type SessionStream } from './session-stream.ts'
+
+const SCHEMA_VERSION = 1
+/** An object without events may be put away after about a minute, and with it what it reads. */
+const STAY_MS = 30_000
+/** A person has to read a form and fill it in; then the call is cancelled. */
+const MAX_PARKED_MS = 15 * 60_000
+/** No request of a modern client takes longer: what is unused for so long is used by nobody. */
+const IDLE_MS = 2 * 60 * 60_000
+/** Of one client at one server. */
+const MAX_CALLS = 200
+
+interface Stored {
+  readonly schema: number
+  readonly session?: UpstreamSession & { readonly url: string }
+}
+
+interface Live {
+  readonly call: ParkedCall
+  readonly held: HeldCall
+  parkedAt?: number
+}
+
+/** @see BridgeStub */
+export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Outbound }) {
+  return class BridgeObject extends DurableObject implements Omit<BridgeStub, 'fetch'> {
+    readonly #calls = new Map<string, Live>()
+    #opening: Promise<Opening> | undefined
+    #stream: SessionStream | undefined
+    /** As it was set last, of the session that is open. */
+    #level: string | undefined
+    /** To close the session with; never stored. */
+    #custom: readonly (readonly [string, string])[] | undefined
+    #usedAt = 0
+
+    async session(server: ServerId, input: OpenSessionInput, goneId?: string): Promise<Opening> {
+      await this.touch()
+      this.#custom = input.custom
+      const known = this.#read().session
+      if (known && known.upstreamId !== goneId) {
+        return { kind: 'open', session: known, outcome: undefined }
+      }
+      // Within one object a shared promise is safe, and it is what makes this single-flight.
+      if (this.#opening) return { ...(await this.#opening), outcome: undefined }
+      this.#opening = this.#open(server, input).finally(() => {
+        this.#opening = undefined
+      })
+      return this.#opening
+    }
+
+    async touch(): Promise<void> {
+      this.#usedAt = deps.clock.now()
+      if (this.#calls.size === 0) await this.ctx.storage.setAlarm(this.#usedAt + IDLE_MS)
+    }
+
+    async cancel(callId: string): Promise<void> {
+      const live = this.#calls.get(callId)
+      if (live && !live.call.isParked()) await this.#end(live)
+    }
+
+    override async fetch(request: Request): Promise<Response> {
+      const body: unknown = await request.json()
+      await this.touch()
+      return new URL(request.url).pathname === '/resume'
+        ? this.#resume(ResumedCall.parse(body))
+        : this.#call(HeldCall.parse(body))
+    }
+
+    override async alarm(): Promise<void> {
+      const now = deps.clock.now()
+      for (const live of this.#calls.values()) {
+        if (now - (live.parkedAt ?? now) > MAX_PARKED_MS) await this.#end(live)
+      }
+      if (this.#calls.size > 0) {
+        await this.ctx.storage.setAlarm(now + STAY_MS)
+      } else if (now - this.#usedAt >= IDLE_MS) {
+        await this.#close()
+      } else {
+        await this.ctx.storage.setAlarm(this.#usedAt + IDLE_MS)
+      }
+    }
+
+    async #open(server: ServerId, input: OpenSessionInput): Promise<Opening> {
+      try {
+        await this.#stream?.stop()
+        this.#stream = undefined
+        const opened = await openSession(deps.outbound(), input)
+        if (opened.kind === 'failed') {
+          const { error, outcome } = opened
+          const code = error.code === 'upstream_timeout' ? error.code : 'upstream_failed'
+          return { kind: 'failed', code, message: error.message, outcome }
+        }
+        const { sessionId: upstreamId = '', version, outcome } = opened
+        const { server: path, endpoint, url } = input
+        const session = { server, path, endpoint, upstreamId, version }
+        this.#level = undefined
+        this.ctx.storage.kv.put<Stored>('state', {
+          schema: SCHEMA_VERSION,
+          session: { ...session, url },
+        })
+        return { kind: 'open', session, outcome }
+      } catch (thrown) {
+        const { message } = toGatewayError(thrown)
+        return { kind: 'failed', code: 'upstream_failed', message, outcome: undefined }
+      }
+    }
+
+    async #call(held: HeldCall): Promise<Response> {
+      if (this.#calls.size >= MAX_CALLS) return new Response(null, { status: 429 })
+      await this.#setLevel(held)
+      // Before the call: what the server asks on it would be lost.
+      this.#stream ??= openSessionStream({
+        outbound: deps.outbound(),
+        held,
+        youngest: () => [...this.#calls.values()].at(-1)?.call,
+        everyone: () => [...this.#calls.values()].map(({ call }) => call),
+        post: (text) => this.#post(held, text),
+        waitUntil: (work) => this.ctx.waitUntil(work),
+      })
+      await this.#stream.opened
+      const { url, headers, body, timeoutMs } = held
+      const sent = await deps.outbound().send({
+        ...{ url, method: 'POST', body, timeoutMs },
+        headers: new Headers(headers),
+      })
+      if (sent.kind === 'fault') {
+        await this.#quiet()
+        return new Response(null, { status: 502, headers: { [FAULT_HEADER]: sent.fault } })
+      }
+      const { response } = sent
+      if (!response.body || !isMcpAnswer(response)) {
+        await this.#quiet()
+        return response
+      }
+      return streamed(await this.#hold(held, response, response.body))
+    }
+
+    async #hold(
+      held: HeldCall,
+      response: Response,
+      body: ReadableStream<Uint8Array>,
+    ): Promise<ReadableStream<Uint8Array>> {
+      const { callId, upstreamId, timeoutMs } = held
+      const { method, serverInfo, capabilities, logLevel } = held
+      const view = { method, serverInfo, capabilities }
+      const type = response.headers.get('content-type')
+      const call = createParkedCall({
+        ...{ callId, upstreamId, timeoutMs },
+        view: logLevel === undefined ? view : { ...view, logLevel },
+        messages: openMessages(body, type, MAX_BRIDGED_BYTES),
+        state: writeState({ bridge: held.bridge, callId, endpoint: held.endpoint }),
+        post: (text) => this.#post(held, text),
+        onParked: () => {
+          live.parkedAt = deps.clock.now()
+        },
+      })
+      const live: Live = { call, held }
+      this.#calls.set(callId, live)
+      await this.ctx.storage.setAlarm(deps.clock.now() + STAY_MS)
+      // Read by nobody, the stream and the object would be lost.
+      this.ctx.waitUntil(call.run().then(() => this.#over(callId)))
+      return call.events
+    }
+
+    async #resume({ callId, inputs, upstreamId }: ResumedCall): Promise<Response> {
+      const live = this.#calls.get(callId)
+      if (!live?.call.isParked()) return new Response(null, { status: 410 })
+      delete live.parkedAt
+      const events = await live.call.resume(inputs, upstreamId)
+      // The answer came while the client was away.
+      if (live.call.isOver()) await this.#over(callId)
+      return streamed(events)
+    }
+
+    /** An answer that nobody has fetched stays until its client comes, or time is up. */
+    async #over(callId: string): Promise<void> {
+      const live = this.#calls.get(callId)
+      if (live?.parkedAt !== undefined) return
+      this.#calls.delete(callId)
+      await this.#quiet()
+    }
+
+    async #end({ call, held }: Live): Promise<void> {
+      this.#calls.delete(held.callId)
+      await call.stop()
+      await this.#post(held, cancelRequest(held.upstreamId))
+      await this.#quiet()
+    }
+
+    /** Without a call there is nobody whom the server could ask. */
+    async #quiet(): Promise<void> {
+      if (this.#calls.size > 0) return
+      const stream = this.#stream
+      this.#stream = undefined
+      await stream?.stop()
+      await this.touch()
+    }
+
+    async #post({ url, custom, sessionId, version }: HeldCall, text: string): Promise<void> {
+      const sent = await deps.outbound().send({
+        ...{ url, method: 'POST', body: text, timeoutMs: COURTESY_MS },
+        headers: hopTwoHeaders({ custom, version, sessionId }),
+      })
+      if (sent.kind === 'response') await sent.response.body?.cancel()
+    }
+
+    /** The least severe that anybody wants now: each gets of it what it wants. */
+    async #setLevel({ logLevel, url, custom, timeoutMs, sessionId, version }: HeldCall) {
+      const wanted = [logLevel, ...[...this.#calls.values()].map(({ held }) => held.logLevel)]
+      const level = leastSevere(wanted.filter(isLogLevel))
+      if (level === undefined || level === this.#level) return
+      this.#level = level
+      const session = { upstreamId: sessionId, version }
+      await setLogLevel(deps.outbound(), { url, headers: custom, timeoutMs }, session, level)
+    }
+
+    async #close(): Promise<void> {
+      const { session } = this.#read()
+      await this.ctx.storage.deleteAll()
+      // Put away in between, the object has forgotten what may open the server's door.
+      if (!session || session.upstreamId === '' || !this.#custom) return
+      const upstream = { url: session.url, headers: this.#custom, timeoutMs: COURTESY_MS }
+      await closeSession(deps.outbound(), upstream, session.upstreamId)
+    }
+
+    #read(): Stored {
+      const stored = this.ctx.storage.kv.get<Stored>('state')
+      return stored?.schema === SCHEMA_VERSION ? stored : { schema: SCHEMA_VERSION }
+    }
+  }
+}
+
+function streamed(body: ReadableStream<Uint8Array>): Response {
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod'
+import type { CallContext } from '../../core/index.ts'
+import { openChannel, type SessionStub } from '../session/session-state.ts'
+
+/**
+ * How what a legacy client says reaches the call that it is about: the call streams in one isolate,
+ * and the client's next message may arrive in any other. They meet in the session's object.
+ */
+export interface ClientLines {
+  /** For a call that runs in this invocation. */
+  open(ctx: CallContext, session: string, callId: string): ClientLine
+  /** Hands a client's response to the call that asked; false where no call of ours did. */
+  answer(session: string, id: unknown, text: string): Promise<boolean>
+  /** Ends a call, wherever it runs; one that is over already is no fault. */
+  cancel(session: string, callId: string): Promise<void>
+}
+
+/** The client's side of one call. */
+export interface ClientLine {
+  /** Aborted when the client cancels the call, or its session ends. */
+  readonly cancelled: AbortSignal
+  /** An id for a request to the client: its response finds the way back here. */
+  nextId(): string
+  /** Must have been called before a request is shown to the client. False: the session is gone. */
+  listen(): Promise<boolean>
+  /** The response to the request of this id as it was sent; undefined when it did not come in time. */
+  answerTo(id: string, timeoutMs: number): Promise<string | undefined>
+  /** The call is over. */
+  close(): void
+  /** Nobody waits for the call any more: as if it had been cancelled. */
+  abandon(): void
+}
+
+const Told = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('answer'), id: z.string(), text: z.string() }),
+  z.object({ kind: z.literal('cancel') }),
+])
+type Told = z.infer<typeof Told>
+
+/** Most calls are over before a client could change its mind; only the others listen. */
+const LISTEN_AFTER_MS = 100
+/** A cancel may come before its call listens. */
+const CANCEL_AGAIN_MS = 2 * LISTEN_AFTER_MS
+
+const OWN_ID = /^([0-9a-f-]{36})\.\d+$/
+
+/** @see ClientLines */
+export function createClientLines(deps: {
+  readonly object: (session: string) => Pick<SessionStub, 'fetch' | 'tell'>
+}): ClientLines {
+  const tell = (session: string, callId: string, told: Told): Promise<boolean> =>
+    deps.object(session).tell(channelOf(callId), JSON.stringify(told))
+
+  return {
+    open: (ctx, session, callId) => openLine(ctx, deps.object(session), callId),
+
+    async answer(session, id, text) {
+      const [, callId] = typeof id === 'string' ? (OWN_ID.exec(id) ?? []) : []
+      if (typeof id !== 'string' || callId === undefined) return false
+      return tell(session, callId, { kind: 'answer', id, text })
+    },
+
+    async cancel(session, callId) {
+      if (await tell(session, callId, { kind: 'cancel' })) return
+      await new Promise((resolve) => setTimeout(resolve, CANCEL_AGAIN_MS))
+      await tell(session, callId, { kind: 'cancel' })
+    },
+  }
+}
+
+function channelOf(callId: string): string {
+  return `call/${callId}`
+}
+
+function openLine(
+  ctx: CallContext,
+  object: Pick<SessionStub, 'fetch'>,
+  callId: string,
+): ClientLine {
+  const cancelled = new AbortController()
+  const answers = new Map<string, string>()
+  const waiting = new Map<string, () => void>()
+  let connecting: Promise<WebSocket | undefined> | undefined
+  let asked = 0
+  let isClosed = false
+
+  function hear(told: Told): void {
+    if (told.kind === 'cancel') {
+      cancelled.abort(new Error('cancelled by the client'))
+      return
+    }
+    // The first answer counts.
+    if (!answers.has(told.id)) answers.set(told.id, told.text)
+    waiting.get(told.id)?.()
+  }
+
+  async function connect(): Promise<WebSocket | undefined> {
+    const socket = await openChannel(object, channelOf(callId))
+    if (isClosed) socket?.close()
+    socket?.addEventListener('message', ({ data }) => {
+      const told = Told.safeParse(JSON.parse(String(data)))
+      if (told.success) hear(told.data)
+    })
+    socket?.addEventListener('close', () => {
+      if (!isClosed) cancelled.abort(new Error('the session ended'))
+    })
+    return socket
+  }
+
+  function listen(): Promise<WebSocket | undefined> {
+    connecting ??= connect().catch(() => undefined)
+    return connecting
+  }
+
+  function close(): void {
+    isClosed = true
+    clearTimeout(timer)
+    if (connecting) ctx.waitUntil(connecting.then((socket) => socket?.close()))
+  }
+
+  const timer = setTimeout(() => ctx.waitUntil(listen()), LISTEN_AFTER_MS)
+  return {
+    cancelled: cancelled.signal,
+
+    nextId() {
+      asked += 1
+      return `${callId}.${asked}`
+    },
+
+    listen: async () => (await listen()) !== undefined,
+
+    async answerTo(id, timeoutMs) {
+      const known = answers.get(id)
+      if (known !== undefined || cancelled.signal.aborted) return known
+      let timer: ReturnType<typeof setTimeout> | undefined
+      await new Promise<void>((resolve) => {
+        waiting.set(id, resolve)
+        cancelled.signal.addEventListener('abort', () => resolve(), { once: true })
+        timer = setTimeout(resolve, timeoutMs)
+      })
+      clearTimeout(timer)
+      waiting.delete(id)
+      return answers.get(id)
+    },
+
+    close,
+
+    abandon() {
+      close()
+      cancelled.abort(new Error('the client left'))
+    },
+  }
+}

@@ -1,0 +1,168 @@
+import { judge } from '../answer/judge.ts'
+import { editObject, members, rawMember } from '../wire/edit-members.ts'
+import type { Messages } from '../wire/read-messages.ts'
+import type { RawId } from '../wire/reply.ts'
+import { messageEvent } from '../wire/write-messages.ts'
+import { createEventQueue } from './event-queue.ts'
+import { askedBy, inputRequired, isInput, refusalOf, responseTo } from './input-required.ts'
+import { type ModernView, modernMessage } from './modern-message.ts'
+import { type Asked, isDeclared } from './rounds.ts'
+
+/**
+ * A call to a legacy server that may ask its client back: then what is open stays open, the client
+ * gets `input_required`, and its retry goes on with the very same call (PROTOCOL.md 1.11).
+ */
+export interface ParkedCall {
+  readonly logLevel: string | undefined
+  /** Reads the server's stream to its end. Never rejects. */
+  run(): Promise<void>
+  /** What the client is to see now, up to the answer or the next question. */
+  readonly events: ReadableStream<Uint8Array>
+  /** Gives the server what the client answered; the stream of what comes then. */
+  resume(inputs: string, upstreamId: RawId): Promise<ReadableStream<Uint8Array>>
+  /** A request of the server that came elsewhere, and can only be for this call. */
+  ask(text: string): Promise<void>
+  /** A message of the server's session log. */
+  log(text: string, message: unknown): void
+  /** Closes the connection. */
+  stop(): Promise<void>
+  isParked(): boolean
+  /** The server has answered, or never will. */
+  isOver(): boolean
+}
+
+export interface ParkedCallDeps {
+  readonly callId: string
+  readonly view: ModernView
+  readonly upstreamId: RawId
+  readonly messages: Messages
+  readonly timeoutMs: number
+  /** The state that brings the client's retry back here. */
+  readonly state: string
+  /** Sends a message in the session. Never rejects. */
+  post(text: string): Promise<void>
+  /** It waits for its client. */
+  onParked(): void
+}
+
+/** Requests that come together are asked together. */
+const GRACE_MS = 25
+/** Of one call: a server that asks more at once is talking to itself. */
+const MAX_PENDING = 20
+
+/** @see ParkedCall */
+export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
+  const { view, messages } = deps
+  const queue = createEventQueue()
+  const pending = new Map<string, { readonly id: RawId; readonly asked: Asked }>()
+  let currentId = deps.upstreamId
+  let counted = 0
+  let grace: ReturnType<typeof setTimeout> | undefined
+  let isParked = false
+  let isOver = false
+
+  function park(): void {
+    grace = undefined
+    if (isOver || isParked || pending.size === 0) return
+    isParked = true
+    const asked = [...pending.values()].map((one) => one.asked)
+    queue.end(messageEvent(inputRequired(currentId, asked, deps.state)))
+    deps.onParked()
+  }
+
+  function parkSoon(): void {
+    grace ??= setTimeout(park, GRACE_MS)
+  }
+
+  async function ask(text: string): Promise<void> {
+    counted += 1
+    const asked = askedBy(text, `request-${counted}`)
+    if (!asked || !isDeclared(asked, view) || pending.size >= MAX_PENDING) {
+      await deps.post(refusalOf(text))
+      return
+    }
+    pending.set(asked.key, { id: rawMember(text, 'id') ?? 'null', asked })
+    parkSoon()
+  }
+
+  function finish(last?: string): void {
+    isOver = true
+    clearTimeout(grace)
+    const text = last && editObject(last, { id: () => currentId })
+    queue.end(text === undefined ? undefined : messageEvent(text))
+  }
+
+  /** False when there is nothing more to read. */
+  async function hear(): Promise<boolean> {
+    const heard = await messages.next(deps.timeoutMs)
+    if (heard.kind === 'silent') {
+      // A person takes the time that a person takes; a server has its own.
+      if (isParked || grace !== undefined) return true
+      finish()
+      return false
+    }
+    if (heard.kind !== 'message') {
+      finish()
+      return false
+    }
+    const { text, message } = heard
+    const verdict = judge(message, deps.upstreamId)
+    if (verdict.kind === 'request') {
+      await ask(text)
+      return true
+    }
+    const shown = modernMessage(view, text, message, verdict)
+    if (verdict.kind === 'answer') {
+      finish(shown)
+      return false
+    }
+    if (shown !== undefined) await queue.write(messageEvent(shown), isParked)
+    return true
+  }
+
+  return {
+    logLevel: view.logLevel,
+    events: queue.open(),
+    ask,
+    isParked: () => isParked,
+    isOver: () => isOver,
+
+    async run() {
+      try {
+        while (!isOver && (await hear())) {
+          // Each message by itself.
+        }
+      } catch {
+        // What cannot be read ends like what broke off: whoever relays the stream says so.
+        finish()
+      } finally {
+        await messages.cancel()
+      }
+    },
+
+    async resume(inputs, upstreamId) {
+      currentId = upstreamId
+      isParked = false
+      const given = members(inputs).filter(([, raw]) => isInput(raw))
+      for (const [key, raw] of given) {
+        const one = pending.get(key)
+        if (!one) continue
+        pending.delete(key)
+        await deps.post(responseTo(one.id, raw))
+      }
+      // What was not answered, or was asked meanwhile, is asked again.
+      if (pending.size > 0) parkSoon()
+      return queue.open()
+    },
+
+    log(text, message) {
+      const shown = modernMessage(view, text, message, { kind: 'notification' })
+      if (shown !== undefined) void queue.write(messageEvent(shown), true)
+    },
+
+    async stop() {
+      finish()
+      await messages.cancel()
+    },
+  }
+}

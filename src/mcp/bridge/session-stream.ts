@@ -1,0 +1,83 @@
+import { isPlainObject, mediaType, type Outbound } from '../../core/index.ts'
+import { judge } from '../answer/judge.ts'
+import { streamHeaders } from '../upstream/headers.ts'
+import { openMessages } from '../wire/read-messages.ts'
+import { MAX_BRIDGED_BYTES } from './bounds.ts'
+import type { HeldCall } from './bridge-state.ts'
+import { refusalOf } from './input-required.ts'
+import type { ParkedCall } from './parked-call.ts'
+
+/**
+ * What a legacy server says in a session besides its answers: some ask their client on this stream
+ * although a request of it is what they ask for.
+ */
+export interface SessionStream {
+  /** Settles when the server has opened it, or will not. Never rejects. */
+  readonly opened: Promise<void>
+  stop(): Promise<void>
+}
+
+export interface SessionStreamDeps {
+  readonly outbound: Outbound
+  readonly held: HeldCall
+  /** The call that a question is for, as far as anybody can tell. */
+  youngest(): ParkedCall | undefined
+  everyone(): readonly ParkedCall[]
+  /** Sends a message in the session. Never rejects. */
+  post(text: string): Promise<void>
+  waitUntil(work: Promise<unknown>): void
+}
+
+/** A stream on which nothing is said is no fault. */
+const LISTEN_MS = 60_000
+
+/** @see SessionStream */
+export function openSessionStream(deps: SessionStreamDeps): SessionStream {
+  const { url, custom, sessionId, version, timeoutMs } = deps.held
+  const over = new AbortController()
+
+  async function open() {
+    const sent = await deps.outbound.send({
+      ...{ url, method: 'GET', timeoutMs, signal: over.signal },
+      headers: streamHeaders({ custom, version, sessionId }),
+    })
+    if (sent.kind === 'fault') return undefined
+    const { response } = sent
+    const type = response.headers.get('content-type')
+    if (response.ok && response.body && mediaType(type) === 'text/event-stream') {
+      return openMessages(response.body, type, MAX_BRIDGED_BYTES)
+    }
+    await response.body?.cancel()
+    return undefined
+  }
+
+  async function listen(opening: ReturnType<typeof open>): Promise<void> {
+    const messages = await opening
+    while (messages && !over.signal.aborted) {
+      const heard = await messages.next(LISTEN_MS)
+      if (heard.kind === 'silent') continue
+      if (heard.kind !== 'message') return
+      await tell(heard.text, heard.message)
+    }
+  }
+
+  async function tell(text: string, message: unknown): Promise<void> {
+    const { kind } = judge(message, undefined)
+    if (kind === 'request') {
+      const call = deps.youngest()
+      await (call ? call.ask(text) : deps.post(refusalOf(text)))
+    } else if (isPlainObject(message) && message['method'] === 'notifications/message') {
+      for (const call of deps.everyone()) call.log(text, message)
+    }
+  }
+
+  const opening = open().catch(() => undefined)
+  deps.waitUntil(listen(opening).catch(() => undefined))
+  return {
+    opened: opening.then(() => undefined),
+    async stop() {
+      over.abort()
+      await (await opening)?.cancel()
+    },
+  }
+}
