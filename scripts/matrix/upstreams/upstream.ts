@@ -1,0 +1,58 @@
+import { createServer } from 'node:http'
+import { mcpListener } from '../../samples/listener.ts'
+import { createRecorder, type Handle, type Recorder } from '../wire/recorder.ts'
+import type { Stage } from './stage.ts'
+
+export type Era = 'legacy' | 'modern'
+
+/** A server that speaks one era alone, and what it saw. */
+export interface Upstream {
+  readonly era: Era
+  /** Of its MCP endpoint. */
+  readonly url: string
+  readonly wire: Recorder
+  readonly stage: Stage
+  /** Whether anybody listens: to the list of tools, or to the resource with this URI. */
+  isWatched(uri?: string): boolean
+  /** Adds a tool and tells those who listen; gives its name. */
+  changeTools(): string
+  /** Changes a resource and tells those who subscribed to it. */
+  changeResource(uri: string): void
+  stop(): Promise<void>
+}
+
+export const INSTRUCTIONS = 'Ask politely.'
+export const RESOURCE_NOT_FOUND = 'There is no such resource.'
+export const CAPABILITIES = {
+  tools: { listChanged: true },
+  resources: { listChanged: true, subscribe: true },
+  logging: {},
+}
+
+/** Where an era's server listens, and what its wire saw. */
+export interface Host {
+  readonly url: string
+  readonly wire: Recorder
+  stop(): Promise<void>
+}
+
+/** Serves it on a free port of loopback, at `/mcp`. */
+export async function host(handle: Handle): Promise<Host> {
+  const wire = createRecorder()
+  const server = createServer(mcpListener({ fetch: wire.around(handle) }))
+  await new Promise<void>((resolve, reject) => {
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    wire,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
