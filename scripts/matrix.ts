@@ -4,12 +4,14 @@ import { countOutcomes, reportText } from './matrix/report.ts'
 import { runMatrix } from './matrix/run.ts'
 
 /**
- * `npm run matrix`: clients and servers of either era through the gateway, 44 cells. `-- --mixed`
- * runs them at `/mcp` as well, `-- --only TOPIC` a row alone.
+ * `npm run matrix`: clients and servers of either era through the gateway, 44 cells.
+ * `-- --mixed` runs them at `/mcp` as well, `-- --slow` parks calls for a minute and takes the
+ * object away under others, `-- --only TOPIC` runs a row alone.
  */
 const { values } = parseArgs({
   options: {
     mixed: { type: 'boolean', default: false },
+    slow: { type: 'boolean', default: false },
     only: { type: 'string' },
   },
 })
@@ -17,6 +19,8 @@ const places: readonly Place[] = values.mixed ? ['single', 'mixed'] : ['single']
 const outcomes = await runMatrix({
   places,
   only: values.only,
+  evicted: values.slow,
+  parked: values.slow,
   say: (text) => console.error(`matrix: ${text}`),
 })
 const { passed, failed } = countOutcomes(outcomes)

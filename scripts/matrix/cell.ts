@@ -24,17 +24,18 @@ export interface Cell {
   uri(uri: string): string
   /** Exchanges at the upstream since the cell began. */
   atUpstream(): readonly Exchange[]
-  /** Connects one more client of the same kind; the cell closes it. */
-  connect(): Promise<MatrixClient>
 }
 
-/** Whether gateway and both ends speak one era. */
-export function isMirrored({ clientEra, upstreamEra }: Cell): boolean {
+/** Whether both ends speak one era. */
+export function isMirrored({
+  clientEra,
+  upstreamEra,
+}: Pick<Cell, 'clientEra' | 'upstreamEra'>): boolean {
   return clientEra === upstreamEra
 }
 
 /** The names of an upstream on an endpoint; those of a single server are its own. */
-export function namesAt(place: Place, server: string) {
+export function namesAt(place: Place, server: string): Pick<Cell, 'toolName' | 'uri'> {
   return place === 'single'
     ? { toolName: (name: string) => name, uri: (uri: string) => uri }
     : {

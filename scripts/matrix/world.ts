@@ -5,6 +5,7 @@ import { createApi } from '../cli/api.ts'
 import { buildBundle } from '../workerd/build.ts'
 import { type OwnGateway, startOwnGateway } from '../workerd/own-gateway.ts'
 import { connectLegacy } from './clients/legacy.ts'
+import { SERVERS } from './servers.ts'
 import { startLegacyUpstream } from './upstreams/legacy.ts'
 import { startModernUpstream } from './upstreams/modern.ts'
 import type { Era, Upstream } from './upstreams/upstream.ts'
@@ -14,12 +15,6 @@ export interface World {
   readonly gateway: OwnGateway
   readonly upstreams: Readonly<Record<Era, Upstream>>
   stop(): Promise<void>
-}
-
-/** The names under which the upstreams are registered. */
-export const SERVERS: Readonly<Record<Era, string>> = {
-  legacy: 'legacy-only',
-  modern: 'modern-only',
 }
 
 /** Builds and starts all of it, with fresh state. */
@@ -66,7 +61,10 @@ export function endpointUrl({ gateway }: World, server?: Era): string {
  * client comes: not in a cell, where nothing of that era may reach it.
  */
 async function settleEras(world: World): Promise<void> {
-  const options = { url: endpointUrl(world, 'modern'), token: world.gateway.userToken, thinkMs: 0 }
+  const { userToken: token } = world.gateway
+  const options = { url: endpointUrl(world, 'modern'), token, timeoutMs: SETTLE_TIMEOUT_MS }
   const client = await connectLegacy(options).catch(() => undefined)
   await client?.close()
 }
+
+const SETTLE_TIMEOUT_MS = 10_000

@@ -49,12 +49,11 @@ export interface Watch {
 export interface ConnectOptions {
   readonly url: string
   readonly token: string
-  /** How long the client thinks before it answers a question. */
-  readonly thinkMs: number
+  /** What the client waits for before it answers a question; nothing when absent. */
+  readonly think?: () => Promise<void>
+  /** How long it waits for an answer of its own. */
+  readonly timeoutMs: number
 }
-
-/** A call may be waited for this long, on top of the thinking. */
-export const CALL_TIMEOUT_MS = 10_000
 
 export const CLIENT_INFO = { name: 'matrix-client', version: '7.0.0', title: 'Matrix' }
 const ELICITATION = { form: {}, url: {} }
@@ -82,14 +81,14 @@ export function elicited(params: Json) {
   return params['mode'] === 'url' ? ANSWERS.link : ANSWERS.form
 }
 
-/** Thinks, and notes what was asked. */
-export function createDesk(thinkMs: number) {
+/** Notes what was asked, and thinks. */
+export function createDesk({ think }: ConnectOptions) {
   const asked: { method: string; params: Json }[] = []
   return {
     asked,
-    async think(method: string, params: Json = {}): Promise<Json> {
+    async take(method: string, params: Json = {}): Promise<Json> {
       asked.push({ method, params })
-      if (thinkMs > 0) await new Promise((resolve) => setTimeout(resolve, thinkMs))
+      await think?.()
       return params
     },
   }

@@ -14,7 +14,6 @@ import type { Json, Message } from '../wire/json.ts'
 import { createRecorder } from '../wire/recorder.ts'
 import {
   ANSWERS,
-  CALL_TIMEOUT_MS,
   CLIENT_CAPABILITIES,
   CLIENT_INFO,
   type ConnectOptions,
@@ -28,20 +27,20 @@ const MAX_PAGES = 64
 
 /** SDK v1, which knows 2025-11-25 and nothing after it. */
 export async function connectLegacy(options: ConnectOptions): Promise<MatrixClient> {
-  const { url, token, thinkMs } = options
+  const { url, token, timeoutMs: timeout } = options
   const client = new Client(CLIENT_INFO, { capabilities: CLIENT_CAPABILITIES.legacy })
   const wire = createRecorder()
-  const { asked, think } = createDesk(thinkMs)
+  const { asked, take } = createDesk(options)
   const notices: Message[] = []
   client.setRequestHandler(ElicitRequestSchema, async ({ method, params }) =>
-    elicited(await think(method, params)),
+    elicited(await take(method, params)),
   )
   client.setRequestHandler(CreateMessageRequestSchema, async ({ method, params }) => {
-    await think(method, params)
+    await take(method, params)
     return ANSWERS.model
   })
   client.setRequestHandler(ListRootsRequestSchema, async ({ method, params }) => {
-    await think(method, params)
+    await take(method, params)
     return ANSWERS.roots
   })
   const note = (notice: Message): void => void notices.push(notice)
@@ -54,8 +53,7 @@ export async function connectLegacy(options: ConnectOptions): Promise<MatrixClie
     requestInit: { headers: { authorization: `Bearer ${token}` } },
     fetch: (target, init) => send(new Request(target, init)),
   })
-  await client.connect(asTransport(transport), { timeout: CALL_TIMEOUT_MS })
-  const timeout = CALL_TIMEOUT_MS + thinkMs
+  await client.connect(asTransport(transport), { timeout })
   const hasStream = (): boolean =>
     wire.exchanges.some(
       ({ method, status, state }) => method === 'GET' && status === 200 && state === 'open',

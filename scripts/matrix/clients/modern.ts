@@ -8,7 +8,6 @@ import { digObject, type Json, type Message } from '../wire/json.ts'
 import { createRecorder } from '../wire/recorder.ts'
 import {
   ANSWERS,
-  CALL_TIMEOUT_MS,
   CLIENT_CAPABILITIES,
   CLIENT_INFO,
   type ConnectOptions,
@@ -25,23 +24,23 @@ const TOLD = [
 
 /** SDK v2, pinned to 2026-07-28. */
 export async function connectModern(options: ConnectOptions): Promise<MatrixClient> {
-  const { url, token, thinkMs } = options
+  const { url, token, timeoutMs: timeout } = options
   const client = new Client(CLIENT_INFO, {
     capabilities: CLIENT_CAPABILITIES.modern,
     versionNegotiation: { mode: { pin: '2026-07-28' } },
   })
   const wire = createRecorder()
-  const { asked, think } = createDesk(thinkMs)
+  const { asked, take } = createDesk(options)
   const notices: Message[] = []
   client.setRequestHandler('elicitation/create', async ({ method, params }) =>
-    elicited(await think(method, { ...params })),
+    elicited(await take(method, { ...params })),
   )
   client.setRequestHandler('sampling/createMessage', async ({ method, params }) => {
-    await think(method, { ...params })
+    await take(method, { ...params })
     return ANSWERS.model
   })
   client.setRequestHandler('roots/list', async ({ method, params }) => {
-    await think(method, { ...params })
+    await take(method, { ...params })
     return ANSWERS.roots
   })
   for (const method of TOLD) {
@@ -53,10 +52,9 @@ export async function connectModern(options: ConnectOptions): Promise<MatrixClie
       requestInit: { headers: { authorization: `Bearer ${token}` } },
       fetch: (target, init) => send(new Request(target, init)),
     }),
-    { timeout: CALL_TIMEOUT_MS },
+    { timeout },
   )
   let level: Level | undefined
-  const timeout = CALL_TIMEOUT_MS + thinkMs
   return {
     era: 'modern',
     wire,
@@ -87,7 +85,7 @@ export async function connectModern(options: ConnectOptions): Promise<MatrixClie
         toolsListChanged: true,
         ...(uris.length > 0 ? { resourceSubscriptions: [...uris] } : {}),
       }
-      const subscription = await client.listen(wanted, { timeout: CALL_TIMEOUT_MS })
+      const subscription = await client.listen(wanted, { timeout })
       return { stop: () => subscription.close() }
     },
     async setLevel(wanted) {

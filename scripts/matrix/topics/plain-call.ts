@@ -1,6 +1,16 @@
-import { type Cell, call, clientCalls, ofMethod, resultOf, textIn, upstreamCalls } from '../cell.ts'
+import {
+  type Cell,
+  call,
+  clientCalls,
+  namesAt,
+  ofMethod,
+  resultOf,
+  textIn,
+  upstreamCalls,
+} from '../cell.ts'
+import { SERVERS } from '../servers.ts'
 import { VENDOR } from '../upstreams/tools.ts'
-import { CAPABILITIES, INSTRUCTIONS } from '../upstreams/upstream.ts'
+import { CAPABILITIES, INSTRUCTIONS, type Upstream } from '../upstreams/upstream.ts'
 import { holds, only, same } from '../wire/expect.ts'
 import { dig, digObject } from '../wire/json.ts'
 
@@ -35,7 +45,7 @@ export async function plainCall(cell: Cell): Promise<void> {
 
   checkHello(cell)
   await checkLegacyCourtesies(cell)
-  for (const other of cell.others) await callOther(cell, other.era)
+  for (const other of cell.others) await callOther(cell, other)
 }
 
 /** On an endpoint of one server, what the client learns at first is what the server says of itself. */
@@ -60,7 +70,9 @@ async function checkLegacyCourtesies(cell: Cell): Promise<void> {
 }
 
 /** The same client calls the server of the other era that stands behind the same endpoint. */
-async function callOther({ client, nonce }: Cell, era: string): Promise<void> {
-  const result = await client.call(`${era}-only__echo`, { nonce, era })
+async function callOther({ client, nonce, place }: Cell, { era, stage }: Upstream): Promise<void> {
+  const name = namesAt(place, SERVERS[era]).toolName('echo')
+  const result = await client.call(name, { nonce, era })
   same('what the other server said', dig(textIn(result), 'args'), { era })
+  same('calls at the other server', stage.ends(nonce), 1)
 }

@@ -1,4 +1,14 @@
-import { type Cell, call, clientCalls, ofMethod, resultOf, textIn, upstreamCalls } from '../cell.ts'
+import {
+  type Cell,
+  call,
+  clientCalls,
+  namesAt,
+  ofMethod,
+  resultOf,
+  textIn,
+  upstreamCalls,
+} from '../cell.ts'
+import { SERVERS } from '../servers.ts'
 import { PAGE_ITEMS } from '../upstreams/stage.ts'
 import { MEASURES, REPORT } from '../upstreams/tools.ts'
 import { holds, only, same } from '../wire/expect.ts'
@@ -28,19 +38,18 @@ async function wholeList(cell: Cell): Promise<readonly Json[]> {
     checkPages(cell, 'resources/list', upstream.stage.resources.length)
     return tools
   }
-  same(
-    'the tools of the upstream',
-    names.filter((name) => own.includes(String(name))),
-    own,
-  )
-  const uris = new Set(resources.map(({ uri }) => uri))
-  for (const { uri } of upstream.stage.resources) holds(`no ${uri}`, uris.has(cell.uri(uri)))
-  for (const other of others) {
-    const theirs = other.stage.tools.map(({ name }) => `${other.era}-only__${name}`)
+  for (const { stage, era } of [upstream, ...others]) {
+    const { toolName, uri } = namesAt(place, SERVERS[era])
+    // Tools that came later may be news to those who were not told.
+    const offered = stage.tools.map(({ name }) => toolName(name)).slice(0, stage.offered)
+    const found = names.filter((name) => offered.includes(String(name)))
+    same(`the tools of the ${era} server`, found, offered)
+    const wanted = stage.resources.map((resource) => uri(resource.uri))
+    const seen = resources.map((resource) => String(resource['uri']))
     same(
-      'the tools of the other',
-      names.filter((name) => theirs.includes(String(name))),
-      theirs,
+      `the resources of the ${era} server`,
+      wanted.filter((one) => seen.includes(one)),
+      wanted,
     )
   }
   return tools

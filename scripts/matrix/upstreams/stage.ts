@@ -9,6 +9,8 @@ export interface Stage {
   /** Whether the running tool was told to stop. */
   isAborted(nonce: string): boolean
   readonly tools: readonly ToolOffer[]
+  /** How many of the tools were there from the beginning. */
+  readonly offered: number
   readonly resources: readonly ResourceOffer[]
   textOf(uri: string): string | undefined
 
@@ -48,6 +50,7 @@ export function createStage(offered: readonly ToolOffer[]): Stage {
     ends: (nonce) => ends.get(nonce) ?? 0,
     isAborted: (nonce) => aborted.has(nonce),
     tools,
+    offered: offered.length,
     resources: RESOURCES,
     textOf(uri) {
       const version = versions.get(uri)
