@@ -5,12 +5,13 @@ import { runMatrix } from './matrix/run.ts'
 
 /**
  * `npm run matrix`: clients and servers of either era through the gateway, 44 cells.
- * `-- --mixed` runs them at `/mcp` as well, `-- --slow` parks calls for a minute and takes the
- * object away under others, `-- --only TOPIC` runs a row alone.
+ * `-- --mixed` runs them at `/mcp` as well, `-- --evicted` takes the object away under calls that are
+ * parked, `-- --slow` does so and parks others for a minute; `-- --only TOPIC` runs a row alone.
  */
 const { values } = parseArgs({
   options: {
     mixed: { type: 'boolean', default: false },
+    evicted: { type: 'boolean', default: false },
     slow: { type: 'boolean', default: false },
     only: { type: 'string' },
   },
@@ -19,7 +20,7 @@ const places: readonly Place[] = values.mixed ? ['single', 'mixed'] : ['single']
 const outcomes = await runMatrix({
   places,
   only: values.only,
-  evicted: values.slow,
+  evicted: values.evicted || values.slow,
   parked: values.slow,
   say: (text) => console.error(`matrix: ${text}`),
 })

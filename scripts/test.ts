@@ -8,9 +8,9 @@ import { countRows, reportText } from './conformance/report.ts'
 import { runConformance } from './conformance/run.ts'
 
 /**
- * `npm test`: the check, every test project, the conformance suite, and last the plain line
- * `N passed, N failed`. Each step of the check and each scenario of the suite counts as one test, so
- * that nothing red can ever end in a green line.
+ * `npm test`: the check, every test project, the era matrix, the conformance suite, and last the
+ * plain line `N passed, N failed`. Each step of the check, each cell of the matrix and each scenario
+ * of the suite counts as one test, so that nothing red can ever end in a green line.
  */
 const CHECKS = [
   { name: 'format and lint', command: ['biome', 'check', '.'] },
@@ -46,6 +46,8 @@ for (const project of PROJECTS) {
   console.log(`\n== ${project} tests`)
   await runProject(project)
 }
+console.log('\n== era matrix')
+await runMatrix()
 console.log('\n== conformance suite')
 await runSuite()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
@@ -78,6 +80,20 @@ async function runProject(project: string): Promise<void> {
   tally.skipped += numPendingTests + numTodoTests
 }
 
+/** A process of its own, which says at the end how many cells passed. */
+async function runMatrix(): Promise<void> {
+  let text = ''
+  const args = ['scripts/matrix.ts', '--mixed', '--evicted']
+  const code = await run(['node', ...args], (chunk) => {
+    text += chunk
+  })
+  console.log(text)
+  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(text) ?? []
+  tally.passed += Number(passed ?? 0)
+  // Whatever ended it without a word counts as one.
+  tally.failed += Math.max(Number(failed ?? 0), code === 0 ? 0 : 1)
+}
+
 async function runSuite(): Promise<void> {
   const sides: readonly Side[] = ['direct', 'through']
   try {
@@ -92,12 +108,18 @@ async function runSuite(): Promise<void> {
   }
 }
 
-function run([command = '', ...args]: readonly string[]): Promise<number> {
+/** The exit code; stdout goes to `take` where it is given, and stderr nowhere. */
+function run(
+  [command = '', ...args]: readonly string[],
+  take?: (text: string) => void,
+): Promise<number> {
   const bin = join(import.meta.dirname, '../node_modules/.bin')
-  const child = spawn(join(bin, command), args, {
-    stdio: 'inherit',
+  const child = spawn(command === 'node' ? process.execPath : join(bin, command), args, {
+    cwd: join(import.meta.dirname, '..'),
+    stdio: take ? ['ignore', 'pipe', 'ignore'] : 'inherit',
     env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
   })
+  child.stdout?.setEncoding('utf8').on('data', take ?? (() => {}))
   return new Promise((resolve) => {
     child.on('close', (code) => resolve(code ?? 1))
     child.on('error', () => resolve(1))
