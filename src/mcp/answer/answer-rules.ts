@@ -42,6 +42,8 @@ export interface AnswerPlan {
    * whether its client may still be told; asked before each piece. Never rejects.
    */
   readonly mayGoOn?: () => Promise<boolean>
+  /** Whether its client has cancelled the request, and so reads no response to it. */
+  readonly isCancelled?: () => boolean
   readonly onEnd: (end: StreamEnd) => void
 }
 

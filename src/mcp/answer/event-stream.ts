@@ -92,6 +92,10 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
   if (isLate) return withError(flow, bytes, tooLong(plan.server, MAX_ANSWER_MS / 60_000))
   if ((isIdle || chunk.kind === 'data') && !passed.broken) return { bytes }
   if (passed.isAnswered) return { bytes, end: passed.isFaulty ? 'faulty' : 'complete' }
+  if (plan.isCancelled?.()) {
+    ctx.facts.outcome = 'cancelled'
+    return { bytes, end: 'complete' }
+  }
   // The client comes back for the rest (MCP 2025-11-25, Resumability and Redelivery).
   if (passed.isResumable && !passed.isFaulty && chunk.kind === 'complete') {
     return { bytes, end: 'suspended' }

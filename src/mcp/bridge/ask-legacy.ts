@@ -48,6 +48,7 @@ export interface ModernAsking {
 
 /** An answer, and who has to know how it ended. */
 export interface BridgedAnswer extends UpstreamAnswer {
+  readonly kind: 'answer'
   readonly onEnd: (end: StreamEnd) => void
 }
 
@@ -82,7 +83,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       const sent = await send((sessionId) => heldCall(deps, held, build(sessionId), sessionId))
       const callId = callIdOf(upstreamId)
       const onEnd = whenLeft(() => ctx.waitUntil(deps.object(leg.bridge).cancel(callId)))
-      return { ...sent, onEnd }
+      return { kind: 'answer', ...sent, onEnd }
     }
 
     // Told when the client has left: its own signal would stop that too.
@@ -91,6 +92,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       sendOneWay(patient, { ...within, text, version: leg.version }).catch(() => undefined)
     const { endpoint, response } = await send(build)
     return {
+      kind: 'answer',
       endpoint,
       response: modernAnswer(view, upstreamId, server, response, tell),
       onEnd: whenLeft(() => ctx.waitUntil(tell(cancelRequest(upstreamId)))),
@@ -115,7 +117,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const endpoint = target.server.endpoints.find(({ id }) => id === parked?.endpoint)
     if (!parked || !response?.ok || !endpoint) throw gone(target.server.path)
     const cancel = () => ctx.waitUntil(deps.object(parked.bridge).cancel(parked.callId))
-    return { endpoint, response, onEnd: whenLeft(cancel) }
+    return { kind: 'answer', endpoint, response, onEnd: whenLeft(cancel) }
   }
 }
 
@@ -196,13 +198,8 @@ function viewOf(outgoing: Outgoing): ModernView {
 /** What the client itself would say in a handshake. */
 function helloOf(outgoing: Outgoing, { capabilities }: ModernView): ClientHello {
   const info = metaOf(outgoing)[CLIENT_INFO_META_KEY]
-  const { name, version } = isPlainObject(info) ? info : {}
-  const isNamed = typeof name === 'string' && typeof version === 'string'
-  return {
-    protocolVersion: LEGACY_VERSIONS[0],
-    capabilities,
-    clientInfo: isNamed ? { name, version } : GATEWAY_INFO,
-  }
+  const clientInfo = isPlainObject(info) ? info : GATEWAY_INFO
+  return { protocolVersion: LEGACY_VERSIONS[0], capabilities, clientInfo }
 }
 
 /** Whether the server may have something to ask, or has to be told what to log. */

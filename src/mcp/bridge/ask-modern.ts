@@ -41,6 +41,11 @@ export interface LegacyAsking {
   readonly upstreamId: RawId
 }
 
+/** What came of it. Who has cancelled a request gets no response to it. */
+export type ModernAnswer =
+  | { readonly kind: 'cancelled' }
+  | ({ readonly kind: 'answer'; readonly isCancelled: () => boolean } & UpstreamAnswer)
+
 /** Times that a server may ask back before it has to answer (PROTOCOL.md 1.11). */
 const MAX_ROUNDS = 10
 /** A person has to read a form and fill it in. */
@@ -52,7 +57,7 @@ const CLIENT_ANSWER_MS = 10 * 60_000
  * Throws what `Upstreams.send` throws.
  */
 export function createAskModern({ upstreams, lines }: AskModernDeps) {
-  return async function askModern(ctx: CallContext, asking: LegacyAsking): Promise<UpstreamAnswer> {
+  return async function askModern(ctx: CallContext, asking: LegacyAsking): Promise<ModernAnswer> {
     const { outgoing, client, upstreamId } = asking
     const face: ClientFace = {
       hello: client.hello,
@@ -70,9 +75,11 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       const inbound = modernRequest(outgoing.inbound, face)
       const first = await send(inbound, upstreamId)
       const response = await talk({ ctx, line, asking, inbound, send, first })
-      return { endpoint: first.endpoint, response }
+      const isCancelled = () => line.cancelled.aborted
+      return { kind: 'answer', endpoint: first.endpoint, response, isCancelled }
     } catch (thrown) {
       line.close()
+      if (line.cancelled.aborted) return { kind: 'cancelled' }
       throw thrown
     }
   }
@@ -156,6 +163,8 @@ async function* conversation(of: Talk, first: Messages): Events {
       messages = opened.messages
     }
   } catch (thrown) {
+    // Who has cancelled it reads no response.
+    if (of.line.cancelled.aborted) return undefined
     const error = toGatewayError(thrown)
     ctx.facts.outcome = error.code
     return errorMessage(error, asking.upstreamId, ctx.requestId)

@@ -41,6 +41,8 @@ interface Live {
 export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Outbound }) {
   return class BridgeObject extends DurableObject implements Omit<BridgeStub, 'fetch'> {
     readonly #calls = new Map<string, Live>()
+    /** Levels that calls want logged, from before they are sent. */
+    readonly #levels = new Map<string, string | undefined>()
     #opening: Promise<Opening> | undefined
     #stream: SessionStream | undefined
     /** As it was set last, of the session that is open. */
@@ -123,6 +125,7 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
 
     async #call(held: HeldCall): Promise<Response> {
       if (this.#calls.size >= MAX_CALLS) return new Response(null, { status: 429 })
+      this.#levels.set(held.callId, held.logLevel)
       await this.#setLevel(held)
       // Before the call: what the server asks on it would be lost.
       this.#stream ??= openSessionStream({
@@ -140,11 +143,13 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
         headers: new Headers(headers),
       })
       if (sent.kind === 'fault') {
+        this.#levels.delete(held.callId)
         await this.#quiet()
         return new Response(null, { status: 502, headers: { [FAULT_HEADER]: sent.fault } })
       }
       const { response } = sent
       if (!response.body || !isMcpAnswer(response)) {
+        this.#levels.delete(held.callId)
         await this.#quiet()
         return response
       }
@@ -193,11 +198,13 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
       const live = this.#calls.get(callId)
       if (live?.parkedAt !== undefined) return
       this.#calls.delete(callId)
+      this.#levels.delete(callId)
       await this.#quiet()
     }
 
     async #end({ call, held }: Live): Promise<void> {
       this.#calls.delete(held.callId)
+      this.#levels.delete(held.callId)
       await call.stop()
       await this.#post(held, cancelRequest(held.upstreamId))
       await this.#quiet()
@@ -221,9 +228,8 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
     }
 
     /** The least severe that anybody wants now: each gets of it what it wants. */
-    async #setLevel({ logLevel, url, custom, timeoutMs, sessionId, version }: HeldCall) {
-      const wanted = [logLevel, ...[...this.#calls.values()].map(({ held }) => held.logLevel)]
-      const level = leastSevere(wanted.filter(isLogLevel))
+    async #setLevel({ url, custom, timeoutMs, sessionId, version }: HeldCall): Promise<void> {
+      const level = leastSevere([...this.#levels.values()].filter(isLogLevel))
       if (level === undefined || level === this.#level) return
       this.#level = level
       const session = { upstreamId: sessionId, version }

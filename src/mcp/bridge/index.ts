@@ -6,7 +6,7 @@ import type { Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type BridgedAnswer, createAskLegacy } from './ask-legacy.ts'
-import { createAskModern } from './ask-modern.ts'
+import { createAskModern, type ModernAnswer } from './ask-modern.ts'
 import type { BridgeStub } from './bridge-state.ts'
 import { type ClientLines, createClientLines } from './client-lines.ts'
 import { createBridgeSessions } from './upstream-sessions.ts'
@@ -22,7 +22,7 @@ export interface Bridge {
    * Sends a request to a server of the other era; its answer is as a server of the client's own era
    * would give it, under `upstreamId`. Throws what `Upstreams.send` throws.
    */
-  ask(ctx: CallContext, crossing: Crossing): Promise<BridgedAnswer>
+  ask(ctx: CallContext, crossing: Crossing): Promise<BridgedAnswer | ModernAnswer>
   readonly lines: ClientLines
 }
 
@@ -56,8 +56,7 @@ export function createBridge({ upstreams, sessionObject, bridgeObject }: BridgeD
       ? await sessionObject(client.key).logLevel()
       : undefined
     const level = logLevel === undefined ? {} : { logLevel }
-    const answer = await askModern(ctx, { outgoing, client, upstreamId, ...level })
-    return { ...answer, onEnd: () => undefined }
+    return askModern(ctx, { outgoing, client, upstreamId, ...level })
   }
 
   return {

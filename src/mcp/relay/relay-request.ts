@@ -2,6 +2,7 @@ import { type CallContext, isPlainObject } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
 import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
+import type { ModernAnswer } from '../bridge/ask-modern.ts'
 import { crosses } from '../bridge/crossing.ts'
 import type { Bridge } from '../bridge/index.ts'
 import { rawIdOf } from '../inbound-text.ts'
@@ -35,6 +36,8 @@ interface Ids {
   readonly upstreamId: RawId
 }
 
+type Answered = (UpstreamAnswer & { readonly kind: 'answer' }) | BridgedAnswer | ModernAnswer
+
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
   return async function relayRequest(ctx: CallContext, outgoing: Outgoing): Promise<Response> {
@@ -47,6 +50,11 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const server = target.server.id
     const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server })
     const answered = await send(ctx, outgoing, ids.upstreamId, state, running)
+    if (answered.kind === 'cancelled') {
+      running.forget()
+      ctx.facts.outcome = 'cancelled'
+      return noEvents()
+    }
     const opened = newSession(ctx, deps, outgoing, answered)
     const onEnd = endOfCall(ctx, deps.upstreams, answered, running)
     const heard = hearQuestions(ctx, deps.inFlight, outgoing, ids.upstreamId)
@@ -55,7 +63,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         // A stream that breaks has not given its answer.
         if (end === 'broken') opened.abandon()
         if (end !== 'suspended') heard.forget()
-        answered.onEnd?.(end)
+        if ('onEnd' in answered) answered.onEnd(end)
         onEnd(end)
       })
     } catch (thrown) {
@@ -72,7 +80,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     upstreamId: RawId,
     state: string | undefined,
     running: Running,
-  ): Promise<UpstreamAnswer & Partial<BridgedAnswer>> {
+  ): Promise<Answered> {
     const { upstream } = outgoing.target.server
     try {
       return crosses(upstream, outgoing.inbound.era)
@@ -80,7 +88,10 @@ export function createRequestRelay(deps: RequestRelayDeps) {
             ...{ outgoing, upstreamId },
             ...(state === undefined ? {} : { state }),
           })
-        : await sendInSession(ctx, deps, outgoing, buildCall(outgoing, upstreamId, state))
+        : {
+            kind: 'answer',
+            ...(await sendInSession(ctx, deps, outgoing, buildCall(outgoing, upstreamId, state))),
+          }
     } catch (thrown) {
       running.forget()
       throw thrown
@@ -91,7 +102,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     ctx: CallContext,
     outgoing: Outgoing,
     ids: Ids,
-    { response, endpoint }: UpstreamAnswer,
+    { response, endpoint, ...answered }: Exclude<Answered, { kind: 'cancelled' }>,
     opened: NewSession,
     onEnd: (end: StreamEnd) => void,
   ): Promise<Response> {
@@ -112,6 +123,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...(shared ? { names: shared.names } : {}),
       ...sealersOf(deps, outgoing, ids),
       headers,
+      ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
       ...(isLasting && targetNow
         ? { mayGoOn: () => mayGoOn(ctx, { target, targetNow }, endpoint.id) }
         : {}),
@@ -134,4 +146,11 @@ async function openedState(states: RequestStates, outgoing: Outgoing): Promise<s
   const { era, params } = outgoing.inbound
   const sealed = era === 'modern' ? params['requestState'] : undefined
   return sealed === undefined ? undefined : states.open(stateOf(outgoing), sealed)
+}
+
+/** For a request whose client has cancelled it: it gets no response (MCP 2025-11-25, Cancellation). */
+function noEvents(): Response {
+  return new Response('', {
+    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
+  })
 }

@@ -213,12 +213,11 @@ export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello 
   const { protocolVersion, capabilities, clientInfo } = params
   if (typeof protocolVersion !== 'string') return undefined
   const info = isPlainObject(clientInfo) ? clientInfo : {}
-  const hello = {
-    protocolVersion,
-    capabilities: isPlainObject(capabilities) ? capabilities : {},
-    clientInfo: { name: info['name'], version: info['version'] },
-  }
-  return JSON.stringify(hello).length > MAX_HELLO_CHARS ? undefined : hello
+  const { name, version } = info
+  const said = { protocolVersion, capabilities: isPlainObject(capabilities) ? capabilities : {} }
+  // Icons and the like are welcome where there is room for them.
+  const hellos = [info, { name, version }].map((one) => ({ ...said, clientInfo: one }))
+  return hellos.find((hello) => JSON.stringify(hello).length <= MAX_HELLO_CHARS)
 }
 
 /** One upstream session of a client's session; one on another endpoint is another one. */
