@@ -17,40 +17,13 @@ export interface McpCall {
 }
 
 /**
- * Calls one tool the way an agent does: the SDK's client, whichever era the endpoint speaks. Where
- * several servers meet, a tool may be there in the legacy era alone: what is unknown is asked for in
- * that era as well. Throws `ApiError` when the gateway or the server refuses.
+ * Calls one tool the way an agent does: the SDK's client, whichever era the endpoint speaks.
+ * Throws `ApiError` when the gateway or the server refuses.
  */
-export async function callTool(call: McpCall): Promise<CallToolResult> {
-  try {
-    return await callIn('auto', call)
-  } catch (error) {
-    if (!(error instanceof UnknownInModernEra)) throw error
-    return await callIn('legacy', call).catch(() => {
-      // What the first era said has the reasons that count.
-      throw error.refusal
-    })
-  }
-}
-
-/** Nobody has run it, so that it may be asked for again. */
-class UnknownInModernEra extends Error {
-  readonly refusal: unknown
-
-  constructor(refusal: unknown) {
-    super('The tool is unknown in the modern era.')
-    this.name = 'UnknownInModernEra'
-    this.refusal = refusal
-  }
-}
-
-async function callIn(
-  mode: 'auto' | 'legacy',
-  { url, token, tool, args }: McpCall,
-): Promise<CallToolResult> {
+export async function callTool({ url, token, tool, args }: McpCall): Promise<CallToolResult> {
   const client = new Client(
     { name: 'gatehouse-cli', version: '0.1.0' },
-    { versionNegotiation: { mode } },
+    { versionNegotiation: { mode: 'auto' } },
   )
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     requestInit: { headers: { authorization: `Bearer ${token}` } },
@@ -59,19 +32,12 @@ async function callIn(
     await client.connect(transport)
     return await client.callTool({ name: tool, arguments: args })
   } catch (error) {
-    const isModern = client.getProtocolEra() === 'modern'
-    throw isModern && isUnknownTool(error) ? new UnknownInModernEra(refusal(error)) : refusal(error)
+    throw refusal(error)
   } finally {
     // A legacy session is ours to end; when that fails it ends by itself.
     await transport.terminateSession().catch(() => {})
     await client.close()
   }
-}
-
-function isUnknownTool(error: unknown): boolean {
-  return (
-    error instanceof ProtocolError && error.code === -32602 && /Unknown tool/.test(error.message)
-  )
 }
 
 /** The text parts of a result; other parts are named by their type. */
