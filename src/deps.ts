@@ -78,6 +78,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     sessionObject: (name) => env.SESSIONS.getByName(name),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
+    eventsObject: (tenant) => env.EVENTS.getByName(tenant),
     challenge: (path, scope) =>
       challenge(resourceMetadataUrl(endpointUrl(publicUrl, path)), {
         code: 'insufficient_scope',

@@ -3,7 +3,13 @@ import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
 import type { LimiterStub } from './limits/index.ts'
-import type { BridgeStub, CatalogStub, SessionStub } from './mcp/index.ts'
+import type {
+  BridgeStub,
+  CatalogStub,
+  EventsStub,
+  SessionStub,
+  WatchStub,
+} from './mcp/index.ts'
 import { BootstrapAdmin } from './policy/index.ts'
 import type { BreakerStub } from './resilience/index.ts'
 
@@ -41,6 +47,8 @@ export interface Bindings {
   readonly PROBES: Namespace<ProbeStub>
   readonly CATALOGS: Namespace<CatalogStub>
   readonly BRIDGES: Namespace<BridgeStub>
+  readonly WATCHES: Namespace<WatchStub>
+  readonly EVENTS: Namespace<EventsStub>
 }
 
 export type Env = EnvVars & Bindings

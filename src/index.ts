@@ -9,6 +9,8 @@ import { createProbeObject } from './jobs/probe-object.ts'
 import { createLimiterObject } from './limits/limiter-object.ts'
 import { createBridgeObject } from './mcp/bridge/bridge-object.ts'
 import { createCatalogObject } from './mcp/catalog/catalog-object.ts'
+import { createEventsObject } from './mcp/notices/events-object.ts'
+import { createWatchObject } from './mcp/notices/watch-object.ts'
 import { createSessionObject } from './mcp/session/session-object.ts'
 import { createEvents } from './observability/index.ts'
 import { createBreakerObject } from './resilience/breaker-object.ts'
@@ -49,6 +51,21 @@ export class CatalogObject extends createCatalogObject({
   events: log,
   context: (waitUntil) => jobContext({ clock: systemClock, random: systemRandom }, waitUntil),
   wiring: () => wired().slice,
+}) {}
+
+export class WatchObject extends createWatchObject({
+  clock: systemClock,
+  random: systemRandom,
+  events: log,
+  context: (waitUntil) => jobContext({ clock: systemClock, random: systemRandom }, waitUntil),
+  wiring: () => wired().mcp.watching,
+}) {}
+
+export class EventsObject extends createEventsObject({
+  clock: systemClock,
+  events: log,
+  uuid: () => systemRandom.uuid(),
+  watchObject: (name) => wired().env.WATCHES.getByName(name),
 }) {}
 
 export default {

@@ -3,6 +3,7 @@ export type { BridgeStub } from './bridge/index.ts'
 export type { CatalogStub } from './catalog/live-catalog.ts'
 export { probeRecord } from './catalog/probe-record.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
+export type { EventsStub, WatchStub } from './notices/index.ts'
 export {
   allToolsRoutes,
   describeAllTools,

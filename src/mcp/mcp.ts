@@ -13,6 +13,7 @@ import {
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
 import { createGet } from './get.ts'
+import { createNotices, type EventsStub } from './notices/index.ts'
 import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
 import { createPost } from './post.ts'
 import { createRefusal } from './refusal.ts'
@@ -59,6 +60,7 @@ export interface McpDeps {
   readonly sessionObject: (name: string) => SessionStub
   readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
+  readonly eventsObject: (tenant: string) => EventsStub
   /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
   readonly challenge: (path: string, scope: string) => string
 }
@@ -92,19 +94,21 @@ export function createMcp(deps: McpDeps) {
   const ask = createAsk({ endpoint: () => admitted })
   const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
+  const { catalogObject, eventsObject } = deps
+  const notices = createNotices({ snapshots, eventsObject, clock, object })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
-    lines: bridge.lines,
+    ...{ notices, lines: bridge.lines },
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
-    live: createLiveCatalog({ events, object: deps.catalogObject }),
+    live: createLiveCatalog({ events, object: catalogObject }),
   })
   const refuse = createRefusal(deps)
 
   const endpointWith = (ofLimits: Limits): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
     const relays = { relayRequest, relayOneWay, relayStream, serveLegacy, serveModern }
-    const relay = createRelay({ ...common, ...relays, shared, settleEra, eventIds })
+    const relay = createRelay({ ...common, ...relays, shared, notices, settleEra, eventIds })
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
       get: createGet({ relay, refuse }),
@@ -118,6 +122,8 @@ export function createMcp(deps: McpDeps) {
     endpoint,
     listAllTools: shared.listAllTools,
     restVerbs: createRestVerbs({ ask, snapshots, sealer, object }),
+    /** For the objects that watch servers. */
+    watching: { snapshots, upstreams, outbound, catalogObject, eventsObject },
   }
 }
 

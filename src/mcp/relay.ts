@@ -2,8 +2,9 @@ import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
 import { crosses, type LegacyVisit, type ModernVisit } from './bridge/index.ts'
-import { type Inbound, noStream, streamVersion } from './eras.ts'
-import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
+import { type Inbound, type InboundRequest, noStream, streamVersion } from './eras.ts'
+import type { Notices } from './notices/index.ts'
+import { arriveAgain, authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
 import type { StreamRequest } from './relay/relay-stream.ts'
@@ -41,6 +42,7 @@ export interface RelayDeps {
   readonly settleEra: SettleEra
   readonly serveLegacy: (ctx: CallContext, visit: LegacyVisit) => Promise<Response>
   readonly serveModern: (ctx: CallContext, visit: ModernVisit) => Promise<Response>
+  readonly notices: Notices
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
@@ -56,6 +58,11 @@ export function createRelay(deps: RelayDeps): Relay {
           ? await sessionOf(ctx, deps.sessions, principal, path, headers)
           : undefined
       const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
+      const listen = listenIn(inbound)
+      if (listen) {
+        const arriveNow = () => arriveToListen(ctx, principal, path, listen)
+        return deps.notices.listen(ctx, { principal, path, inbound: listen, arrive: arriveNow })
+      }
       if (resolved.kind === 'shared') {
         const { endpoint } = resolved
         const message = { endpoint, actor, snapshot, inbound, headers, ...shared(session) }
@@ -75,9 +82,8 @@ export function createRelay(deps: RelayDeps): Relay {
 
       const within = mirrored(session)
       requireSession(server, inbound, within.session)
-      const targetNow = () => authoriseAgain(ctx, deps.snapshots, principal, path, inbound)
       return inbound.kind === 'request'
-        ? deps.relayRequest(ctx, { inbound, headers, target, targetNow, ...within })
+        ? deps.relayRequest(ctx, { inbound, headers, target, ...within })
         : deps.relayOneWay(ctx, { inbound, target, ...within })
     },
 
@@ -106,6 +112,19 @@ export function createRelay(deps: RelayDeps): Relay {
     },
   }
 
+  /** Who listens, by the policy of now. */
+  async function arriveToListen(
+    ctx: CallContext,
+    principal: Principal,
+    path: string,
+    inbound: Inbound,
+  ) {
+    const arrival = await arriveAgain(ctx, deps.snapshots, principal, path)
+    const { actor, resolved } = arrival
+    if (resolved.kind === 'server') authorise({ actor, server: resolved.server }, inbound)
+    return arrival
+  }
+
   /** The stations that every client passes. */
   async function arrive(ctx: CallContext, principal: Principal, path: string) {
     // Before the server is looked for: guessing names must not be free.
@@ -114,4 +133,10 @@ export function createRelay(deps: RelayDeps): Relay {
     const actor = { principal, rights: snapshot.rights(principal) }
     return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
   }
+}
+
+/** What the gateway answers itself, whatever era the servers behind the endpoint speak. */
+function listenIn(inbound: Inbound): InboundRequest | undefined {
+  const isListen = inbound.kind === 'request' && inbound.method === 'subscriptions/listen'
+  return isListen && inbound.era === 'modern' ? inbound : undefined
 }

@@ -16,6 +16,11 @@ const MAX_TENANTS = 200
 export interface Snapshots {
   /** Throws `policy_unavailable` when D1 cannot be read and no copy is young enough. */
   tenant(ctx: CallContext, tenant: TenantId): Promise<TenantSnapshot>
+  /**
+   * As of now, not as of some seconds ago; with `atLeast`, of that generation or a later one. Where
+   * D1 cannot be read, what `tenant` gives.
+   */
+  confirmed(ctx: CallContext, tenant: TenantId, atLeast?: number): Promise<TenantSnapshot>
   /** The principal with its rights; logs the bootstrap administrator. */
   actor(ctx: CallContext, principal: Principal): Promise<Actor>
   /** Forgets the tenant, after a write in this isolate. */
@@ -50,11 +55,11 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
 
   /** Reads the generation, and the rest when it changed. Throws what D1 throws. */
   async function confirm(ctx: CallContext, tenant: TenantId): Promise<TenantSnapshot> {
-    const known = entries.get(tenant)
     const startedIn = epoch
     const confirmedAt = ctx.clock.now()
     // The generation first: a policy read later is at least as new as the generation says.
     const generation = await deps.source.generation(tenant)
+    const known = entries.get(tenant)
     const snapshot =
       known?.snapshot.generation === generation
         ? known.snapshot
@@ -101,6 +106,17 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
 
   return {
     tenant,
+
+    async confirmed(ctx, id, atLeast) {
+      const known = entries.get(id)?.snapshot
+      if (known && atLeast !== undefined && known.generation >= atLeast) return tenant(ctx, id)
+      try {
+        return await confirm(ctx, id)
+      } catch {
+        // Tells of it, and serves what may still be served.
+        return tenant(ctx, id)
+      }
+    },
 
     async actor(ctx, principal) {
       const snapshot = await tenant(ctx, principal.tenant)

@@ -8,6 +8,8 @@ declare namespace Cloudflare {
     PROBES: DurableObjectNamespace<import('../../src/index.ts').ProbeObject>
     BRIDGES: DurableObjectNamespace<import('../../src/index.ts').BridgeObject>
     CATALOGS: DurableObjectNamespace<import('../../src/index.ts').CatalogObject>
+    WATCHES: DurableObjectNamespace<import('../../src/index.ts').WatchObject>
+    EVENTS: DurableObjectNamespace<import('../../src/index.ts').EventsObject>
     TEST_MIGRATIONS: import('cloudflare:test').D1Migration[]
   }
 }

@@ -127,6 +127,8 @@ function countedBindings(work: Work): Bindings {
     PROBES: objects(env.PROBES),
     CATALOGS: objects(env.CATALOGS),
     BRIDGES: objects(env.BRIDGES),
+    WATCHES: objects(env.WATCHES),
+    EVENTS: objects(env.EVENTS),
   } as unknown as Bindings
 }
 

@@ -1,4 +1,3 @@
-import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import type { CallContext } from '../../core/index.ts'
 import { methodFacts } from '../messages.ts'
 import type { JsonRule } from '../wire/json-editor.ts'
@@ -38,8 +37,7 @@ export interface AnswerPlan {
   /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
   readonly takesPriming?: boolean
   /**
-   * For a stream that tells things as they happen and so outlives the judgement that let it begin:
-   * whether its client may still be told; asked before each piece. Never rejects.
+   * For a stream that a client opened and that so outlives the judgement that let it begin: whether its client may still be told; asked before each piece. Never rejects.
    */
   readonly mayGoOn?: () => Promise<boolean>
   /** Whether its client has cancelled the request, and so reads no response to it. */
@@ -122,24 +120,14 @@ function serverMessageRules(names: NameTranslation): Readonly<Record<string, Jso
 }
 
 /**
- * Every message of a listen stream names the request that opened it, so the client's id stands
- * there too (MCP 2026-07-28, subscriptions/listen). A server's request may name a token of its own,
- * and a tool's result the resource that shows it (MCP Apps).
+ * A server's request may name a token of its own, and a tool's result the resource that shows it
+ * (MCP Apps).
  */
-function metaRules({ inbound, upstreamId, clientId, names }: AnswerPlan): JsonRule {
-  const subscription: Readonly<Record<string, JsonRule>> =
-    inbound.method === 'subscriptions/listen'
-      ? {
-          [SUBSCRIPTION_ID_META_KEY]: {
-            replace: (raw) => (raw === upstreamId ? clientId : raw),
-          },
-        }
-      : {}
-  if (!names) return { members: subscription }
+function metaRules({ names }: AnswerPlan): JsonRule {
+  if (!names) return {}
   const uri = uriRule(names)
   return {
     members: {
-      ...subscription,
       progressToken: { replace: (raw) => names.progressToken(raw) },
       ui: { members: { resourceUri: uri } },
       'ui/resourceUri': uri,

@@ -92,6 +92,9 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     }
     const progress = verdict.kind === 'notification' ? verdict.progress : undefined
     if (progress && !plan.showsProgress(progress.token)) return undefined
+    // Where several servers meet the gateway itself tells of their lists, once and when it knows
+    // the new ones (`notices/`).
+    if (verdict.kind === 'notification' && verdict.isListChange && plan.names) return undefined
     kind = verdict.kind
     const state = verdict.kind === 'answer' ? verdict.state : undefined
     try {

@@ -84,9 +84,6 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
   const { passed } = gate
   const chunk = await read()
   const isIdle = chunk.kind === 'silent' && !passed.isAnswered
-  if ((isIdle || chunk.kind === 'data') && plan.mayGoOn && !(await plan.mayGoOn())) {
-    return { bytes: NOTHING, end: 'complete' }
-  }
   const bytes = await bytesOf(flow, chunk, isIdle)
   const isLate = !passed.isAnswered && ctx.clock.now() > until
   if (isLate) return withError(flow, bytes, tooLong(plan.server, MAX_ANSWER_MS / 60_000))

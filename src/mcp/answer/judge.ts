@@ -16,6 +16,8 @@ export type Verdict =
       readonly kind: 'notification'
       /** Of `notifications/progress`. */
       readonly progress?: { readonly token: unknown }
+      /** Says that a list is another one now. */
+      readonly isListChange?: true
     }
   /** A response to something that we did not ask. */
   | { readonly kind: 'foreign' }
@@ -29,7 +31,7 @@ export function judge(message: unknown, upstreamId: RawId | undefined): Verdict 
   if (!isPlainObject(message) || message['jsonrpc'] !== '2.0') return { kind: 'malformed' }
   if (typeof message['method'] === 'string') {
     if (Object.hasOwn(message, 'id')) return { kind: 'request' }
-    return { kind: 'notification', ...progressOf(message) }
+    return { kind: 'notification', ...progressOf(message), ...listChangeOf(message['method']) }
   }
   const isError = isPlainObject(message['error'])
   // Clients parse strictly: one that cannot read its answer waits for ever.
@@ -45,6 +47,12 @@ export function judge(message: unknown, upstreamId: RawId | undefined): Verdict 
 export function withId(text: string, { hasId }: { readonly hasId: boolean }): string {
   return hasId ? text : text.replace('{', '{"id":null,')
 }
+
+function listChangeOf(method: string) {
+  return LIST_CHANGE.test(method) ? ({ isListChange: true } as const) : {}
+}
+
+const LIST_CHANGE = /^notifications\/(tools|prompts|resources)\/list_changed$/
 
 function progressOf({ method, params }: Readonly<Record<string, unknown>>) {
   if (method !== PROGRESS) return {}

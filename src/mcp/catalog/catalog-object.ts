@@ -34,11 +34,16 @@ export function createCatalogObject(deps: CatalogObjectDeps) {
   return class extends DurableObject implements CatalogStub {
     #running: Promise<RefreshOutcome> | undefined
 
-    async refresh(target: CatalogTarget): Promise<RefreshOutcome> {
-      const failure = this.#failure()
+    async refresh(
+      target: CatalogTarget,
+      { hasChanged = false }: { readonly hasChanged?: boolean } = {},
+    ): Promise<RefreshOutcome> {
+      const failure = hasChanged ? undefined : this.#failure()
       if (failure) return { kind: 'failed', reason: failure.reason }
+      // Whoever asks it already may have asked before it changed.
+      if (hasChanged) await this.#running
       // Within one object a shared promise is safe, and it is what makes this single-flight.
-      this.#running ??= this.#run(target).finally(() => {
+      this.#running ??= this.#run(target, hasChanged).finally(() => {
         this.#running = undefined
       })
       // Who waits may go away; what was found is stored all the same.
@@ -50,16 +55,16 @@ export function createCatalogObject(deps: CatalogObjectDeps) {
       await this.ctx.storage.deleteAll()
     }
 
-    async #run(target: CatalogTarget): Promise<RefreshOutcome> {
-      const outcome = await this.#ask(target)
+    async #run(target: CatalogTarget, hasChanged: boolean): Promise<RefreshOutcome> {
+      const outcome = await this.#ask(target, hasChanged)
       if (outcome.kind === 'failed') await this.#remember(target, outcome.reason)
       return outcome
     }
 
-    async #ask(target: CatalogTarget): Promise<RefreshOutcome> {
+    async #ask(target: CatalogTarget, hasChanged: boolean): Promise<RefreshOutcome> {
       const ctx = deps.context((work) => this.ctx.waitUntil(work))
       try {
-        return await refreshCatalog(deps.wiring(), ctx, target)
+        return await refreshCatalog(deps.wiring(), ctx, target, hasChanged)
       } catch (thrown) {
         if (!(thrown instanceof GatewayError)) emitFault(deps.events, ctx, 'catalog', thrown)
         return { kind: 'failed', reason: toGatewayError(thrown).message }

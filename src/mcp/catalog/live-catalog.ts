@@ -37,9 +37,13 @@ export interface CatalogStub {
   /**
    * Asks the server and stores what it offers, once for all who ask at the same time; not at all
    * when what is stored is younger than 5 minutes. A failure is remembered for 30 s. Goes on when
-   * nobody waits any more. Never gives `pending`.
+   * nobody waits any more. Never gives `pending`. A server that says that it `hasChanged` is asked
+   * whatever is known, and after whoever asks it already.
    */
-  refresh(target: CatalogTarget): Promise<RefreshOutcome>
+  refresh(
+    target: CatalogTarget,
+    options?: { readonly hasChanged?: boolean },
+  ): Promise<RefreshOutcome>
 }
 
 /** As the registry's index has it. */

@@ -25,7 +25,8 @@ const MAX_REQUEST_MS = 15_000
 
 /**
  * Asks a server's endpoints one after the other what they offer, until one answers, and stores it;
- * none when somebody did so lately, which isolates with an older index do not know.
+ * none when somebody did so lately, which isolates with an older index do not know, unless the
+ * server itself says that it has changed since.
  * What each of them did is told to its breaker and counts as a probe; one whose breaker is open is
  * not asked. Throws only for faults of the gateway itself.
  */
@@ -33,12 +34,13 @@ export async function refreshCatalog(
   deps: RefreshCatalogDeps,
   ctx: CallContext,
   { serverId, endpointIds }: CatalogTarget,
+  hasChanged = false,
 ): Promise<RefreshOutcome> {
   const loaded = (await deps.probes.loadProbeTargets(ctx, endpointIds)).filter(
     (target) => target.serverId === serverId,
   )
   const checkedAt = loaded[0]?.discoveredAt ?? null
-  if (checkedAt !== null && ctx.clock.now() - checkedAt < CATALOG_FRESH_MS) {
+  if (!hasChanged && checkedAt !== null && ctx.clock.now() - checkedAt < CATALOG_FRESH_MS) {
     return { kind: 'unchanged', checkedAt }
   }
   const records: ProbeRecord[] = []

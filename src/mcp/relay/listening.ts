@@ -7,7 +7,7 @@ import {
 } from '../../core/index.ts'
 import { type Actor, notFoundServer } from '../../policy/index.ts'
 import type { Snapshots, TenantSnapshot } from '../../registry/index.ts'
-import type { Inbound, InboundNotification } from '../eras.ts'
+import type { InboundNotification } from '../eras.ts'
 import { type ResolvedEndpoint, resolveEndpoint } from '../shared/resolve.ts'
 import { authorise, type Target } from './target.ts'
 
@@ -25,7 +25,7 @@ export interface Arrival {
  */
 export async function arriveAgain(
   ctx: CallContext,
-  snapshots: Snapshots,
+  snapshots: Pick<Snapshots, 'tenant'>,
   principal: Principal,
   path: string,
 ): Promise<Arrival> {
@@ -37,18 +37,17 @@ export async function arriveAgain(
   return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
 }
 
-/** The server at an endpoint, for a caller who still may send it this. Throws what refuses it. */
+/** The server at an endpoint, for a caller who still may hear it. Throws what refuses it. */
 export async function authoriseAgain(
   ctx: CallContext,
   snapshots: Snapshots,
   principal: Principal,
   path: string,
-  inbound: Inbound = LISTENING,
 ): Promise<Target> {
   const { actor, resolved } = await arriveAgain(ctx, snapshots, principal, path)
   if (resolved.kind === 'shared') throw notFoundServer(path)
   const target = { actor, server: resolved.server }
-  authorise(target, inbound)
+  requireHearing(target)
   return target
 }
 

@@ -8,8 +8,6 @@ export interface Outgoing {
   readonly inbound: InboundRequest
   readonly headers: Headers
   readonly target: Target
-  /** For an answer that lasts: the target by the policy of now. Throws what refuses it. */
-  readonly targetNow?: () => Promise<Target>
   /** The opened legacy session, when the client sent one. */
   readonly session?: LegacySession
   /** The client's session with us, where its server knows no sessions of this era. */

@@ -17,7 +17,6 @@ import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import { buildCall, headerParams } from './build-call.ts'
 import { endOfCall } from './end-of-call.ts'
-import { mayGoOn } from './listening.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { RequestStates } from './request-states.ts'
 import { type SealAnswerDeps, sealersOf, stateOf } from './seal-answer.ts'
@@ -102,13 +101,12 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     ctx: CallContext,
     outgoing: Outgoing,
     ids: Ids,
-    { response, endpoint, ...answered }: Exclude<Answered, { kind: 'cancelled' }>,
+    { response, ...answered }: Exclude<Answered, { kind: 'cancelled' }>,
     opened: NewSession,
     onEnd: (end: StreamEnd) => void,
   ): Promise<Response> {
-    const { inbound, target, targetNow, shared } = outgoing
+    const { inbound, target, shared } = outgoing
     const { server, actor } = target
-    const isLasting = inbound.method === 'subscriptions/listen'
     const headers = await opened.headers().catch(async (thrown: unknown) => {
       await response.body?.cancel()
       throw thrown
@@ -124,9 +122,6 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...sealersOf(deps, outgoing, ids),
       headers,
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
-      ...(isLasting && targetNow
-        ? { mayGoOn: () => mayGoOn(ctx, { target, targetNow }, endpoint.id) }
-        : {}),
       onEnd,
     }
     return answer(ctx, plan, response)

@@ -12,6 +12,7 @@ import {
   type Recovery,
   type RunningCall,
   type SessionState,
+  SUBSCRIPTIONS,
   UPSTREAMS,
   type UpstreamSession,
 } from './session-state.ts'
@@ -19,6 +20,8 @@ import {
 const SCHEMA_VERSION = 3
 /** Of one session; the oldest out. Far more than a client has open. */
 const MAX_CALLS = 500
+/** Of one session. */
+const MAX_SUBSCRIPTIONS = 500
 
 /** Where it was opened: its endpoint may be gone when it is to be closed. */
 type Held = UpstreamSession & { readonly url: string }
@@ -47,6 +50,7 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
       const { ended, upstreams } = this.#read()
       if (ended) return undefined
       this.ctx.storage.kv.delete('calls')
+      this.ctx.storage.kv.delete('subscriptions')
       await this.#write({ ...EMPTY, ended: true }, expiresAt)
       for (const socket of this.ctx.getWebSockets()) socket.close(1000, 'ended')
       return Object.values(upstreams)
@@ -127,6 +131,26 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
 
     async findCall(clientId: string): Promise<RunningCall | undefined> {
       return this.#calls().find((call) => call.clientId === clientId)
+    }
+
+    async subscribe(
+      uri: string,
+      isWanted: boolean,
+      expiresAt: number,
+    ): Promise<'ok' | 'full' | 'ended'> {
+      if (this.#read().ended) return 'ended'
+      const before = await this.subscribed()
+      if (before.includes(uri) === isWanted) return 'ok'
+      if (isWanted && before.length >= MAX_SUBSCRIPTIONS) return 'full'
+      const uris = isWanted ? [...before, uri] : before.filter((one) => one !== uri)
+      this.ctx.storage.kv.put('subscriptions', uris)
+      await this.ctx.storage.setAlarm(expiresAt)
+      await this.tell(SUBSCRIPTIONS, JSON.stringify(uris))
+      return 'ok'
+    }
+
+    async subscribed(): Promise<readonly string[]> {
+      return this.ctx.storage.kv.get<string[]>('subscriptions') ?? []
     }
 
     async tell(channel: string, text: string): Promise<boolean> {

@@ -119,12 +119,21 @@ export interface SessionState {
   removeCall(call: RunningCall): Promise<void>
   /** The youngest with this id: a client may use an id again. */
   findCall(clientId: string): Promise<RunningCall | undefined>
+  /**
+   * Whether the client is subscribed to the URI, as it named it, from now on; at most 500 of them.
+   * What then holds is told on the channel `subscriptions`, as a JSON array.
+   */
+  subscribe(uri: string, isWanted: boolean, expiresAt: number): Promise<'ok' | 'full' | 'ended'>
+  subscribed(): Promise<readonly string[]>
   /** Hands a text to who listens to the channel, in whatever isolate; false when nobody does. */
   tell(channel: string, text: string): Promise<boolean>
 }
 
 /** The channel on which each upstream session is told as it is opened. */
 export const UPSTREAMS = 'upstreams'
+
+/** The channel on which the client's subscriptions are told as they change. */
+export const SUBSCRIPTIONS = 'subscriptions'
 
 /** A SessionObject as the gateway reaches it. */
 export interface SessionStub extends SessionState {

@@ -37,7 +37,8 @@ export function createFreshLineup({ snapshots, live }: FreshLineupDeps) {
   }
 
   async function current(ctx: CallContext, request: LineupRequest): Promise<FreshLineup> {
-    const snapshot = await snapshots.tenant(ctx, request.actor.principal.tenant)
+    // Of now: whoever was told that a list has changed reads the new one, on whatever isolate.
+    const snapshot = await snapshots.confirmed(ctx, request.actor.principal.tenant)
     const lineup = lineupOf(await snapshot.index(ctx), request)
     return { generation: snapshot.generation, lineup }
   }

@@ -1,6 +1,9 @@
-import { type Actor, decide } from '../../policy/index.ts'
+import { type Actor, decide, type Target } from '../../policy/index.ts'
 import type { IndexedServer, UpstreamFacts, VirtualItem } from '../../registry/index.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
+import { takesSubscriptions, tellsOf } from '../notices/declared.ts'
+import type { ListName } from '../notices/notice.ts'
+import { type ListeningBy, mayHearList, mayHearResources } from '../notices/reach.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 
 /** Who stands behind a shared endpoint for one caller. */
@@ -60,8 +63,8 @@ const CHOSEN: Readonly<Partial<Record<Capability, readonly VirtualItem['kind'][]
 }
 
 /**
- * What at least one server offers, its caller may use and the gateway carries. Change notices are
- * not among it: they are relayed by the endpoint of a single server alone.
+ * What at least one server offers, its caller may use and the gateway carries; changes as far as one
+ * of them tells of them and its caller may be told.
  */
 function capabilitiesOf(behind: Behind, era: 'modern' | 'legacy'): object {
   const { servers, hasOwnTools } = behind
@@ -72,18 +75,13 @@ function capabilitiesOf(behind: Behind, era: 'modern' | 'legacy'): object {
     )
   const declares = (name: Capability): boolean =>
     servers.some((server) => has(server.upstream, name) && mayUse(behind, server, name))
-  const canSubscribe =
-    era === 'legacy' &&
-    servers.some(
-      (server) =>
-        hasSubscribe(server.upstream) &&
-        isChosen(behind, server, 'resources') &&
-        isAllowed(behind, server, 'resources/subscribe'),
-    )
+  const by = era === 'legacy' ? 'stream' : 'listen'
+  const changes = (list: ListName) => (tells(behind, list, by) ? { listChanged: true } : {})
+  const subscribe = takes(behind, by) ? { subscribe: true } : {}
   return {
-    ...(hasOwnTools || offers('tools') ? { tools: {} } : {}),
-    ...(offers('prompts') ? { prompts: {} } : {}),
-    ...(offers('resources') ? { resources: canSubscribe ? { subscribe: true } : {} } : {}),
+    ...(hasOwnTools || offers('tools') ? { tools: changes('tools') } : {}),
+    ...(offers('prompts') ? { prompts: changes('prompts') } : {}),
+    ...(offers('resources') ? { resources: { ...subscribe, ...changes('resources') } } : {}),
     ...(declares('completions') ? { completions: {} } : {}),
     ...(declares('logging') ? { logging: {} } : {}),
   }
@@ -112,23 +110,41 @@ function isChosen({ endpoint }: Behind, { path }: IndexedServer, name: Capabilit
  * At a virtual server the right to it is needed besides. A missing OAuth scope is told with the
  * request, so that the client can ask for it.
  */
-function isAllowed({ actor, endpoint }: Behind, server: IndexedServer, method: string): boolean {
-  const targets = endpoint.kind === 'virtual' ? [server, endpoint.virtual] : [server]
-  return targets.every((target) => {
-    const { kind } = decide(actor, target, method)
+function isAllowed(behind: Behind, server: IndexedServer, method: string): boolean {
+  return targetsOf(behind, server).every((target) => {
+    const { kind } = decide(behind.actor, target, method)
     return kind === 'allow' || kind === 'insufficient_scope'
   })
+}
+
+function targetsOf({ endpoint }: Behind, server: IndexedServer): readonly Target[] {
+  return endpoint.kind === 'virtual' ? [server, endpoint.virtual] : [server]
 }
 
 function has({ capabilities }: UpstreamFacts, name: string): boolean {
   return capabilities?.[name] !== undefined
 }
 
-function hasSubscribe({ capabilities }: UpstreamFacts): boolean {
-  const resources = capabilities?.['resources']
-  return typeof resources === 'object' && resources !== null && 'subscribe' in resources
-    ? resources.subscribe === true
-    : false
+/** Whether its caller may hear of changes of a list, and somebody tells of them. */
+function tells(behind: Behind, list: ListName, by: ListeningBy): boolean {
+  const { actor, servers } = behind
+  return servers.some(
+    (server) =>
+      tellsOf(server.upstream, list) &&
+      isChosen(behind, server, list) &&
+      targetsOf(behind, server).every((target) => mayHearList(actor, target, list, by)),
+  )
+}
+
+/** The same for resources that can be subscribed to. */
+function takes(behind: Behind, by: ListeningBy): boolean {
+  const { actor, servers } = behind
+  return servers.some(
+    (server) =>
+      takesSubscriptions(server.upstream) &&
+      isChosen(behind, server, 'resources') &&
+      targetsOf(behind, server).every((target) => mayHearResources(actor, target, by)),
+  )
 }
 
 /** Each server's own words under its name, so that a model can tell whose they are. */

@@ -5,6 +5,7 @@ import type { CatalogReader, Snapshots, TenantSnapshot } from '../../registry/in
 import type { ClientLines } from '../bridge/client-lines.ts'
 import type { LiveCatalog } from '../catalog/live-catalog.ts'
 import type { Inbound } from '../eras.ts'
+import type { Notices } from '../notices/index.ts'
 import type { OwnTools } from '../own-tools/index.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import type { SendOneWay } from '../relay/relay-message.ts'
@@ -24,6 +25,7 @@ import { createPages } from './pages.ts'
 import { createSharedRelay } from './relay-shared.ts'
 import { createSharedSessions, type SharedSessionsDeps } from './sessions.ts'
 import { createSharedStream, type SharedStreamRequest } from './stream.ts'
+import { createSubscribe } from './subscribe.ts'
 
 export { isBuiltIn, resolveEndpoint } from './resolve.ts'
 
@@ -60,6 +62,7 @@ export interface SharedDeps {
   readonly inFlight: InFlight
   readonly settleEra: SettleEra
   readonly lines: ClientLines
+  readonly notices: Notices
   readonly object: SharedSessionsDeps['object']
   readonly upstreams: SharedSessionsDeps['upstreams']
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
@@ -82,6 +85,7 @@ export function createShared(deps: SharedDeps): Shared {
     list,
     hello: createHello(deps),
     sharedSessions,
+    subscribe: createSubscribe({ ...deps, subscriptions: deps.notices.subscriptions }),
   })
   const relayOneWay = createSharedOneWay({ ...deps, sharedSessions })
   return {

@@ -152,7 +152,8 @@ function chosenName(items: readonly PinnedItem[], kind: 'tool' | 'prompt', value
   return item && { server: item.server, original: item.key }
 }
 
-function chosenUri(items: readonly PinnedItem[], value: string) {
+/** The server of a URI that was chosen, itself or by its template. */
+export function chosenUri(items: readonly PinnedItem[], value: string) {
   const uri = originalUri(value)
   if (!uri) return undefined
   const isMeant = ({ kind, server, key, state }: PinnedItem): boolean =>

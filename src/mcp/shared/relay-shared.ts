@@ -1,11 +1,12 @@
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import { crosses } from '../bridge/crossing.ts'
+import type { InboundRequest } from '../eras.ts'
 import { requireLogLevel } from '../log-levels.ts'
 import type { OwnTools } from '../own-tools/index.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
 import { sessionRequired } from '../session/session-rules.ts'
-import { resultReply } from '../wire/reply.ts'
+import { type RawId, resultReply } from '../wire/reply.ts'
 import type { createHello } from './hello-verbs.ts'
 import { findItem, type Named, namedBy } from './items.ts'
 import { LISTS } from './kinds.ts'
@@ -13,6 +14,7 @@ import type { ListRequest } from './lists.ts'
 import { rewriteRequest } from './rewrite-request.ts'
 import type { SharedSessions } from './sessions.ts'
 import type { LocalAnswer, SharedRequest } from './shared-request.ts'
+import type { createSubscribe } from './subscribe.ts'
 import { namesOf } from './translation.ts'
 
 export interface SharedRelayDeps {
@@ -21,6 +23,7 @@ export interface SharedRelayDeps {
   readonly sharedSessions: SharedSessions
   readonly ownTools: OwnTools
   readonly settleEra: SettleEra
+  readonly subscribe: ReturnType<typeof createSubscribe>
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
 
@@ -65,10 +68,11 @@ export function createSharedRelay(deps: SharedRelayDeps) {
     const answerer = answerers[inbound.era].get(inbound.method) ?? ownCall(deps, request)
     if (answerer) {
       const { result, headers } = await answerer(ctx, request)
-      return resultReply(result, inbound.text.slice(inbound.id.start, inbound.id.end), headers)
+      return resultReply(result, idOf(inbound), headers)
     }
     const named = namedBy(inbound.method, inbound.params)
     if (!named) throw new GatewayError('method_not_found', 'Method not found')
+    if (await deps.subscribe(ctx, request)) return resultReply('{}', idOf(inbound))
     return toServer(deps, ctx, request, named)
   }
 }
@@ -103,7 +107,7 @@ async function toServer(
     !isPlainObject(server.upstream.capabilities?.['completions'])
   ) {
     // Clients ask for completions of whatever they show; a server without them has none.
-    return resultReply(noCompletions(era), inbound.text.slice(inbound.id.start, inbound.id.end))
+    return resultReply(noCompletions(era), idOf(inbound))
   }
   const isBridged = crosses(server.upstream, era)
   const leg =
@@ -119,6 +123,10 @@ async function toServer(
       ...(session ? { session } : {}),
     },
   })
+}
+
+function idOf({ text, id }: InboundRequest): RawId {
+  return text.slice(id.start, id.end)
 }
 
 function noCompletions(era: 'modern' | 'legacy'): string {

@@ -1,6 +1,9 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import { notFoundServer } from '../../policy/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
+import type { Notices } from '../notices/index.ts'
+import type { LegacyFeed } from '../notices/legacy-feed.ts'
+import type { Followed } from '../notices/subscriptions.ts'
 import { arriveAgain } from '../relay/listening.ts'
 import { type EventIds, resumePoint } from '../session/event-ids.ts'
 import { sessionRequired } from '../session/session-rules.ts'
@@ -26,12 +29,14 @@ export interface SharedStreamDeps extends OpenPartDeps {
   readonly eventIds: EventIds
   readonly sessions: Pick<Sessions, 'noteEnded'>
   readonly sharedSessions: Pick<SharedSessions, 'leg' | 'opened' | 'watch'>
+  readonly notices: Pick<Notices, 'feed' | 'subscriptions'>
 }
 
 /**
  * One stream made of those of every upstream session of the client's session; a session that is
- * opened later joins it. Ends when its client may be here no longer. Throws `session_required`,
- * `session_not_found`, `unknown_event`.
+ * opened later joins it. Changes of lists are told for all servers behind the endpoint, spoken to or
+ * not, and those of resources at servers without such sessions. Ends when its client may be here no
+ * longer. Throws `session_required`, `session_not_found`, `unknown_event`, `rate_limited`.
  */
 export function createSharedStream(deps: SharedStreamDeps) {
   return async function openShared(
@@ -46,10 +51,20 @@ export function createSharedStream(deps: SharedStreamDeps) {
       throw sessionNotFound()
     }
     const release = ctx.holdEvent()
+    let feed: LegacyFeed | undefined
+    let followed: Followed | undefined
+    let latest: readonly string[] | undefined
+    const close = (): void => ctx.waitUntil(merger.close())
+    const subscribe = (uris: readonly string[]): void => {
+      latest = uris
+      if (feed) ctx.waitUntil(feed.subscribe(uris))
+    }
     const merger = createEventMerger((end) => {
       clearInterval(timer)
       followers.stop()
       socket.close()
+      feed?.stop()
+      followed?.stop()
       if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
       release()
     })
@@ -58,7 +73,7 @@ export function createSharedStream(deps: SharedStreamDeps) {
       try {
         const { resolved, ...arrival } = await arriveAgain(ctx, deps.snapshots, principal, path)
         if (resolved.kind !== 'shared') throw notFoundServer(path)
-        return { ...arrival, endpoint: resolved.endpoint }
+        return { ...arrival, resolved, endpoint: resolved.endpoint }
       } catch (thrown) {
         if (!merger.isOver()) ctx.facts.outcome = toGatewayError(thrown).code
         ctx.waitUntil(merger.close())
@@ -85,6 +100,14 @@ export function createSharedStream(deps: SharedStreamDeps) {
     socket.addEventListener('message', ({ data }) => followers.add(announced(data)))
     socket.addEventListener('close', () => ctx.waitUntil(merger.close()))
     try {
+      followed = await deps.notices.subscriptions.follow(session, subscribe, close)
+      feed = await deps.notices.feed(ctx, {
+        ...{ principal, path, arrive },
+        uris: followed?.uris ?? [],
+        onEnd: close,
+      })
+      if (latest) subscribe(latest)
+      ctx.waitUntil(merger.add(feed.readable))
       for (const upstream of await deps.sharedSessions.opened(session)) followers.add(upstream)
     } catch (thrown) {
       ctx.waitUntil(merger.close())

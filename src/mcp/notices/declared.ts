@@ -1,0 +1,23 @@
+import { isPlainObject } from '../../core/index.ts'
+import type { UpstreamFacts } from '../../registry/index.ts'
+import { ListName, type Wanted } from './notice.ts'
+
+/** Whether a server says that it tells of changes of this list. */
+export function tellsOf({ capabilities }: UpstreamFacts, list: ListName): boolean {
+  const declared = capabilities?.[list]
+  return isPlainObject(declared) && declared['listChanged'] === true
+}
+
+/** Whether a server says that its resources can be subscribed to. */
+export function takesSubscriptions({ capabilities }: UpstreamFacts): boolean {
+  const resources = capabilities?.['resources']
+  return isPlainObject(resources) && resources['subscribe'] === true
+}
+
+/** What of this a server says that it tells. */
+export function declaredBy(upstream: UpstreamFacts, { lists, uris }: Wanted): Wanted {
+  return {
+    lists: ListName.options.filter((list) => lists.includes(list) && tellsOf(upstream, list)),
+    uris: takesSubscriptions(upstream) ? uris : [],
+  }
+}

@@ -1,0 +1,64 @@
+import { KEEP_ALIVE, KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
+
+/** A stream of events that we write ourselves. */
+export interface EventWriter {
+  readonly readable: ReadableStream<Uint8Array>
+  /** Settles when the reader has taken it, or has gone. Never rejects. */
+  write(event: string): Promise<void>
+  /** After a last event, if there is one. Idempotent; never rejects. */
+  close(last?: string): Promise<void>
+}
+
+/**
+ * Writes a comment when nothing else was written for 25 s, which is also how a reader that has gone
+ * is noticed. `onGone` is called once, unless `close` was; `keepsAlive` is false for a stream that
+ * another one carries.
+ */
+export function createEventWriter(
+  onGone: () => void,
+  { keepsAlive }: { readonly keepsAlive: boolean },
+): EventWriter {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const encoder = new TextEncoder()
+  let isOver = false
+  let hasWritten = false
+  let isBusy = false
+  const timer = keepsAlive ? setInterval(idle, KEEP_ALIVE_MS) : undefined
+
+  function over(): boolean {
+    if (isOver) return false
+    isOver = true
+    clearInterval(timer)
+    return true
+  }
+  function gone(): void {
+    if (over()) onGone()
+  }
+  writer.closed.catch(gone)
+
+  async function put(bytes: Uint8Array): Promise<void> {
+    isBusy = true
+    hasWritten = true
+    await writer.write(bytes).catch(gone)
+    isBusy = false
+  }
+
+  function idle(): void {
+    // One that still waits for a slow reader is sign enough.
+    if (!hasWritten && !isBusy) void put(KEEP_ALIVE)
+    hasWritten = false
+  }
+
+  return {
+    readable,
+    async write(event) {
+      if (!isOver) await put(encoder.encode(event))
+    },
+    async close(last) {
+      if (!over()) return
+      if (last !== undefined) void writer.write(encoder.encode(last)).catch(() => undefined)
+      await writer.close().catch(() => undefined)
+    },
+  }
+}

@@ -1,0 +1,212 @@
+import { type CallContext, type Principal, setBounded, type TenantId } from '../../core/index.ts'
+import type { Snapshots } from '../../registry/index.ts'
+import { type Arrival, arriveAgain } from '../relay/listening.ts'
+import {
+  type EventsStub,
+  isWithin,
+  type ListName,
+  Notice,
+  type ServerWant,
+  type Wanted,
+} from './notice.ts'
+import { contentDigest, type ListeningBy, reachOf, shownUri } from './reach.ts'
+import { openSocket, PING, PONG } from './socket.ts'
+
+/** A change as the client is told of it. */
+export type Shown =
+  | { readonly kind: 'list'; readonly list: ListName }
+  | { readonly kind: 'resource'; readonly uri: string }
+
+/** Why a feed ended by itself: its client may hear nothing any more, or it was cut off. */
+export type FeedEnd =
+  | { readonly kind: 'refused'; readonly thrown: unknown }
+  | { readonly kind: 'lost' }
+
+export interface FeedRequest {
+  readonly principal: Principal
+  /** Of the endpoint; the caller was let in there. */
+  readonly path: string
+  readonly by: ListeningBy
+  /** The client's own names. */
+  readonly wanted: Wanted
+  /** Who is there by the policy of now; throws what refuses him. Default: `arriveAgain`. */
+  readonly arrive?: () => Promise<Pick<Arrival, 'actor' | 'snapshot' | 'resolved'>>
+  /** One after the other: the next waits, and what is said twice meanwhile is told once. */
+  readonly onChange: (change: Shown) => Promise<void>
+  /** Called once, unless `stop` was. */
+  readonly onEnd: (end: FeedEnd) => void
+}
+
+/** What happens at the servers behind an endpoint, as one client may hear of it. */
+export interface Feed {
+  /** What of what was wanted can be told, in the client's own names. */
+  readonly honoured: Wanted
+  /** What comes is told from now on. */
+  start(): void
+  /** Wants something else from now on. */
+  want(wanted: Wanted): Promise<void>
+  stop(): void
+}
+
+export interface FeedDeps {
+  readonly snapshots: Pick<Snapshots, 'tenant' | 'confirmed'>
+  readonly eventsObject: (tenant: TenantId) => EventsStub
+}
+
+/**
+ * How often a feed looks whether its client may still be here, and what is behind the endpoint: with
+ * a snapshot that is confirmed at 3 s, a right that is gone ends a stream within 5 s. Costs no I/O
+ * but that.
+ */
+const LOOK_MS = 1_500
+/** Shows the tenant's object that the stream is alive. */
+const PING_MS = 25_000
+/** When one stream of an isolate reads the registry, the others wait so long for what it finds. */
+const CHASE_MS = 500
+const CHASE_STEP_MS = 25
+const MAX_CHASED = 200
+
+/** Opens feeds. What is opened throws what refuses the caller, and `rate_limited`. */
+export type OpenFeed = (ctx: CallContext, request: FeedRequest) => Promise<Feed>
+
+/** @see OpenFeed */
+export function createOpenFeed(deps: FeedDeps): OpenFeed {
+  const chasedAt = new Map<TenantId, number>()
+
+  /** Brings this isolate's copy of the registry up to the notice, with one read for all streams. */
+  async function catchUp(ctx: CallContext, tenant: TenantId, generation: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < CHASE_MS; waitedMs += CHASE_STEP_MS) {
+      if ((await deps.snapshots.tenant(ctx, tenant)).generation >= generation) return
+      const ageMs = ctx.clock.now() - (chasedAt.get(tenant) ?? Number.NEGATIVE_INFINITY)
+      if (ageMs < 0 || ageMs > CHASE_MS) break
+      await new Promise((resolve) => setTimeout(resolve, CHASE_STEP_MS))
+    }
+    setBounded(chasedAt, tenant, ctx.clock.now(), MAX_CHASED)
+    await deps.snapshots.confirmed(ctx, tenant, generation)
+  }
+
+  return async function openFeed(ctx, request) {
+    const { principal, path, by } = request
+    const { tenant } = principal
+    const arrive = request.arrive ?? (() => arriveAgain(ctx, deps.snapshots, principal, path))
+    let { wanted } = request
+    const arrival = await arrive()
+    const object = deps.eventsObject(tenant)
+    const subscriber = ctx.random.uuid()
+    let wants = await reachOf(ctx, arrival, wanted, by)
+    const socket = await openSocket(object, principal, subscriber)
+    let isOver = false
+    let isStarted = false
+    let isTelling = false
+    /** By what they say, so that what is said twice while the client reads is told once. */
+    const pending = new Map<string, Notice>()
+    const contents = new Map(
+      wanted.lists.map((list) => [list, contentDigest(arrival, list)] as const),
+    )
+
+    function stop(): void {
+      if (isOver) return
+      isOver = true
+      clearInterval(looking)
+      clearInterval(pinging)
+      pending.clear()
+      socket.close(1000, 'done')
+    }
+    function end(why: FeedEnd): void {
+      if (isOver) return
+      stop()
+      request.onEnd(why)
+    }
+    const guarded = async (work: () => Promise<void>): Promise<void> => {
+      try {
+        await work()
+      } catch (thrown) {
+        end({ kind: 'refused', thrown })
+      }
+    }
+
+    /** Asks for what is behind the endpoint now. */
+    async function look(): Promise<void> {
+      const next = await reachOf(ctx, await arrive(), wanted, by)
+      if (isOver || JSON.stringify(next) === JSON.stringify(wants)) return
+      wants = next
+      await object.want(tenant, subscriber, wants)
+    }
+
+    async function tell(notice: Notice): Promise<void> {
+      await catchUp(ctx, tenant, notice.generation)
+      const now = await arrive()
+      const reach = await reachOf(ctx, now, wanted, by)
+      const server = reach.find(({ server }) => server === notice.server)
+      const { change } = notice
+      if (isOver || !server) return
+      if (change.kind === 'resource') {
+        const isHeard = server.uris.some((uri) => isWithin(change.uri, uri))
+        if (isHeard)
+          await request.onChange({ kind: 'resource', uri: shownUri(now, notice.path, change.uri) })
+        return
+      }
+      if (!server.lists.includes(change.list)) return
+      const content = contentDigest(now, change.list)
+      if (content !== undefined && content === contents.get(change.list)) return
+      contents.set(change.list, content)
+      await request.onChange({ kind: 'list', list: change.list })
+    }
+
+    async function tellAll(): Promise<void> {
+      if (isTelling || !isStarted) return
+      isTelling = true
+      for (const [key, notice] of pending) {
+        pending.delete(key)
+        await guarded(() => tell(notice))
+        if (isOver) break
+      }
+      isTelling = false
+      if (pending.size > 0 && !isOver) await tellAll()
+    }
+
+    const looking = setInterval(() => ctx.waitUntil(guarded(look)), LOOK_MS)
+    const pinging = setInterval(() => socket.send(PING), PING_MS)
+    socket.addEventListener('message', ({ data }) => {
+      if (isOver || data === PONG) return
+      const notice = Notice.parse(JSON.parse(String(data)))
+      pending.set(JSON.stringify([notice.server, notice.change]), notice)
+      ctx.waitUntil(tellAll())
+    })
+    socket.addEventListener('close', () => end({ kind: 'lost' }))
+    socket.addEventListener('error', () => end({ kind: 'lost' }))
+    try {
+      const told = await object.want(tenant, subscriber, wants)
+      return {
+        honoured: honouredBy(arrival, wanted, told),
+        start() {
+          isStarted = true
+          ctx.waitUntil(tellAll())
+        },
+        async want(next) {
+          wanted = next
+          await guarded(look)
+        },
+        stop,
+      }
+    } catch (thrown) {
+      stop()
+      throw thrown
+    }
+  }
+}
+
+/** What the servers tell, said in the client's own names and in the order it asked. */
+function honouredBy(
+  arrival: Pick<Arrival, 'resolved'>,
+  wanted: Wanted,
+  told: readonly ServerWant[],
+): Wanted {
+  const shown = new Set(
+    told.flatMap(({ path, uris }) => uris.map((uri) => shownUri(arrival, path, uri))),
+  )
+  return {
+    lists: wanted.lists.filter((list) => told.some(({ lists }) => lists.includes(list))),
+    uris: wanted.uris.filter((uri) => shown.has(uri)),
+  }
+}

@@ -1,0 +1,123 @@
+import type { ServerId } from '../../core/index.ts'
+import {
+  type Change,
+  isWithin,
+  ListName,
+  MAX_URI_CHARS,
+  type ServerWant,
+  type Wanted,
+} from './notice.ts'
+
+/** Who wants to be told what, of all servers of a tenant. Pure, in memory. */
+export interface Interests {
+  /** Replaces what the subscriber wants; gives the servers that are concerned. */
+  set(subscriber: string, wants: readonly ServerWant[]): readonly ServerId[]
+  /** Everything that is wanted of a server; undefined when nothing is. */
+  union(server: ServerId): ServerWant | undefined
+  /** What of a server this subscriber wants. */
+  of(subscriber: string): readonly ServerWant[]
+  /** Who wants to be told of this change, each once. */
+  hearers(server: ServerId, change: Change): readonly string[]
+  subscribers(): readonly string[]
+  servers(): readonly ServerId[]
+}
+
+/** Of one server, by all its subscribers; more are not honoured. */
+export const MAX_URIS_OF_SERVER = 1_000
+/** Of one stream, over all servers. */
+export const MAX_URIS_OF_STREAM = 500
+/** That one stream may be told of. */
+export const MAX_SERVERS_OF_STREAM = 500
+
+/** What is wanted of one server, and by how many. */
+interface Counted {
+  path: ServerWant['path']
+  readonly lists: Map<ListName, number>
+  readonly uris: Map<string, number>
+  readonly wants: Map<string, Wanted>
+}
+
+/** @see Interests */
+export function createInterests(): Interests {
+  const servers = new Map<ServerId, Counted>()
+  const bySubscriber = new Map<string, readonly ServerWant[]>()
+
+  function count({ server, path, lists, uris }: ServerWant, subscriber: string): void {
+    const counted = servers.get(server) ?? {
+      path,
+      lists: new Map<ListName, number>(),
+      uris: new Map<string, number>(),
+      wants: new Map<string, Wanted>(),
+    }
+    servers.set(server, counted)
+    counted.path = path
+    for (const list of lists) counted.lists.set(list, (counted.lists.get(list) ?? 0) + 1)
+    for (const uri of uris) counted.uris.set(uri, (counted.uris.get(uri) ?? 0) + 1)
+    counted.wants.set(subscriber, { lists, uris })
+  }
+
+  function discount({ server, lists, uris }: ServerWant, subscriber: string): void {
+    const counted = servers.get(server)
+    if (!counted) return
+    for (const list of lists) decrease(counted.lists, list)
+    for (const uri of uris) decrease(counted.uris, uri)
+    counted.wants.delete(subscriber)
+    if (counted.wants.size === 0) servers.delete(server)
+  }
+
+  return {
+    set(subscriber, wants) {
+      const before = bySubscriber.get(subscriber) ?? []
+      for (const want of before) discount(want, subscriber)
+      const after = bounded(wants)
+      for (const want of after) count(want, subscriber)
+      if (after.length > 0) bySubscriber.set(subscriber, after)
+      else bySubscriber.delete(subscriber)
+      return [...new Set([...before, ...after].map(({ server }) => server))]
+    },
+
+    union(server) {
+      const counted = servers.get(server)
+      if (!counted) return undefined
+      const { path, lists, uris } = counted
+      return {
+        server,
+        path,
+        lists: ListName.options.filter((list) => lists.has(list)),
+        uris: [...uris.keys()].slice(0, MAX_URIS_OF_SERVER),
+      }
+    },
+
+    of: (subscriber) => bySubscriber.get(subscriber) ?? [],
+
+    hearers(server, change) {
+      const wants = servers.get(server)?.wants ?? new Map<string, Wanted>()
+      const hears = ({ lists, uris }: Wanted): boolean =>
+        change.kind === 'list'
+          ? lists.includes(change.list)
+          : uris.some((uri) => isWithin(change.uri, uri))
+      return [...wants].flatMap(([subscriber, want]) => (hears(want) ? [subscriber] : []))
+    },
+
+    subscribers: () => [...bySubscriber.keys()],
+    servers: () => [...servers.keys()],
+  }
+}
+
+function decrease<K>(counts: Map<K, number>, key: K): void {
+  const left = (counts.get(key) ?? 1) - 1
+  if (left > 0) counts.set(key, left)
+  else counts.delete(key)
+}
+
+/** Each server once, each thing of it once, and no more than a stream may want. */
+function bounded(wants: readonly ServerWant[]): ServerWant[] {
+  const byServer = new Map(wants.map((want) => [want.server, want]))
+  let left = MAX_URIS_OF_STREAM
+  return [...byServer.values()].slice(0, MAX_SERVERS_OF_STREAM).map((want) => {
+    const known = want.uris.filter((uri) => uri.length <= MAX_URI_CHARS)
+    const uris = [...new Set(known)].slice(0, left)
+    left -= uris.length
+    return { ...want, lists: [...new Set(want.lists)], uris }
+  })
+}

@@ -1,0 +1,83 @@
+import { type CallContext, GatewayError, type Principal, toGatewayError } from '../../core/index.ts'
+import type { InboundRequest } from '../eras.ts'
+import type { Arrival } from '../relay/listening.ts'
+import { createEventWriter } from './event-writer.ts'
+import type { Feed, OpenFeed } from './feed.ts'
+import { wantedOf } from './filter.ts'
+import { MAX_URIS_OF_STREAM } from './interests.ts'
+import { acknowledgeEvent, changeEvent, endEvent } from './shown-events.ts'
+
+/** A client that wants to hear of changes at an endpoint; it was let in there. */
+export interface ListenRequest {
+  readonly principal: Principal
+  readonly path: string
+  readonly inbound: InboundRequest
+  /** Who is there by the policy of now. Throws what refuses him. */
+  readonly arrive: () => Promise<Arrival>
+}
+
+/**
+ * Answers `subscriptions/listen` for the servers behind an endpoint, whatever era they speak: first
+ * what of it is honoured, then each change once (MCP 2026-07-28, subscriptions/listen). It ends with
+ * an empty result when the gateway ends it, and without one when its client may hear nothing any
+ * more. Throws `invalid_params`, `rate_limited`, and what refuses the caller.
+ */
+export function createListen(deps: { readonly openFeed: OpenFeed }) {
+  return async function listen(
+    ctx: CallContext,
+    { principal, path, inbound, arrive }: ListenRequest,
+  ): Promise<Response> {
+    const id = inbound.text.slice(inbound.id.start, inbound.id.end)
+    const wanted = wantedOf(inbound.params)
+    if (wanted.uris.length > MAX_URIS_OF_STREAM) {
+      throw new GatewayError(
+        'invalid_params',
+        `A stream may subscribe to ${MAX_URIS_OF_STREAM} resources.`,
+      )
+    }
+    const release = ctx.holdEvent()
+    let feed: Feed | undefined
+    const writer = createEventWriter(
+      () => {
+        ctx.facts.outcome = 'cancelled'
+        feed?.stop()
+        release()
+      },
+      { keepsAlive: true },
+    )
+    const close = async (last?: string): Promise<void> => {
+      await writer.close(last)
+      release()
+    }
+    try {
+      feed = await deps.openFeed(ctx, {
+        ...{ principal, path, by: 'listen', wanted, arrive },
+        onChange: (change) => writer.write(changeEvent(change, id)),
+        onEnd(end) {
+          if (end.kind === 'refused') ctx.facts.outcome = toGatewayError(end.thrown).code
+          // Who is refused is told nothing more; the others may listen anew.
+          ctx.waitUntil(close(end.kind === 'lost' ? endEvent(id) : undefined))
+        },
+      })
+    } catch (thrown) {
+      ctx.waitUntil(close())
+      throw thrown
+    }
+    const opened = feed
+    ctx.signal.addEventListener('abort', () => {
+      ctx.facts.outcome = 'cancelled'
+      opened.stop()
+      ctx.waitUntil(close())
+    })
+    // Not awaited: it is read when the response is.
+    ctx.waitUntil(writer.write(acknowledgeEvent(opened.honoured, id)))
+    opened.start()
+    return new Response(writer.readable, { headers: EVENT_STREAM })
+  }
+}
+
+const EVENT_STREAM = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+}

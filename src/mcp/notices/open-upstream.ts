@@ -1,0 +1,41 @@
+import { type CallContext, GatewayError, type Outbound } from '../../core/index.ts'
+import type { ServerRecord } from '../../registry/index.ts'
+import type { Upstreams } from '../upstream/send.ts'
+import { openListen } from './listen-upstream.ts'
+import type { Change, Wanted } from './notice.ts'
+import { openSessionWatch } from './session-upstream.ts'
+import type { WatchOpening } from './upstream-watch.ts'
+
+export interface OpenUpstreamDeps {
+  readonly outbound: Outbound
+  readonly upstreams: Pick<Upstreams, 'open'>
+}
+
+/**
+ * Asks a server to tell of its changes, in the modern era where it speaks that: one stream for all.
+ * One that speaks both and does not listen in the modern one is asked in the other.
+ */
+export async function openUpstream(
+  { outbound, upstreams }: OpenUpstreamDeps,
+  ctx: CallContext,
+  server: ServerRecord,
+  wanted: Wanted,
+  hear: (change: Change) => void,
+): Promise<WatchOpening> {
+  const { path, headers, timeoutMs } = server
+  try {
+    return await upstreams.open(ctx, { server }, async ({ url }) => {
+      const address = { url, headers, timeoutMs }
+      const uuid = () => ctx.random.uuid()
+      const request = { outbound, server: path, address, wanted, uuid, hear }
+      const { eras } = server.upstream
+      if (eras === 'legacy') return openSessionWatch(request)
+      const opening = await openListen(request)
+      return opening.kind === 'refused' && eras === 'dual' ? openSessionWatch(request) : opening
+    })
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown
+    // Its breaker is open: it is left alone for a while.
+    return { kind: 'failed', outcome: undefined }
+  }
+}
