@@ -3,13 +3,7 @@ import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
 import type { LimiterStub } from './limits/index.ts'
-import type {
-  BridgeStub,
-  CatalogStub,
-  EventsStub,
-  SessionStub,
-  WatchStub,
-} from './mcp/index.ts'
+import type { BridgeStub, CatalogStub, EventsStub, SessionStub, WatchStub } from './mcp/index.ts'
 import { BootstrapAdmin } from './policy/index.ts'
 import type { BreakerStub } from './resilience/index.ts'
 

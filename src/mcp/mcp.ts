@@ -83,10 +83,6 @@ export function createMcp(deps: McpDeps) {
     ...{ upstreams, sessions, inFlight, eventIds, requestStates, bridge },
   })
   const serveModern = createServeModern({ relayRequest })
-  const serveLegacy = createServeLegacy({
-    ...{ sessions, inFlight, object, relayRequest },
-    lines: bridge.lines,
-  })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
   const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
@@ -96,6 +92,11 @@ export function createMcp(deps: McpDeps) {
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
   const notices = createNotices({ snapshots, eventsObject, clock, object })
+  const serveLegacy = createServeLegacy({
+    ...{ sessions, inFlight, object, relayRequest },
+    lines: bridge.lines,
+    subscriptions: notices.subscriptions,
+  })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
     ...{ notices, lines: bridge.lines },

@@ -2,9 +2,9 @@ import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
 import { crosses, type LegacyVisit, type ModernVisit } from './bridge/index.ts'
-import { type Inbound, type InboundRequest, noStream, streamVersion } from './eras.ts'
-import type { Notices } from './notices/index.ts'
-import { arriveAgain, authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
+import { type Inbound, noStream, streamVersion } from './eras.ts'
+import { isListen, type Notices } from './notices/index.ts'
+import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
 import type { StreamRequest } from './relay/relay-stream.ts'
@@ -58,11 +58,8 @@ export function createRelay(deps: RelayDeps): Relay {
           ? await sessionOf(ctx, deps.sessions, principal, path, headers)
           : undefined
       const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
-      const listen = listenIn(inbound)
-      if (listen) {
-        const arriveNow = () => arriveToListen(ctx, principal, path, listen)
-        return deps.notices.listen(ctx, { principal, path, inbound: listen, arrive: arriveNow })
-      }
+      // What the gateway answers itself, whatever era the servers behind the endpoint speak.
+      if (isListen(inbound)) return deps.notices.listen(ctx, { principal, path, inbound })
       if (resolved.kind === 'shared') {
         const { endpoint } = resolved
         const message = { endpoint, actor, snapshot, inbound, headers, ...shared(session) }
@@ -96,9 +93,14 @@ export function createRelay(deps: RelayDeps): Relay {
       }
 
       const target = { actor, server: resolved.server }
-      const within = mirrored(session)
       requireHearing(target)
-      if (target.server.upstream.eras === 'modern') throw noStream()
+      if (crosses(target.server.upstream, 'legacy')) {
+        const own = bridged(session, target.server.id).bridged
+        if (!own) throw noStream()
+        return deps.notices.stream(ctx, { principal, path, session: own })
+      }
+
+      const within = mirrored(session)
       requireSession(target.server, LISTENING, within.session)
       const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
       const announced = version ?? within.session?.hello?.protocolVersion
@@ -112,19 +114,6 @@ export function createRelay(deps: RelayDeps): Relay {
     },
   }
 
-  /** Who listens, by the policy of now. */
-  async function arriveToListen(
-    ctx: CallContext,
-    principal: Principal,
-    path: string,
-    inbound: Inbound,
-  ) {
-    const arrival = await arriveAgain(ctx, deps.snapshots, principal, path)
-    const { actor, resolved } = arrival
-    if (resolved.kind === 'server') authorise({ actor, server: resolved.server }, inbound)
-    return arrival
-  }
-
   /** The stations that every client passes. */
   async function arrive(ctx: CallContext, principal: Principal, path: string) {
     // Before the server is looked for: guessing names must not be free.
@@ -133,10 +122,4 @@ export function createRelay(deps: RelayDeps): Relay {
     const actor = { principal, rights: snapshot.rights(principal) }
     return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
   }
-}
-
-/** What the gateway answers itself, whatever era the servers behind the endpoint speak. */
-function listenIn(inbound: Inbound): InboundRequest | undefined {
-  const isListen = inbound.kind === 'request' && inbound.method === 'subscriptions/listen'
-  return isListen && inbound.era === 'modern' ? inbound : undefined
 }

@@ -73,16 +73,13 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
       'uri-rewritten-everywhere':
         'URIs in links, embedded resources and contents are rewritten alike.',
       'uri-ui-stays': 'ui:// stays ui://.',
-    },
-    later: {
       'uri-in-updates': 'The URI of resources/updated is rewritten like all others.',
     },
   },
   {
     statement: 20,
     source: 'mcp-context-forge#5346, fastmcp#4161, zilla PR#1789',
-    now: {},
-    later: {
+    now: {
       'list-changed-once': 'A change of a list is told once per kind to each subscribed client.',
       'list-changed-cache-first': 'The cache is invalidated before the change is told.',
       'list-changed-honest': 'listChanged is advertised only where it is relayed.',
@@ -91,8 +88,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 21,
     source: 'mcp-context-forge#4303, mcp-context-forge#5615, mcp-hangar#1027',
-    now: {},
-    later: {
+    now: {
       'updates-to-subscribers': 'resources/updated reaches subscribers alone.',
       'updates-counted': 'An upstream subscription lives as long as its last subscriber.',
       'updates-authorised': 'What a subscriber may see is judged when it is sent.',
@@ -101,8 +97,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 22,
     source: 'conformance suite server-stateless, cloudflare/mcp PR#192',
-    now: {},
-    later: {
+    now: {
       'listen-ack-first': 'A listen stream begins with what of it is honoured.',
       'listen-own-id': 'Every message of it names the id that the client gave.',
       'listen-bounded': 'Listen streams are capped per client, kept alive, and cost little memory.',

@@ -2,12 +2,14 @@ import type { TestProject } from 'vitest/node'
 import { startModernServer } from './modern-server.ts'
 import { startEverything } from './processes.ts'
 import { startScriptedServer } from './scripted-server.ts'
+import { startTellingServer } from './telling-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     modernUrl: string
     everythingUrl: string
     scriptedOrigin: string
+    tellingOrigin: string
   }
 }
 
@@ -15,11 +17,13 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const modern = await startModernServer()
   const scripted = await startScriptedServer()
+  const telling = await startTellingServer()
   const everything = await startEverything()
   project.provide('modernUrl', modern.url)
   project.provide('scriptedOrigin', scripted.origin)
+  project.provide('tellingOrigin', telling.origin)
   project.provide('everythingUrl', everything.url)
   return async () => {
-    await Promise.all([modern.stop(), scripted.stop(), everything.stop()])
+    await Promise.all([modern.stop(), scripted.stop(), telling.stop(), everything.stop()])
   }
 }

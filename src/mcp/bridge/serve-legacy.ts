@@ -3,6 +3,8 @@ import type { Inbound, InboundRequest } from '../eras.ts'
 import { rawIdOf } from '../inbound-text.ts'
 import { requireLogLevel } from '../log-levels.ts'
 import { negotiatedVersion } from '../messages.ts'
+import { subscribe } from '../notices/subscribe.ts'
+import type { Subscriptions } from '../notices/subscriptions.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import type { Target } from '../relay/target.ts'
 import { idScope } from '../session/id-scope.ts'
@@ -27,6 +29,7 @@ export interface ServeLegacyDeps {
   readonly sessions: Pick<Sessions, 'seal'>
   readonly inFlight: InFlight
   readonly lines: ClientLines
+  readonly subscriptions: Subscriptions
   readonly object: (session: string) => Pick<SessionState, 'setLogLevel'>
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
@@ -50,6 +53,8 @@ export function createServeLegacy(deps: ServeLegacyDeps) {
         await deps.object(bridged.key).setLogLevel(level, ctx.clock.now() + SESSION_TTL_MS)
       },
     ],
+    ['resources/subscribe', change],
+    ['resources/unsubscribe', change],
   ])
 
   return async function serveLegacy(ctx: CallContext, visit: LegacyVisit): Promise<Response> {
@@ -70,6 +75,13 @@ export function createServeLegacy(deps: ServeLegacyDeps) {
     if (!answerer) return deps.relayRequest(ctx, asked)
     await answerer(ctx, asked)
     return resultReply('{}', rawIdOf(inbound))
+  }
+
+  async function change(_ctx: CallContext, { inbound, bridged, target }: Asked): Promise<void> {
+    const { upstream } = target.server
+    const { method, params } = inbound
+    const asked = { method, session: bridged, upstream, uri: params['uri'] }
+    await subscribe(deps.subscriptions, asked)
   }
 
   async function initialize(

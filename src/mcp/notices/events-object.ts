@@ -51,7 +51,8 @@ export function createEventsObject(deps: EventsObjectDeps) {
     #known: Interests | undefined
     readonly #said = new Map<ServerId, Said>()
 
-    override async fetch({ url, headers }: Request): Promise<Response> {
+    override async fetch(request: Request): Promise<Response> {
+      const { url, headers } = request
       const subscriber = new URL(url).pathname.slice(1)
       const principal = `p:${headers.get('x-principal') ?? ''}`
       const isOver =

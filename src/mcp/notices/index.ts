@@ -6,6 +6,7 @@ import { createLegacyFeed, type OpenLegacyFeed } from './legacy-feed.ts'
 import { createListen, type ListenRequest } from './listen.ts'
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts'
 
+export { isListen } from './listen.ts'
 export type { EventsStub, WatchStub } from './notice.ts'
 
 /** Notices of changes: from the servers, across isolates, to whoever may hear of them. */
@@ -31,7 +32,7 @@ export function createNotices(deps: NoticesDeps): Notices {
   const openLegacyFeed = createLegacyFeed({ openFeed })
   const subscriptions = createSubscriptions(deps)
   return {
-    listen: createListen({ openFeed }),
+    listen: createListen({ ...deps, openFeed }),
     feed: openLegacyFeed,
     stream: createBridgedStream({ openLegacyFeed, subscriptions }),
     subscriptions,

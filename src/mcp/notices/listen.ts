@@ -1,19 +1,27 @@
 import { type CallContext, GatewayError, type Principal, toGatewayError } from '../../core/index.ts'
-import type { InboundRequest } from '../eras.ts'
-import type { Arrival } from '../relay/listening.ts'
+import type { Snapshots } from '../../registry/index.ts'
+import type { Inbound, InboundRequest } from '../eras.ts'
+import { arriveAgain } from '../relay/listening.ts'
+import { authorise } from '../relay/target.ts'
 import { createEventWriter } from './event-writer.ts'
 import type { Feed, OpenFeed } from './feed.ts'
 import { wantedOf } from './filter.ts'
 import { MAX_URIS_OF_STREAM } from './interests.ts'
 import { acknowledgeEvent, changeEvent, endEvent } from './shown-events.ts'
 
-/** A client that wants to hear of changes at an endpoint; it was let in there. */
+/** A client that wants to hear of changes at an endpoint. */
 export interface ListenRequest {
   readonly principal: Principal
   readonly path: string
-  readonly inbound: InboundRequest
-  /** Who is there by the policy of now. Throws what refuses him. */
-  readonly arrive: () => Promise<Arrival>
+  readonly inbound: ListenInbound
+}
+
+export type ListenInbound = InboundRequest & { readonly method: 'subscriptions/listen' }
+
+/** Whether a message is such a request. */
+export function isListen(inbound: Inbound): inbound is ListenInbound {
+  const { kind, era } = inbound
+  return kind === 'request' && era === 'modern' && inbound.method === 'subscriptions/listen'
 }
 
 /**
@@ -22,11 +30,20 @@ export interface ListenRequest {
  * an empty result when the gateway ends it, and without one when its client may hear nothing any
  * more. Throws `invalid_params`, `rate_limited`, and what refuses the caller.
  */
-export function createListen(deps: { readonly openFeed: OpenFeed }) {
-  return async function listen(
-    ctx: CallContext,
-    { principal, path, inbound, arrive }: ListenRequest,
-  ): Promise<Response> {
+export function createListen(deps: {
+  readonly openFeed: OpenFeed
+  readonly snapshots: Pick<Snapshots, 'tenant'>
+}) {
+  /** Who is there by the policy of now. At one server the method is asked for as any other. */
+  async function arriveNow(ctx: CallContext, { principal, path, inbound }: ListenRequest) {
+    const arrival = await arriveAgain(ctx, deps.snapshots, principal, path)
+    const { actor, resolved } = arrival
+    if (resolved.kind === 'server') authorise({ actor, server: resolved.server }, inbound)
+    return arrival
+  }
+
+  return async function listen(ctx: CallContext, request: ListenRequest): Promise<Response> {
+    const { principal, path, inbound } = request
     const id = inbound.text.slice(inbound.id.start, inbound.id.end)
     const wanted = wantedOf(inbound.params)
     if (wanted.uris.length > MAX_URIS_OF_STREAM) {
@@ -51,7 +68,8 @@ export function createListen(deps: { readonly openFeed: OpenFeed }) {
     }
     try {
       feed = await deps.openFeed(ctx, {
-        ...{ principal, path, by: 'listen', wanted, arrive },
+        ...{ principal, path, by: 'listen', wanted },
+        arrive: () => arriveNow(ctx, request),
         onChange: (change) => writer.write(changeEvent(change, id)),
         onEnd(end) {
           if (end.kind === 'refused') ctx.facts.outcome = toGatewayError(end.thrown).code

@@ -1,6 +1,7 @@
 import { type CallContext, type ServerId, setBounded } from '../../core/index.ts'
-import type { IndexedServer, Snapshots } from '../../registry/index.ts'
+import type { IndexedServer, Snapshots, TenantSnapshot } from '../../registry/index.ts'
 import { CATALOG_FRESH_MS, type LiveCatalog, type RefreshOutcome } from '../catalog/live-catalog.ts'
+import { tellsOf } from '../notices/declared.ts'
 import { type Lineup, type LineupRequest, lineupOf } from './lineup.ts'
 
 /** A lineup, and the generation of the registry that it is of. */
@@ -37,10 +38,17 @@ export function createFreshLineup({ snapshots, live }: FreshLineupDeps) {
   }
 
   async function current(ctx: CallContext, request: LineupRequest): Promise<FreshLineup> {
-    // Of now: whoever was told that a list has changed reads the new one, on whatever isolate.
-    const snapshot = await snapshots.confirmed(ctx, request.actor.principal.tenant)
-    const lineup = lineupOf(await snapshot.index(ctx), request)
-    return { generation: snapshot.generation, lineup }
+    const { tenant } = request.actor.principal
+    const known = await lineupIn(await snapshots.tenant(ctx, tenant))
+    const { capability } = request.list
+    const isTold = known.lineup.sections.some(({ server }) => tellsOf(server.upstream, capability))
+    // Whoever was told that a list has changed reads the new one, on whatever isolate.
+    return isTold ? lineupIn(await snapshots.confirmed(ctx, tenant)) : known
+
+    async function lineupIn(snapshot: TenantSnapshot): Promise<FreshLineup> {
+      const lineup = lineupOf(await snapshot.index(ctx), request)
+      return { generation: snapshot.generation, lineup }
+    }
   }
 
   return async function freshLineup(

@@ -25,7 +25,6 @@ import { createPages } from './pages.ts'
 import { createSharedRelay } from './relay-shared.ts'
 import { createSharedSessions, type SharedSessionsDeps } from './sessions.ts'
 import { createSharedStream, type SharedStreamRequest } from './stream.ts'
-import { createSubscribe } from './subscribe.ts'
 
 export { isBuiltIn, resolveEndpoint } from './resolve.ts'
 
@@ -85,7 +84,6 @@ export function createShared(deps: SharedDeps): Shared {
     list,
     hello: createHello(deps),
     sharedSessions,
-    subscribe: createSubscribe({ ...deps, subscriptions: deps.notices.subscriptions }),
   })
   const relayOneWay = createSharedOneWay({ ...deps, sharedSessions })
   return {

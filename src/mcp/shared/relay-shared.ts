@@ -1,12 +1,14 @@
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import { crosses } from '../bridge/crossing.ts'
-import type { InboundRequest } from '../eras.ts'
+import { rawIdOf } from '../inbound-text.ts'
 import { requireLogLevel } from '../log-levels.ts'
+import type { Notices } from '../notices/index.ts'
+import { isSubscribing, subscribe } from '../notices/subscribe.ts'
 import type { OwnTools } from '../own-tools/index.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
 import { sessionRequired } from '../session/session-rules.ts'
-import { type RawId, resultReply } from '../wire/reply.ts'
+import { resultReply } from '../wire/reply.ts'
 import type { createHello } from './hello-verbs.ts'
 import { findItem, type Named, namedBy } from './items.ts'
 import { LISTS } from './kinds.ts'
@@ -14,7 +16,6 @@ import type { ListRequest } from './lists.ts'
 import { rewriteRequest } from './rewrite-request.ts'
 import type { SharedSessions } from './sessions.ts'
 import type { LocalAnswer, SharedRequest } from './shared-request.ts'
-import type { createSubscribe } from './subscribe.ts'
 import { namesOf } from './translation.ts'
 
 export interface SharedRelayDeps {
@@ -23,7 +24,7 @@ export interface SharedRelayDeps {
   readonly sharedSessions: SharedSessions
   readonly ownTools: OwnTools
   readonly settleEra: SettleEra
-  readonly subscribe: ReturnType<typeof createSubscribe>
+  readonly notices: Pick<Notices, 'subscriptions'>
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
 
@@ -68,11 +69,13 @@ export function createSharedRelay(deps: SharedRelayDeps) {
     const answerer = answerers[inbound.era].get(inbound.method) ?? ownCall(deps, request)
     if (answerer) {
       const { result, headers } = await answerer(ctx, request)
-      return resultReply(result, idOf(inbound), headers)
+      return resultReply(result, rawIdOf(inbound), headers)
     }
     const named = namedBy(inbound.method, inbound.params)
-    if (!named) throw new GatewayError('method_not_found', 'Method not found')
-    if (await deps.subscribe(ctx, request)) return resultReply('{}', idOf(inbound))
+    // The modern era has them in `subscriptions/listen`.
+    if (!named || (inbound.era === 'modern' && isSubscribing(inbound.method))) {
+      throw new GatewayError('method_not_found', 'Method not found')
+    }
     return toServer(deps, ctx, request, named)
   }
 }
@@ -107,9 +110,14 @@ async function toServer(
     !isPlainObject(server.upstream.capabilities?.['completions'])
   ) {
     // Clients ask for completions of whatever they show; a server without them has none.
-    return resultReply(noCompletions(era), idOf(inbound))
+    return resultReply(noCompletions(era), rawIdOf(inbound))
   }
   const isBridged = crosses(server.upstream, era)
+  if (isBridged && session && isSubscribing(method)) {
+    const asked = { method, session, upstream: server.upstream, uri: named.value }
+    await subscribe(deps.notices.subscriptions, asked)
+    return resultReply('{}', rawIdOf(inbound))
+  }
   const leg =
     session && !isBridged ? await deps.sharedSessions.leg(ctx, session, server) : undefined
   return deps.relayRequest(ctx, {
@@ -123,10 +131,6 @@ async function toServer(
       ...(session ? { session } : {}),
     },
   })
-}
-
-function idOf({ text, id }: InboundRequest): RawId {
-  return text.slice(id.start, id.end)
 }
 
 function noCompletions(era: 'modern' | 'legacy'): string {

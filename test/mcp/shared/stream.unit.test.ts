@@ -86,6 +86,10 @@ function start({ path = 'mcp', headers = new Headers(), ...options }: Options = 
       opened: options.opened ?? (async () => [one]),
       leg: async () => ({ session: undefined, version: '2025-11-25' }),
     },
+    notices: {
+      subscriptions: { follow: async () => ({ uris: [], stop: () => undefined }) },
+      feed: async () => ({ readable: new ReadableStream(), stop: () => undefined }),
+    },
     async relayStream(_ctx: unknown, request: StreamRequest) {
       wanted.push(request)
       return options.relayStream?.(request) ?? new Response(new ReadableStream())
