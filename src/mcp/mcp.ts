@@ -4,12 +4,7 @@ import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
 import type { Breakers } from '../resilience/index.ts'
 import { createAsk, PERMIT_SPENT } from './ask/ask.ts'
-import {
-  type BridgeStub,
-  createBridge,
-  createServeLegacy,
-  createServeModern,
-} from './bridge/index.ts'
+import { type BridgeStub, createBridge, createServeBridged } from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
 import { createGet } from './get.ts'
@@ -82,7 +77,6 @@ export function createMcp(deps: McpDeps) {
   const relayRequest = createRequestRelay({
     ...{ upstreams, sessions, inFlight, eventIds, requestStates, bridge },
   })
-  const serveModern = createServeModern({ relayRequest })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
   const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
@@ -92,10 +86,9 @@ export function createMcp(deps: McpDeps) {
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
   const notices = createNotices({ snapshots, eventsObject, clock, object })
-  const serveLegacy = createServeLegacy({
-    ...{ sessions, inFlight, object, relayRequest },
+  const bridged = createServeBridged({
+    ...{ sessions, inFlight, object, relayRequest, notices },
     lines: bridge.lines,
-    subscriptions: notices.subscriptions,
   })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
@@ -108,7 +101,7 @@ export function createMcp(deps: McpDeps) {
 
   const endpointWith = (ofLimits: Limits): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
-    const relays = { relayRequest, relayOneWay, relayStream, serveLegacy, serveModern }
+    const relays = { relayRequest, relayOneWay, relayStream, bridged }
     const relay = createRelay({ ...common, ...relays, shared, notices, settleEra, eventIds })
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),

@@ -1,8 +1,8 @@
 import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
-import { crosses, type LegacyVisit, type ModernVisit } from './bridge/index.ts'
-import { type Inbound, noStream, streamVersion } from './eras.ts'
+import { crosses, type ServeBridged } from './bridge/index.ts'
+import { type Inbound, streamVersion } from './eras.ts'
 import { isListen, type Notices } from './notices/index.ts'
 import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
@@ -12,7 +12,7 @@ import type { SettleEra } from './relay/settle-era.ts'
 import { authorise } from './relay/target.ts'
 import { type EventIds, resumePoint } from './session/event-ids.ts'
 import { requireSession } from './session/session-rules.ts'
-import { bridged, mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
+import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
 import { resolveEndpoint, type Shared } from './shared/index.ts'
 
 /**
@@ -40,8 +40,7 @@ export interface RelayDeps {
   readonly eventIds: EventIds
   readonly shared: Shared
   readonly settleEra: SettleEra
-  readonly serveLegacy: (ctx: CallContext, visit: LegacyVisit) => Promise<Response>
-  readonly serveModern: (ctx: CallContext, visit: ModernVisit) => Promise<Response>
+  readonly bridged: ServeBridged
   readonly notices: Notices
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
@@ -71,12 +70,8 @@ export function createRelay(deps: RelayDeps): Relay {
       const server = inbound.era === 'legacy' ? await deps.settleEra(ctx, seen.server) : seen.server
       const target = { actor, server }
       if (crosses(server.upstream, inbound.era)) {
-        const visit = { inbound, headers, target }
-        return inbound.era === 'legacy'
-          ? deps.serveLegacy(ctx, { ...visit, ...bridged(session, server.id) })
-          : deps.serveModern(ctx, visit)
+        return deps.bridged.message(ctx, { inbound, headers, target }, session)
       }
-
       const within = mirrored(session)
       requireSession(server, inbound, within.session)
       return inbound.kind === 'request'
@@ -95,11 +90,8 @@ export function createRelay(deps: RelayDeps): Relay {
       const target = { actor, server: resolved.server }
       requireHearing(target)
       if (crosses(target.server.upstream, 'legacy')) {
-        const own = bridged(session, target.server.id).bridged
-        if (!own) throw noStream()
-        return deps.notices.stream(ctx, { principal, path, session: own })
+        return deps.bridged.stream(ctx, { target, principal, path }, session)
       }
-
       const within = mirrored(session)
       requireSession(target.server, LISTENING, within.session)
       const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)

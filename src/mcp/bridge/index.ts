@@ -13,8 +13,7 @@ import { createBridgeSessions } from './upstream-sessions.ts'
 
 export type { BridgeStub } from './bridge-state.ts'
 export { crosses } from './crossing.ts'
-export { createServeLegacy, type LegacyVisit } from './serve-legacy.ts'
-export { createServeModern, type ModernVisit } from './serve-modern.ts'
+export { createServeBridged, type ServeBridged } from './serve.ts'
 
 /** Takes requests from one era to the other (DESIGN.md, Decision 1; PROTOCOL.md 1.11). */
 export interface Bridge {

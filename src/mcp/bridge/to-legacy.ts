@@ -60,8 +60,13 @@ export function legacyResult(method: string, result: string): string {
 
 /** Until 2025-11-25 the root of a tool's schemas and of its structured content is an object. */
 const RESULTS: Readonly<Record<string, MemberEdits>> = {
-  'tools/list': { tools: each((tool) => editObject(tool, { outputSchema: keepObjectSchema })) },
+  'tools/list': { tools: each(legacyTool) },
   'tools/call': { structuredContent: (raw) => (raw?.startsWith('{') ? raw : undefined) },
+}
+
+/** A modern server's tool, given as JSON, as a legacy client must see it. */
+export function legacyTool(tool: string): string {
+  return editObject(tool, { outputSchema: keepObjectSchema })
 }
 
 const keepObjectSchema: MemberEdit = (raw) =>

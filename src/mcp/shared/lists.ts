@@ -62,8 +62,16 @@ function pageRequest(
   from: Position | undefined,
 ) {
   const { tenant } = actor.principal
-  const name = `${endpoint.path} ${era}`
-  return { tenant, generation, policyDigest: actor.rights.digest, name, list, lineup, from }
+  return {
+    tenant,
+    generation,
+    policyDigest: actor.rights.digest,
+    path: endpoint.path,
+    era,
+    list,
+    lineup,
+    from,
+  }
 }
 
 async function nextCursor(

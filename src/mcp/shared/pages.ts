@@ -1,7 +1,8 @@
 import { type CallContext, sha256Hex, type TenantId } from '../../core/index.ts'
 import type { CatalogHead, CatalogReader } from '../../registry/index.ts'
+import { legacyTool } from '../bridge/to-legacy.ts'
 import { exposedDefinition, type ListKind, type Override } from './kinds.ts'
-import type { Lineup, Section } from './lineup.ts'
+import type { Lineup, LineupRequest, Section } from './lineup.ts'
 
 /** Where a page begins: behind this item of this server. */
 export interface Position {
@@ -23,8 +24,9 @@ export interface PageRequest {
   readonly generation: number
   /** Of the caller's rights. */
   readonly policyDigest: string
-  /** Of the endpoint and its era: the rest of what tells one list from another. */
-  readonly name: string
+  /** Of the endpoint. */
+  readonly path: string
+  readonly era: LineupRequest['era']
   readonly list: ListKind
   readonly lineup: Lineup
   readonly from: Position | undefined
@@ -82,9 +84,9 @@ export function createPages(deps: { readonly catalog: CatalogReader }): Pages {
  * rights says nothing of ownership and visibility, which show in who takes part.
  */
 async function keyOf(request: PageRequest): Promise<string> {
-  const { tenant, generation, policyDigest, name, list, lineup, from } = request
+  const { tenant, generation, policyDigest, path, era, list, lineup, from } = request
   const members = lineup.sections.map(({ server }) => server.id).join()
-  const parts = [tenant, generation, policyDigest, name, list.kind, from ?? null, members]
+  const parts = [tenant, generation, policyDigest, path, era, list.kind, from ?? null, members]
   return sha256Hex(JSON.stringify(parts))
 }
 
@@ -99,7 +101,7 @@ interface Shown {
 async function read(
   catalog: CatalogReader,
   ctx: CallContext,
-  { tenant, list, lineup, from }: PageRequest,
+  { tenant, era, list, lineup, from }: PageRequest,
 ): Promise<Page> {
   const page = createFilling()
   let at = from ?? THE_START
@@ -114,7 +116,9 @@ async function read(
     const isReplaced = ({ head }: Shown): boolean => !definitions.has(head)
     const count = chosen.some(isReplaced) ? chosen.findIndex(isReplaced) : chosen.length
     for (const { head, server, override } of chosen.slice(0, count)) {
-      const item = { key: head.key, definition: definitions.get(head) ?? '' }
+      const stored = definitions.get(head) ?? ''
+      const isLegacyTool = era === 'legacy' && list.kind === 'tool'
+      const item = { key: head.key, definition: isLegacyTool ? legacyTool(stored) : stored }
       page.add(exposedDefinition(list, server, item, override), head.bytes)
       at = { server, after: head.position }
     }
