@@ -16,7 +16,7 @@ const ASKING: Readonly<Record<string, string>> = {
 
 const TABLE = 'evicted while parked'
 /** Of a call whose stream broke: the legacy client has no other end for it. */
-const TIMEOUT_MS = 8_000
+const TIMEOUT_MS = 4_000
 const DEADLINE_MS = 30_000
 
 /** A bridged call in the middle of its question. */

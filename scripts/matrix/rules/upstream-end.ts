@@ -73,7 +73,8 @@ function checkModern({ clientEra }: Cell, { method, headers, sent }: Exchange): 
   holds(`no capabilities in ${rpcMethod}`, isJson(meta[`${ENVELOPE}clientCapabilities`]), meta)
   if (rpcMethod !== 'tools/call') return
   checkCapabilities('a call', digObject(meta, `${ENVELOPE}clientCapabilities`), clientEra)
-  same('the client of a call', meta[`${ENVELOPE}clientInfo`], CLIENT_INFO)
+  const { name, version } = digObject(meta, `${ENVELOPE}clientInfo`)
+  same('the client of a call', { name, version }, pick(CLIENT_INFO))
 }
 
 const LEGACY_ONLY = [
@@ -91,6 +92,11 @@ const LEGACY_ONLY = [
 function checkCapabilities(where: string, capabilities: Json, era: Era): void {
   const plain = (all: Json) => ({ ...all, roots: without(digObject(all, 'roots'), 'listChanged') })
   same(`the capabilities of ${where}`, plain(capabilities), plain(CLIENT_CAPABILITIES[era]))
+}
+
+/** What identifies a client; whether the rest arrives is a plain call's business. */
+function pick({ name, version }: typeof CLIENT_INFO): Json {
+  return { name, version }
 }
 
 /** Nobody's credentials but the gateway's own, which it has none of here. */

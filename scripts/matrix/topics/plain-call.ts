@@ -1,3 +1,4 @@
+import { CLIENT_INFO_META_KEY } from '@modelcontextprotocol/server'
 import {
   type Cell,
   call,
@@ -8,6 +9,7 @@ import {
   textIn,
   upstreamCalls,
 } from '../cell.ts'
+import { CLIENT_INFO } from '../clients/client.ts'
 import { SERVERS } from '../servers.ts'
 import { VENDOR } from '../upstreams/tools.ts'
 import { CAPABILITIES, INSTRUCTIONS, type Upstream } from '../upstreams/upstream.ts'
@@ -33,6 +35,10 @@ export async function plainCall(cell: Cell): Promise<void> {
     same(`_meta ${key} at the upstream`, dig(served.sent, 'params', '_meta', key), value)
   }
   holds('the id at the upstream is the client’s', served.sent?.['id'] !== asked.sent?.['id'])
+  if (cell.upstreamEra === 'modern') {
+    const info = dig(served.sent, 'params', '_meta', CLIENT_INFO_META_KEY)
+    same('the whole client info at the upstream', info, CLIENT_INFO)
+  }
   const raw = resultOf(asked)
   same('the vendor member of the result', raw['example.com/vendor'], VENDOR)
   same(

@@ -36,6 +36,7 @@ export async function resourceUpdates(cell: Cell): Promise<void> {
 
   await watch.stop()
   await untilUnwatched(cell, () => upstream.changeResource(WATCHED), WATCHED)
+  await until('the end of the subscription', () => !upstream.isSubscribed(WATCHED))
   await checkUnknown(cell)
 }
 

@@ -51,6 +51,7 @@ export async function startLegacyUpstream(): Promise<Upstream> {
         const session = sessions.get(headers['mcp-session-id'] ?? '')
         return uri === undefined || session?.subscribed.has(uri) === true
       }),
+    isSubscribed: (uri) => [...sessions.values()].some(({ subscribed }) => subscribed.has(uri)),
     changeTools() {
       const { name } = stage.addTool()
       for (const { server } of sessions.values()) void server.sendToolListChanged()

@@ -30,6 +30,7 @@ export async function startModernUpstream(): Promise<Upstream> {
     wire,
     stage,
     isWatched: (uri) => wire.exchanges.some((exchange) => hears(exchange, uri)),
+    isSubscribed: (uri) => wire.exchanges.some((exchange) => hears(exchange, uri)),
     changeTools() {
       const { name } = stage.addTool()
       handler.notify.toolsChanged()

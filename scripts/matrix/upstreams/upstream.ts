@@ -14,6 +14,8 @@ export interface Upstream {
   readonly stage: Stage
   /** Whether anybody listens: to the list of tools, or to the resource with this URI. */
   isWatched(uri?: string): boolean
+  /** Whether anybody is subscribed to the resource, listening or not. */
+  isSubscribed(uri: string): boolean
   /** Adds a tool and tells those who listen; gives its name. */
   changeTools(): string
   /** Changes a resource and tells those who subscribed to it. */
