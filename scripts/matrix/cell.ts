@@ -100,11 +100,19 @@ export function told({ received }: Exchange, method: string): readonly Json[] {
   return received.filter((message) => message['method'] === method)
 }
 
-/** The answer to a request of the server with this id, which came as a message of its own. */
-export function answerTo(exchanges: readonly Exchange[], id: unknown): Promise<Exchange> {
+/** The answer within a session to a request of the server, which comes as a POST of its own. */
+export function answerTo(
+  exchanges: readonly Exchange[],
+  session: string | undefined,
+  id: unknown,
+): Promise<Exchange> {
   return until(`a POST that answers ${JSON.stringify(id)}`, () =>
-    exchanges.find(
-      ({ sent }) => sent !== undefined && sent['method'] === undefined && sent['id'] === id,
+    exchanges.findLast(
+      ({ sent, headers }) =>
+        sent !== undefined &&
+        sent['method'] === undefined &&
+        sent['id'] === id &&
+        headers['mcp-session-id'] === session,
     ),
   )
 }

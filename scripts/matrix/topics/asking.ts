@@ -137,9 +137,11 @@ async function requestsOn(
     (message) => message['method'] !== undefined && message['id'] !== undefined,
   )
   same('requests on the stream of the call', requests.length, rounds)
+  // A server counts its requests session by session.
+  const session = exchange.headers['mcp-session-id']
   return Promise.all(
     requests.map(async (request) => {
-      const answer = await answerTo(exchanges.slice(exchanges.indexOf(exchange)), request['id'])
+      const answer = await answerTo(exchanges, session, request['id'])
       same('the status of an answer', answer.status, 202)
       return {
         method: request['method'],
