@@ -1,6 +1,6 @@
 import { type CallContext, type Principal, setBounded, type TenantId } from '../../core/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
-import { type Arrival, arriveAgain } from '../relay/listening.ts'
+import { type Arrival, arriveAgain, requireHearing } from '../relay/listening.ts'
 import {
   type EventsStub,
   isWithin,
@@ -88,7 +88,16 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
   return async function openFeed(ctx, request) {
     const { principal, path, by } = request
     const { tenant } = principal
-    const arrive = request.arrive ?? (() => arriveAgain(ctx, deps.snapshots, principal, path))
+    const again = request.arrive ?? (() => arriveAgain(ctx, deps.snapshots, principal, path))
+    async function arrive() {
+      const arrival = await again()
+      const { actor, resolved } = arrival
+      // A server that may not be heard any more is not there; an endpoint of many still is.
+      if (by === 'stream' && resolved.kind === 'server') {
+        requireHearing({ actor, server: resolved.server })
+      }
+      return arrival
+    }
     let { wanted } = request
     const arrival = await arrive()
     const object = deps.eventsObject(tenant)

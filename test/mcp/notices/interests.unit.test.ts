@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { ServerId, ServerPath } from '../../../src/core/index.ts'
+import {
+  createInterests,
+  MAX_SERVERS_OF_STREAM,
+  MAX_URIS_OF_STREAM,
+} from '../../../src/mcp/notices/interests.ts'
+import type { ListName, ServerWant } from '../../../src/mcp/notices/notice.ts'
+
+const SERVER = ServerId.parse('00000000-0000-4000-8000-000000000001')
+const want = (lists: ListName[], uris: string[] = [], server = SERVER): ServerWant => ({
+  server,
+  path: ServerPath.parse('one'),
+  lists,
+  uris,
+})
+const union = (interests: ReturnType<typeof createInterests>) => {
+  const { lists, uris } = interests.union(SERVER) ?? {}
+  return { lists, uris }
+}
+
+describe('what is wanted of a server', () => {
+  it('is what anybody wants, for as long as somebody does', () => {
+    const interests = createInterests()
+    expect(interests.set('a', [want(['tools'], ['x:1'])])).toEqual([SERVER])
+    interests.set('b', [want(['tools', 'prompts'], ['x:1', 'x:2'])])
+    expect(union(interests)).toEqual({ lists: ['tools', 'prompts'], uris: ['x:1', 'x:2'] })
+    interests.set('b', [want(['tools'])])
+    expect(union(interests)).toEqual({ lists: ['tools'], uris: ['x:1'] })
+    expect(interests.set('a', [])).toEqual([SERVER])
+    expect(union(interests)).toEqual({ lists: ['tools'], uris: [] })
+    interests.set('b', [])
+    expect(interests.union(SERVER)).toBeUndefined()
+    expect(interests.servers()).toEqual([])
+  })
+
+  it('counts once what a subscriber wants twice', () => {
+    const interests = createInterests()
+    interests.set('a', [want(['tools', 'tools'], ['x:1', 'x:1'])])
+    expect(interests.hearers(SERVER, { kind: 'list', list: 'tools' })).toEqual(['a'])
+    interests.set('a', [])
+    expect(interests.union(SERVER)).toBeUndefined()
+  })
+
+  it('is told to those who want it, and a part of a resource to those who want the whole', () => {
+    const interests = createInterests()
+    interests.set('a', [want([], ['file:///dir', 'x:1'])])
+    interests.set('b', [want(['tools'], ['file:///dir/'])])
+    const hearers = (uri: string) => interests.hearers(SERVER, { kind: 'resource', uri })
+    expect(hearers('file:///dir/file')).toEqual(['a', 'b'])
+    expect(hearers('file:///dir')).toEqual(['a'])
+    expect(hearers('file:///directory')).toEqual([])
+    expect(hearers('x:11')).toEqual([])
+    expect(interests.hearers(SERVER, { kind: 'list', list: 'prompts' })).toEqual([])
+  })
+
+  it('is no more than a stream may want', () => {
+    const interests = createInterests()
+    const uris = Array.from({ length: MAX_URIS_OF_STREAM + 1 }, (_, at) => `x:${at}`)
+    interests.set('a', [want([], ['x'.repeat(2_049), ...uris])])
+    expect(union(interests).uris).toHaveLength(MAX_URIS_OF_STREAM)
+    const ids = Array.from({ length: MAX_SERVERS_OF_STREAM + 1 }, () => crypto.randomUUID())
+    interests.set(
+      'b',
+      ids.map((id) => want(['tools'], [], ServerId.parse(id))),
+    )
+    expect(interests.of('b')).toHaveLength(MAX_SERVERS_OF_STREAM)
+  })
+})
