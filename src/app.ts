@@ -12,6 +12,7 @@ import { requireAdmission } from './limits/index.ts'
 import {
   allToolsRoutes,
   createMcpRoutes,
+  createSseRoutes,
   describeAllTools,
   endpointUrl,
   restSessionRoutes,
@@ -56,7 +57,7 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
   }
   const management = registryRoutes<HttpEnv>({ verbs: registry.verbs, ...caller })
   // Sessions for programs that speak no MCP.
-  const { restVerbs: verbs, listAllTools, endpoint } = deps.mcp
+  const { restVerbs: verbs, listAllTools, endpoint, sse } = deps.mcp
   const { maxBodyBytes } = config
   management.route('/mcp', restSessionRoutes<HttpEnv>({ verbs, maxBodyBytes, ...caller }))
   describeAllTools(management)
@@ -71,17 +72,16 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
     actor: (c: Context<HttpEnv>) => actorOf(deps, c, endpointUrl(config.publicUrl, 'mcp')),
   }
   app.route('/', allToolsRoutes<HttpEnv>({ listAllTools, ...toolReader }))
-  app.route(
-    '/',
-    createMcpRoutes({
-      identity,
-      endpoint,
-      publicUrl: config.publicUrl,
-      authorizationServers:
-        config.issuers.length > 0 ? config.issuers.map(({ issuer }) => issuer) : [config.publicUrl],
-      ...(config.advertisedScopes.length > 0 ? { scopesSupported: config.advertisedScopes } : {}),
-    }),
-  )
+  const front = {
+    identity,
+    publicUrl: config.publicUrl,
+    authorizationServers:
+      config.issuers.length > 0 ? config.issuers.map(({ issuer }) => issuer) : [config.publicUrl],
+    ...(config.advertisedScopes.length > 0 ? { scopesSupported: config.advertisedScopes } : {}),
+  }
+  app.route('/', createMcpRoutes({ ...front, endpoint }))
+  // The transport of 2024-11-05: /sse, /{path}/sse, and where their clients post.
+  app.route('/', createSseRoutes({ ...front, sse }))
   return app
 }
 

@@ -11,7 +11,7 @@ import type { Bindings, Config } from './env.ts'
 import { challenge, createIdentity, resourceMetadataUrl } from './identity/index.ts'
 import type { ProbeSliceDeps } from './jobs/index.ts'
 import { createLimits } from './limits/index.ts'
-import { createDiscover, createMcp, createProbe, endpointUrl } from './mcp/index.ts'
+import { createDiscover, createMcp, createProbe, endpointUrl, sseUrl } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
 import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
@@ -79,11 +79,8 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
     eventsObject: (tenant) => env.EVENTS.getByName(tenant),
-    challenge: (path, scope) =>
-      challenge(resourceMetadataUrl(endpointUrl(publicUrl, path)), {
-        code: 'insufficient_scope',
-        scope,
-      }),
+    challenge: (path, scope) => stepUp(endpointUrl(publicUrl, path), scope),
+    sseChallenge: (path, scope) => stepUp(sseUrl(publicUrl, path), scope),
   })
   const slice: ProbeSliceDeps = {
     probes: registry.probes,
@@ -105,6 +102,11 @@ export function breakerConfig(config: Config | undefined) {
     failureThreshold: config.breakerFailureThreshold,
     openMs: config.breakerOpenMs,
   }
+}
+
+/** The challenge to whom a scope is missing. */
+function stepUp(resource: string, scope: string): string {
+  return challenge(resourceMetadataUrl(resource), { code: 'insufficient_scope', scope })
 }
 
 function writeToConsole(line: string): void {

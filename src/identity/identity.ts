@@ -22,6 +22,8 @@ export interface IdentityDeps {
 export interface Resource {
   /** Absolute URL: what a token for this endpoint alone has as its audience. */
   readonly url: string
+  /** More audiences that are good there: another way in to the same thing. */
+  readonly alsoUrls?: readonly string[]
   /** Where the endpoint's protected-resource metadata is. */
   readonly metadataUrl: string
 }
@@ -65,7 +67,11 @@ export function createIdentity(deps: IdentityDeps): Identity {
       const credential = credentialFrom(headers)
       if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl)
       if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl)
-      const verdict = await verifier.verify(credential.token, [resource.url, ...origins])
+      const verdict = await verifier.verify(credential.token, [
+        resource.url,
+        ...(resource.alsoUrls ?? []),
+        ...origins,
+      ])
       if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl)
       return verdict.principal
     },

@@ -5,8 +5,11 @@ import { scanRequest } from './wire/scan-request.ts'
 
 /** Messages of one batch: each of them costs what a message costs. */
 const MAX_MESSAGES = 50
-/** The only revision whose receivers must accept batches (MCP 2025-03-26, Batching). */
-const BATCH_VERSION = '2025-03-26'
+/**
+ * Revisions whose receivers accept batches: MCP 2025-03-26 says so (Batching), and 2024-11-05 is
+ * JSON-RPC 2.0, which has them (section 6).
+ */
+const BATCH_VERSIONS: readonly string[] = ['2025-03-26', '2024-11-05']
 
 /** Whether a body is a JSON-RPC batch, by its first character. */
 export function isBatch(text: string): boolean {
@@ -14,12 +17,12 @@ export function isBatch(text: string): boolean {
 }
 
 /**
- * Refuses a batch of a client that may send none. One of 2025-03-26 sends no version header, so
- * without a session nothing says otherwise. Throws `invalid_request`.
+ * Refuses a batch of a client that may send none. Those that may send no version header, so without
+ * a session nothing says otherwise. Throws `invalid_request`.
  */
 export function requireBatchVersion(header: string | null, negotiated: string | undefined): void {
   const isRight = (version: string | null | undefined): boolean =>
-    version === null || version === undefined || version.trim() === BATCH_VERSION
+    version === null || version === undefined || BATCH_VERSIONS.includes(version.trim())
   if (isRight(header) && isRight(negotiated)) return
   throw new GatewayError('invalid_request', 'JSON-RPC batches are not accepted here.', {
     fix: 'Send each message in a request of its own.',

@@ -12,5 +12,6 @@ export {
 } from './rest/routes.ts'
 export { createMcpRoutes, endpointUrl, type McpRoutesDeps } from './routes.ts'
 export type { SessionStub } from './session/session-state.ts'
+export { createSseRoutes, sseUrl } from './sse/routes.ts'
 export { createDiscover } from './upstream/discover.ts'
 export { createProbe, type ProbeOutcome, type ProbeUpstream } from './upstream/probe.ts'

@@ -24,6 +24,7 @@ import { createInFlight } from './session/in-flight.ts'
 import type { SessionStub } from './session/session-state.ts'
 import { createSessions } from './session/sessions.ts'
 import { createShared } from './shared/index.ts'
+import { createSse } from './sse/sse.ts'
 import { createUpstreams } from './upstream/send.ts'
 
 /** The HTTP methods of an MCP endpoint (MCP 2025-11-25 and 2026-07-28, Streamable HTTP). */
@@ -58,6 +59,8 @@ export interface McpDeps {
   readonly eventsObject: (tenant: string) => EventsStub
   /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
   readonly challenge: (path: string, scope: string) => string
+  /** The same on `/{path}/sse`. */
+  readonly sseChallenge: (path: string, scope: string) => string
 }
 
 /** The MCP side of the gateway: its endpoints, and what other surfaces ask of it. */
@@ -112,8 +115,16 @@ export function createMcp(deps: McpDeps) {
   const endpoint = endpointWith(limits)
   // Who asks through us has spent its permit: one request of REST or of an own tool costs one.
   const admitted = endpointWith(PERMIT_SPENT)
+  const sse = createSse({
+    ...{ snapshots, limits, events, sealer, clock, object },
+    // What nobody posted costs nothing.
+    endpoint: { post: endpoint.post, get: admitted.get, delete: admitted.delete },
+    maxBodyBytes: deps.maxBodyBytes,
+    challenge: deps.sseChallenge,
+  })
   return {
     endpoint,
+    sse,
     listAllTools: shared.listAllTools,
     restVerbs: createRestVerbs({ ask, snapshots, sealer, object }),
     /** For the objects that watch servers. */

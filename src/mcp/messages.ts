@@ -38,8 +38,11 @@ export function methodFacts(method: string): MethodFacts {
 /** The modern revision this gateway speaks. */
 export const MODERN_VERSION = '2026-07-28'
 
-/** Legacy revisions that travel over Streamable HTTP, newest first. */
-export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26'] as const
+/**
+ * Legacy revisions, newest first. The transport of the last one is HTTP+SSE; what its messages say
+ * is carried by Streamable HTTP as well.
+ */
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const
 
 /** The revision to speak with a client that asked for this one (MCP 2025-11-25, Lifecycle). */
 export function negotiatedVersion(requested: unknown): string {

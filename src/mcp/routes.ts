@@ -105,19 +105,22 @@ async function authenticate(
   return principal
 }
 
-function endpointPath(text: string): string {
+/** The path that a URL names, of a server or of our own. Throws `not_found` for no such name. */
+export function endpointPath(text: string): string {
   if (isBuiltIn(text)) return text
   const path = ServerPath.safeParse(text)
   if (path.success) return path.data
   throw new GatewayError('not_found', 'There is no MCP endpoint at this path.')
 }
 
-function requireJson(contentType: string | undefined): void {
+/** Throws `unsupported_media_type`. */
+export function requireJson(contentType: string | undefined): void {
   if (mediaType(contentType) === 'application/json') return
   throw new GatewayError('unsupported_media_type', 'The Content-Type must be application/json.')
 }
 
-function requireStreamAccepted(accept: string | undefined): void {
+/** Throws `not_acceptable`. */
+export function requireStreamAccepted(accept: string | undefined): void {
   if (takes(accept, 'text/event-stream')) return
   throw new GatewayError('not_acceptable', 'The Accept header must list text/event-stream.', {
     fix: 'Accept text/event-stream.',
@@ -139,7 +142,12 @@ function requireBothAccepted(accept: string | undefined): void {
   )
 }
 
-function metadata(deps: McpRoutesDeps, resource: string, resourceName: string) {
+/** The protected-resource metadata of one of our endpoints. */
+export function metadata(
+  deps: Omit<McpRoutesDeps, 'endpoint'>,
+  resource: string,
+  resourceName: string,
+) {
   return protectedResourceMetadata({
     resource,
     resourceName,

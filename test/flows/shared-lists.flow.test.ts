@@ -75,7 +75,7 @@ describe('/mcp', () => {
   it('discovers itself', async () => {
     const result = await resultOf(await post(modern(token, 'server/discover')))
     expect(result).toMatchObject({
-      supportedVersions: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'],
+      supportedVersions: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'],
       capabilities: { tools: {} },
       cacheScope: 'private',
     })

@@ -28,6 +28,8 @@ describe('a batch', () => {
     [null, undefined],
     [null, '2025-03-26'],
     ['2025-03-26', '2025-03-26'],
+    [null, '2024-11-05'],
+    ['2024-11-05', '2024-11-05'],
   ])('is accepted with the header %j in a session of %j', (header, negotiated) => {
     expect(() => requireBatchVersion(header, negotiated)).not.toThrow()
   })

@@ -132,7 +132,7 @@ describe('a modern message', () => {
 
 describe('a legacy message', () => {
   it('is a request, a notification or a response, with any version known or none', () => {
-    for (const version of [undefined, '2025-11-25', '2025-06-18', '2025-03-26']) {
+    for (const version of [undefined, '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']) {
       const headers = version === undefined ? {} : { 'mcp-protocol-version': version }
       const named = version === undefined ? {} : { version }
       expect(
@@ -164,12 +164,12 @@ describe('a legacy message', () => {
     expect(read(text)).toMatchObject({ kind: 'request', era: 'legacy', method: 'initialize' })
   })
 
-  it.each(['2024-11-05', '2024-01-01', 'x', ''])('of the version %j is refused', (version) => {
+  it.each(['2024-10-07', '2024-01-01', 'x', ''])('of the version %j is refused', (version) => {
     const text = legacyText({ id: 1, method: 'tools/list' })
     expect(refusal(() => read(text, { 'mcp-protocol-version': version }))).toMatchObject({
       code: 'unsupported_version',
       data: {
-        supported: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'],
+        supported: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'],
         requested: version,
       },
     })

@@ -10,20 +10,26 @@ export type PartOpening =
   /** The server gives none, or the client may not hear it. */
   | { readonly kind: 'refused' }
 
-/** Follows the streams of upstream sessions, each once, and opens again what ended or failed. */
-export interface Followers {
+/** Follows streams, one of each server, and opens again what ended or failed. */
+export interface Followers<One extends Followable = UpstreamSession> {
   /** One that waits to be opened again is opened now: something has just spoken to its server. */
-  add(upstream: UpstreamSession): void
+  add(upstream: One): void
   /** Nothing is opened any more. */
   stop(): void
 }
 
-export interface FollowersDeps {
+/** Whose stream it is. */
+export interface Followable {
+  /** Names the server among those that are followed. */
+  readonly server: string
+}
+
+export interface FollowersDeps<One extends Followable = UpstreamSession> {
   readonly clock: Clock
   readonly waitUntil: (work: Promise<unknown>) => void
   readonly merger: EventMerger
   /** Never rejects. */
-  readonly open: (upstream: UpstreamSession) => Promise<PartOpening>
+  readonly open: (upstream: One) => Promise<PartOpening>
 }
 
 /** Streams that are being opened at once: an invocation has six fetches that wait for headers. */
@@ -39,8 +45,8 @@ const LASTING_MS = 30_000
  */
 export const MAX_REOPENED = 500
 
-interface Followed {
-  upstream: UpstreamSession
+interface Followed<One> {
+  upstream: One
   /** Before it is opened the next time. */
   waitMs: number
   hasBeenTried: boolean
@@ -48,9 +54,14 @@ interface Followed {
 }
 
 /** @see Followers */
-export function createFollowers({ clock, waitUntil, merger, open }: FollowersDeps): Followers {
-  const followed = new Map<string, Followed>()
-  const queue: Followed[] = []
+export function createFollowers<One extends Followable = UpstreamSession>({
+  clock,
+  waitUntil,
+  merger,
+  open,
+}: FollowersDeps<One>): Followers<One> {
+  const followed = new Map<string, Followed<One>>()
+  const queue: Followed<One>[] = []
   let opening = 0
   let reopened = 0
 
@@ -69,7 +80,7 @@ export function createFollowers({ clock, waitUntil, merger, open }: FollowersDep
     }
   }
 
-  async function follow(one: Followed): Promise<void> {
+  async function follow(one: Followed<One>): Promise<void> {
     const opened = await open(one.upstream)
     const openedAt = clock.now()
     opening -= 1
@@ -84,12 +95,12 @@ export function createFollowers({ clock, waitUntil, merger, open }: FollowersDep
     reopenLater(one, hasLasted ? MIN_WAIT_MS : one.waitMs)
   }
 
-  function reopenLater(one: Followed, waitMs: number): void {
+  function reopenLater(one: Followed<One>, waitMs: number): void {
     one.waitMs = Math.min(waitMs * 2, MAX_WAIT_MS)
     one.timer = setTimeout(() => reopen(one), waitMs)
   }
 
-  function reopen(one: Followed): void {
+  function reopen(one: Followed<One>): void {
     clearTimeout(one.timer)
     delete one.timer
     queue.push(one)

@@ -88,7 +88,7 @@ export function pump({ source, signal, next, onEnd }: PumpOptions): ReadableStre
     finish('cancelled')
     await source.cancel(reason)
   }
-  signal.addEventListener('abort', () => leave(), { once: true })
+  signal.addEventListener('abort', () => void leave(), { once: true })
 
   return new ReadableStream<Uint8Array>({
     async pull(controller) {

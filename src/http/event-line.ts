@@ -1,0 +1,73 @@
+import type { CallContext, Clock, Random } from '../core/index.ts'
+import { type Events, emitFault } from '../observability/index.ts'
+
+/** What a request is known by before anything of it is judged. */
+export interface LineRequest {
+  readonly requestId: string
+  readonly httpMethod: string
+  readonly signal: AbortSignal
+  /** The platform's; what is handed over here never rejects. */
+  readonly waitUntil: (work: Promise<unknown>) => void
+}
+
+/** A request and its one event line. */
+export interface EventLine {
+  readonly call: CallContext
+  /** Its answer has begun: the line is written as soon as nobody holds it (any more). */
+  answered(status: number): void
+}
+
+/** Gives a request its context, and writes its event line when the answer has ended. */
+export function createEventLine(
+  deps: { readonly clock: Clock; readonly random: Random; readonly events: Events },
+  request: LineRequest,
+): EventLine {
+  const { clock, random, events } = deps
+  const { requestId, httpMethod, signal } = request
+  const startedAt = clock.now()
+  let holds = 0
+  let isWritten = false
+  let status: number | undefined
+
+  const emit = (): void => {
+    if (holds > 0 || status === undefined || isWritten) return
+    isWritten = true
+    events.emit({
+      type: 'request',
+      requestId,
+      httpMethod,
+      status,
+      durationMs: clock.now() - startedAt,
+      outcome: 'ok',
+      ...call.facts,
+    })
+  }
+  const call: CallContext = {
+    requestId,
+    clock,
+    random,
+    signal,
+    facts: {},
+    waitUntil(work) {
+      const report = (thrown: unknown) => emitFault(events, { requestId }, 'behind', thrown)
+      request.waitUntil(work.catch(report))
+    },
+    holdEvent() {
+      holds += 1
+      let isReleased = false
+      return () => {
+        if (isReleased) return
+        isReleased = true
+        holds -= 1
+        emit()
+      }
+    },
+  }
+  return {
+    call,
+    answered(begunWith) {
+      status = begunWith
+      emit()
+    },
+  }
+}

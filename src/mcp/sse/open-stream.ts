@@ -1,0 +1,125 @@
+import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
+import type { Events } from '../../observability/index.ts'
+import { openChannel, type SessionStub } from '../session/session-state.ts'
+import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
+import { createEventMerger } from '../wire/merge-events.ts'
+import { createConversation } from './conversation.ts'
+import type { SseEndpoint } from './endpoint.ts'
+import { Handed } from './handed.ts'
+import { createJoiner } from './pieces.ts'
+import type { Greeted, StreamIds } from './stream-ids.ts'
+
+/** A stream that a client opens. */
+export interface StreamOpening {
+  readonly principal: Principal
+  readonly path: string
+  /** Throws when its client may be there no longer. */
+  readonly arrive: () => Promise<void>
+  /** Where the client was before. */
+  readonly greeted?: Greeted
+}
+
+export interface OpenStreamDeps {
+  readonly events: Events
+  readonly endpoint: SseEndpoint
+  readonly ids: StreamIds
+  /** One per stream. */
+  readonly object: (name: string) => Pick<SessionStub, 'fetch'>
+  readonly maxBodyBytes: number
+}
+
+/** On which what was posted is handed over; the object is named by `channelOf`. */
+export const MESSAGES = 'messages'
+
+/** Name of the object over which what was posted anywhere reaches the Worker with the stream. */
+export function channelOf(key: string): string {
+  return `sse/${key}`
+}
+
+/** As JSON, a body has an escape for each of its quotes, and who sent it around it. */
+const MAX_GROWTH = 2
+const MAX_AROUND_CHARS = 128 * 1024
+
+/**
+ * The stream of one client (MCP 2024-11-05, HTTP with SSE): it begins with where to post, and
+ * carries whatever the client is told. It ends with the token, with the right to be there, with the
+ * session behind it, and when the client leaves; and the session ends with it.
+ */
+export function createOpenStream(deps: OpenStreamDeps) {
+  return async function openStream(ctx: CallContext, opening: StreamOpening): Promise<Response> {
+    const { principal, path, arrive } = opening
+    const key = ctx.random.uuid()
+    const sessionId = await deps.ids.seal(principal, path, key)
+    const socket = await openChannel(deps.object(channelOf(key)), MESSAGES)
+    if (!socket) throw new Error('a new channel was refused')
+    const release = ctx.holdEvent()
+    const ended = new AbortController()
+    const merger = createEventMerger((end) => {
+      clearInterval(timer)
+      clearTimeout(expiry)
+      socket.close()
+      ended.abort()
+      conversation.end()
+      if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+      release()
+    })
+
+    async function look(): Promise<void> {
+      if (merger.isOver()) return
+      try {
+        await arrive()
+      } catch (thrown) {
+        end(toGatewayError(thrown).code)
+      }
+    }
+    function end(outcome: NonNullable<typeof ctx.facts.outcome>): void {
+      if (merger.isOver()) return
+      ctx.facts.outcome = outcome
+      ctx.waitUntil(merger.close())
+    }
+    const showLife = async (): Promise<void> => {
+      await look()
+      if (!merger.isOver()) await merger.keepAlive()
+    }
+
+    const timer = setInterval(() => ctx.waitUntil(showLife()), KEEP_ALIVE_MS)
+    const leftMs = principal.expiresAt - ctx.clock.now()
+    const expiry = setTimeout(() => ctx.waitUntil(look()), Math.min(leftMs, MAX_TIMER_MS))
+    const conversation = createConversation(ctx, {
+      ...{ events: deps.events, endpoint: deps.endpoint, ids: deps.ids },
+      ...{ merger, principal, path, look },
+      route: ctx.facts.route ?? '',
+      signal: ended.signal,
+      ...(opening.greeted ? { greeted: opening.greeted } : {}),
+    })
+    const joiner = createJoiner(deps.maxBodyBytes * MAX_GROWTH + MAX_AROUND_CHARS)
+    socket.addEventListener('message', ({ data }) => {
+      const text = joiner.add(String(data))
+      if (text !== undefined) conversation.take(Handed.parse(JSON.parse(text)))
+    })
+    // The object is gone: nothing that is posted would be heard.
+    socket.addEventListener('close', () => ctx.waitUntil(merger.close()))
+    // A stream that writes nothing would not notice that its reader left.
+    ctx.signal.addEventListener('abort', () => end('cancelled'), { once: true })
+    ctx.waitUntil(merger.add(endpointEvent(path, sessionId)))
+    return new Response(merger.readable, {
+      headers: {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      },
+    })
+  }
+}
+
+/** What a timer of the platform can count; such a stream is looked after at every keep-alive too. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Where the client is to post. Relative: the client reaches the gateway by its own name for it. */
+function endpointEvent(path: string, sessionId: string): ReadableStream<Uint8Array> {
+  const messages = path === 'mcp' ? '/messages' : `/${path}/messages`
+  const event = `event: endpoint\ndata: ${messages}?sessionId=${sessionId}\n\n`
+  const { body } = new Response(event)
+  if (!body) throw new Error('a text has a body')
+  return body
+}
