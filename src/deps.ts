@@ -11,7 +11,14 @@ import type { Bindings, Config } from './env.ts'
 import { challenge, createIdentity, resourceMetadataUrl } from './identity/index.ts'
 import type { ProbeSliceDeps } from './jobs/index.ts'
 import { createLimits } from './limits/index.ts'
-import { createDiscover, createMcp, createProbe, endpointUrl, sseUrl } from './mcp/index.ts'
+import {
+  createDiscover,
+  createMcp,
+  createProbe,
+  createUpstreamOutbound,
+  endpointUrl,
+  sseUrl,
+} from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
 import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
@@ -38,6 +45,10 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     privateHosts,
     ...(seams.fetcher ? { fetcher: seams.fetcher } : {}),
   })
+  const upstreamOutbound = createUpstreamOutbound({
+    outbound,
+    linkObject: (name) => env.LINKS.getByName(name),
+  })
   const sealer = createSealer(config.secrets, { clock, random })
   const own = signingKey ? { issuer: publicUrl, signingKeyJwk: signingKey } : undefined
   const identity = createIdentity({
@@ -58,7 +69,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     events,
     object: (endpoint) => env.BREAKERS.getByName(endpoint),
   })
-  const discover = createDiscover(outbound)
+  const discover = createDiscover(upstreamOutbound)
   const registry = createRegistry({
     d1: env.DB,
     sealer,
@@ -73,7 +84,8 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     bootstrapAdmin: config.bootstrapAdmin,
   })
   const mcp = createMcp({
-    ...{ registry, limits, events, breakers, outbound, sealer, clock },
+    ...{ registry, limits, events, breakers, sealer, clock },
+    outbound: upstreamOutbound,
     maxBodyBytes: config.maxBodyBytes,
     sessionObject: (name) => env.SESSIONS.getByName(name),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
@@ -84,12 +96,15 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   })
   const slice: ProbeSliceDeps = {
     probes: registry.probes,
-    probe: createProbe(outbound),
+    probe: createProbe(upstreamOutbound),
     discover,
     breakers,
     events,
   }
-  return { config, clock, random, events, outbound, identity, limits, registry, mcp, slice, env }
+  return {
+    ...{ config, clock, random, events, outbound, upstreamOutbound, identity, limits, registry },
+    ...{ mcp, slice, env },
+  }
 }
 
 export type Deps = ReturnType<typeof createDeps>

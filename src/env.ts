@@ -3,7 +3,14 @@ import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
 import type { LimiterStub } from './limits/index.ts'
-import type { BridgeStub, CatalogStub, EventsStub, SessionStub, WatchStub } from './mcp/index.ts'
+import type {
+  BridgeStub,
+  CatalogStub,
+  EventsStub,
+  LinkStub,
+  SessionStub,
+  WatchStub,
+} from './mcp/index.ts'
 import { BootstrapAdmin } from './policy/index.ts'
 import type { BreakerStub } from './resilience/index.ts'
 
@@ -43,6 +50,7 @@ export interface Bindings {
   readonly BRIDGES: Namespace<BridgeStub>
   readonly WATCHES: Namespace<WatchStub>
   readonly EVENTS: Namespace<EventsStub>
+  readonly LINKS: Namespace<LinkStub>
 }
 
 export type Env = EnvVars & Bindings

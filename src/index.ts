@@ -9,6 +9,7 @@ import { createProbeObject } from './jobs/probe-object.ts'
 import { createLimiterObject } from './limits/limiter-object.ts'
 import { createBridgeObject } from './mcp/bridge/bridge-object.ts'
 import { createCatalogObject } from './mcp/catalog/catalog-object.ts'
+import { createLinkObject } from './mcp/link/link-object.ts'
 import { createEventsObject } from './mcp/notices/events-object.ts'
 import { createWatchObject } from './mcp/notices/watch-object.ts'
 import { createSessionObject } from './mcp/session/session-object.ts'
@@ -32,7 +33,15 @@ export class BreakerObject extends createBreakerObject({
   config: breakerConfig(config),
 }) {}
 
-export class SessionObject extends createSessionObject({ outbound: () => wired().outbound }) {}
+export class SessionObject extends createSessionObject({
+  outbound: () => wired().upstreamOutbound,
+}) {}
+
+export class LinkObject extends createLinkObject({
+  clock: systemClock,
+  random: systemRandom,
+  outbound: () => wired().outbound,
+}) {}
 
 export class ProbeObject extends createProbeObject({
   clock: systemClock,
@@ -43,7 +52,7 @@ export class ProbeObject extends createProbeObject({
 
 export class BridgeObject extends createBridgeObject({
   clock: systemClock,
-  outbound: () => wired().outbound,
+  outbound: () => wired().upstreamOutbound,
 }) {}
 
 export class CatalogObject extends createCatalogObject({

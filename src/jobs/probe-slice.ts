@@ -9,6 +9,7 @@ import {
   type ProbeRecord,
   type Probes,
   type ProbeTarget,
+  transportsToTry,
 } from '../registry/index.ts'
 import type { Breakers } from '../resilience/index.ts'
 
@@ -49,10 +50,18 @@ export async function probeSlice(
 ): Promise<EndpointId[]> {
   const loaded = await deps.probes.loadProbeTargets(ctx, ids)
   const targets = affordable(loaded, withCatalog)
+  let budget = MAX_SUBREQUESTS - SUBREQUESTS_PER_SLICE
+  for (const target of targets) budget -= costOf(target, withCatalog)
+  /** Whom this one cannot afford, the next round that reads catalogues asks again. */
+  const mayAskAgain = (): boolean => {
+    budget -= SUBREQUESTS.catalog
+    return budget >= 0
+  }
   const records: ProbeRecord[] = []
+  const probe = (target: ProbeTarget) => probeOne(deps, ctx, target, withCatalog, mayAskAgain)
   for (let at = 0; at < targets.length; at += CONCURRENCY) {
     const batch = targets.slice(at, at + CONCURRENCY)
-    records.push(...(await Promise.all(batch.map((one) => probeOne(deps, ctx, one, withCatalog)))))
+    records.push(...(await Promise.all(batch.map(probe))))
   }
   if (records.length > 0) await deps.probes.recordProbes(ctx, records)
   const left = new Set(loaded.slice(targets.length).map(({ endpointId }) => endpointId))
@@ -77,14 +86,19 @@ async function probeOne(
   ctx: CallContext,
   target: ProbeTarget,
   withCatalog: boolean,
+  mayAskAgain: () => boolean,
 ): Promise<ProbeRecord> {
-  const { url, headers } = target
+  const { endpointId: endpoint, path: server, url, transport, headers } = target
   const timeoutMs = Math.min(target.timeoutMs, PROBE_TIMEOUT_MS)
+  const address = { endpoint, url, headers, timeoutMs }
   const { eras } = target.upstream
-  const outcome =
-    withCatalog || eras === 'unknown'
-      ? await probeByCatalog(deps, ctx, target, { url, headers, timeoutMs })
-      : await deps.probe(ctx, { server: target.path, url, headers, timeoutMs, eras })
+  const isWhole = withCatalog || eras === 'unknown'
+  const probed = isWhole
+    ? undefined
+    : await deps.probe(ctx, { ...address, server, transport, eras })
+  // What was refused as one refuses another transport is asked again, from the beginning.
+  const isDoubted = probed?.kind === 'down' && probed.speaksOfAnother && mayAskAgain()
+  const outcome = probed && !isDoubted ? probed : await probeByCatalog(deps, ctx, target, address)
   deps.breakers.record(ctx, target.endpointId, outcome.kind === 'up' ? 'success' : 'failure')
   return probeRecord(target, outcome, ctx.clock.now())
 }
@@ -99,7 +113,8 @@ async function probeByCatalog(
   let discovery: Discovery
   try {
     const triesLegacy = isLegacyTried(target.upstream)
-    discovery = await deps.discover(ctx, address, { triesLegacy })
+    const transports = transportsToTry(target.url, target.transportChoice, target)
+    discovery = await deps.discover(ctx, address, { transports, triesLegacy })
   } catch (thrown) {
     return { kind: 'down', error: toGatewayError(thrown).message }
   }

@@ -2,6 +2,7 @@
 export type { BridgeStub } from './bridge/index.ts'
 export type { CatalogStub } from './catalog/live-catalog.ts'
 export { probeRecord } from './catalog/probe-record.ts'
+export type { LinkStub } from './link/link-request.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
 export type { EventsStub, WatchStub } from './notices/index.ts'
 export {
@@ -15,3 +16,4 @@ export type { SessionStub } from './session/session-state.ts'
 export { createSseRoutes, sseUrl } from './sse/routes.ts'
 export { createDiscover } from './upstream/discover.ts'
 export { createProbe, type ProbeOutcome, type ProbeUpstream } from './upstream/probe.ts'
+export { createUpstreamOutbound } from './upstream/transports.ts'

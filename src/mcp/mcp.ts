@@ -1,4 +1,4 @@
-import type { CallContext, Clock, Outbound, Principal, Sealer } from '../core/index.ts'
+import type { CallContext, Clock, Principal, Sealer } from '../core/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
@@ -26,6 +26,7 @@ import { createSessions } from './session/sessions.ts'
 import { createShared } from './shared/index.ts'
 import { createSse } from './sse/sse.ts'
 import { createUpstreams } from './upstream/send.ts'
+import type { UpstreamOutbound } from './upstream/transports.ts'
 
 /** The HTTP methods of an MCP endpoint (MCP 2025-11-25 and 2026-07-28, Streamable HTTP). */
 export interface StreamableHttp {
@@ -49,7 +50,7 @@ export interface McpDeps {
   readonly limits: Limits
   readonly events: Events
   readonly breakers: Breakers
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock
   readonly maxBodyBytes: number

@@ -1,7 +1,8 @@
-import { type CallContext, GatewayError } from '../core/index.ts'
+import { type CallContext, type EndpointId, GatewayError } from '../core/index.ts'
 import { buildCatalog, type Catalog } from './catalog.ts'
 import type { CustomHeaders } from './custom-headers.ts'
 import type { DiscoverUpstream, Discovery, UpstreamFacts } from './server-record.ts'
+import { type Transport, type TransportChoice, transportsToTry } from './transports.ts'
 
 /** Asking takes several requests; a server that needs longer than this is not up. */
 const MAX_DISCOVERY_MS = 15_000
@@ -9,13 +10,21 @@ const MAX_DISCOVERY_MS = 15_000
 /** What came of asking every endpoint of a server. */
 export interface DiscoveryOutcome {
   /** Of the first endpoint that answered; undefined when none did. */
-  readonly found: { readonly facts: UpstreamFacts; readonly catalog: Catalog } | undefined
+  readonly found:
+    | {
+        readonly facts: UpstreamFacts
+        readonly catalog: Catalog
+        readonly transport: Transport
+        readonly choice: TransportChoice
+      }
+    | undefined
   /** By URL: what failed, or null for an endpoint that answered. */
   readonly problems: ReadonlyMap<string, string | null>
 }
 
 export interface DiscoveryOptions {
-  readonly urls: readonly string[]
+  readonly endpoints: readonly { readonly id: EndpointId; readonly url: string }[]
+  readonly choice: TransportChoice
   readonly headers: CustomHeaders
   readonly timeoutMs: number
   /** Whether a server of which no endpoint answers is an outcome instead of an error. */
@@ -35,20 +44,23 @@ export type DiscoverEndpoints = (
  * when a catalogue is over its bounds.
  */
 export function createDiscoverEndpoints(discover: DiscoverUpstream): DiscoverEndpoints {
-  return async (ctx, { urls, headers, timeoutMs, allowUnreachable, triesLegacy }) => {
+  return async (ctx, options) => {
+    const { endpoints, choice, headers, timeoutMs, allowUnreachable, triesLegacy } = options
     const problems = new Map<string, string | null>()
     let found: DiscoveryOutcome['found']
-    for (const url of urls) {
+    for (const { id: endpoint, url } of endpoints) {
       const address = {
-        url,
+        ...{ endpoint, url },
         headers: Object.entries(headers),
         timeoutMs: Math.min(timeoutMs, MAX_DISCOVERY_MS),
       }
-      const answer = await ask(() => discover(ctx, address, { triesLegacy }))
+      // One server is spoken to in one way: the first that answers decides for the others.
+      const transports = found ? [found.transport] : transportsToTry(url, choice)
+      const answer = await ask(() => discover(ctx, address, { transports, triesLegacy }))
       problems.set(url, answer.kind === 'failed' ? answer.problem : null)
       if (answer.kind === 'failed' || found !== undefined) continue
-      const { facts } = answer.discovery
-      found = { facts, catalog: await buildCatalog(answer.discovery) }
+      const { facts, transport } = answer.discovery
+      found = { facts, transport, choice, catalog: await buildCatalog(answer.discovery) }
     }
     if (found === undefined && !allowUnreachable) throw unreachable(problems)
     return { found, problems }

@@ -6,6 +6,7 @@ import { auditStatements } from '../observability/index.ts'
 import { runBatch, type Statement } from './batch-repository.ts'
 import { Health, UpstreamFacts } from './server-record.ts'
 import { endpoints, servers } from './tables.ts'
+import { Transport, TransportChoice } from './transports.ts'
 
 /** What a probe found, hysteresis applied. */
 export interface ProbeRecord {
@@ -36,6 +37,9 @@ const TargetRow = z.object({
   tenant: TenantId,
   path: ServerPath,
   url: z.string(),
+  transport: Transport,
+  transportChoice: TransportChoice,
+  transportDetectedAt: z.number().nullable(),
   health: Health,
   consecutiveFailures: z.number(),
   consecutiveSuccesses: z.number(),
@@ -72,6 +76,9 @@ export function createHealthRepository(db: DrizzleD1Database) {
           tenant: endpoints.tenant,
           path: servers.path,
           url: endpoints.url,
+          transport: servers.transport,
+          transportChoice: servers.transportChoice,
+          transportDetectedAt: servers.transportDetectedAt,
           health: endpoints.health,
           consecutiveFailures: endpoints.consecutiveFailures,
           consecutiveSuccesses: endpoints.consecutiveSuccesses,

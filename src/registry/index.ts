@@ -22,5 +22,6 @@ export type {
 export { isLegacyTried } from './server-record.ts'
 export type { Snapshots } from './snapshot.ts'
 export type { EndpointRecord, TenantSnapshot } from './tenant-snapshot.ts'
+export { httpUrlOf, Transport, transportsToTry } from './transports.ts'
 export type { HealthOut, MeOut, ServerOut, ServerPage, ServerSummary, ToolPage } from './views.ts'
 export type { PinnedItem, VirtualItem, VirtualServerRecord } from './virtual/virtual-record.ts'

@@ -92,11 +92,12 @@ export function createProbes(
       const catalog = await buildCatalog(discovery)
       const hasNewCatalog = catalog.hash !== server.catalogHash
       const hasNewFacts = canonicalJson(discovery.facts) !== canonicalJson(server.upstream)
-      if (!hasNewCatalog && !hasNewFacts) {
+      const { transport } = discovery
+      if (!hasNewCatalog && !hasNewFacts && transport === server.transport) {
         await repositories.servers.markDiscovered(server, ctx.clock.now())
         return { changed: false }
       }
-      const found = { facts: discovery.facts, catalog }
+      const found = { facts: discovery.facts, catalog, transport, choice: server.transportChoice }
       const changes = foundColumns(found, ctx.clock.now())
       await repositories.servers.update(
         ctx,

@@ -3,6 +3,7 @@ import { EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
 import { DiscoveredCounts } from './catalog.ts'
 import { Provenance } from './schemas.ts'
 import { Health, UpstreamFacts } from './server-record.ts'
+import { Transport, TransportChoice } from './transports.ts'
 
 const json = z.string().transform((text, ctx): unknown => {
   try {
@@ -45,7 +46,9 @@ export const ServerRow = z.object({
   visibility: z.enum(['public', 'group', 'private']),
   allowedGroups: names,
   enabled: z.boolean(),
-  transport: z.literal('streamable-http'),
+  transport: Transport,
+  transportChoice: TransportChoice,
+  transportDetectedAt: z.number().nullable(),
   authStrategy: z.literal('none'),
   headersSealed: z.string().nullable(),
   headerNames: names,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { invalidInput, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
 import { CustomHeaders, CustomHeadersPatch } from './custom-headers.ts'
 import { Health } from './server-record.ts'
+import { httpUrlOf, isSocketUrl, TransportChoice, transportProblems } from './transports.ts'
 
 const MAX_URL_CHARS = 2048
 const MAX_ENDPOINTS = 10
@@ -57,7 +58,7 @@ export const fields = {
   visibility: z.enum(['public', 'group', 'private']),
   allowedGroups: z.array(line(128)).max(MAX_GROUPS).refine(unique, UNIQUE),
   enabled: z.boolean(),
-  transport: z.literal('streamable-http'),
+  transport: TransportChoice,
   authStrategy: z.literal('none'),
   timeoutMs: z.number().int().min(1000).max(300_000),
   trustAnnotations: z.boolean(),
@@ -74,7 +75,7 @@ export const ServerInput = z
     visibility: fields.visibility.default('public'),
     allowedGroups: fields.allowedGroups.default([]),
     enabled: fields.enabled.default(true),
-    transport: fields.transport.default('streamable-http'),
+    transport: fields.transport.default('auto'),
     authStrategy: fields.authStrategy.default('none'),
     headers: CustomHeaders.default({}),
     timeoutMs: fields.timeoutMs.default(30_000),
@@ -152,16 +153,24 @@ function querySecretProblem(url: string): string | undefined {
     : `must not carry a credential ("${secret}"); put it into a custom header, which is stored sealed`
 }
 
-/** Throws `invalid_params` when an endpoint may not be called. */
+/** Throws `invalid_params` when an endpoint may not be called, or not over the transport. */
 export function checkEndpoints(
   list: readonly { readonly url: string }[],
   privateHosts: PrivateHosts,
+  choice: TransportChoice,
 ): void {
   const problems = list.flatMap(({ url }, index) => {
-    const message = upstreamUrlProblem(url, privateHosts) ?? querySecretProblem(url)
-    return message === undefined ? [] : [{ path: `endpoints.${index}.url`, message }]
+    const message = addressProblem(url, privateHosts) ?? querySecretProblem(url)
+    return message === undefined ? [] : [{ index, message }]
   })
-  if (problems.length > 0) throw invalidInput(problems)
+  const all = problems.length > 0 ? problems : transportProblems(choice, list)
+  if (all.length === 0) return
+  throw invalidInput(all.map(({ index, message }) => ({ path: `endpoints.${index}.url`, message })))
+}
+
+function addressProblem(url: string, privateHosts: PrivateHosts): string | undefined {
+  const problem = upstreamUrlProblem(httpUrlOf(url), privateHosts)
+  return isSocketUrl(url) ? problem?.replace('https', 'wss').replace('plain http', 'ws') : problem
 }
 
 /** A server for groups has to name one; the same rule holds for what a patch comes to. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CallContext, EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+import type { Transport } from './transports.ts'
 
 /** One argument that a client mirrors into `Mcp-Param-<header>` (MCP 2026-07-28, Tools). */
 export const HeaderParam = z.object({
@@ -53,6 +54,8 @@ export type Health = z.infer<typeof Health>
 
 /** What an upstream offers: raw JSON of every page, not yet trusted. */
 export interface Discovery {
+  /** The one of those tried that the upstream speaks. */
+  readonly transport: Transport
   readonly facts: UpstreamFacts
   readonly tools: readonly unknown[]
   readonly resources: readonly unknown[]
@@ -62,6 +65,9 @@ export interface Discovery {
 
 /** Where and how to reach an upstream. */
 export interface UpstreamAddress {
+  /** Names the connections that are held for it. */
+  readonly endpoint: EndpointId
+  readonly transport: Transport
   readonly url: string
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly timeoutMs: number
@@ -73,8 +79,10 @@ export interface UpstreamAddress {
  */
 export type DiscoverUpstream = (
   ctx: CallContext,
-  upstream: UpstreamAddress,
+  upstream: Omit<UpstreamAddress, 'transport'>,
   options: {
+    /** One after the other, as long as each is refused in a way that speaks of another one. */
+    readonly transports: readonly Transport[]
     /** Asks a modern server for the legacy handshake as well. */
     readonly triesLegacy: boolean
   },
@@ -93,7 +101,7 @@ export interface ServerRecord {
   readonly enabled: boolean
   readonly timeoutMs: number
   readonly trustAnnotations: boolean
-  readonly transport: 'streamable-http'
+  readonly transport: Transport
   readonly authStrategy: 'none'
   readonly endpoints: readonly {
     readonly id: EndpointId

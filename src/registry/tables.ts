@@ -17,7 +17,11 @@ export const servers = sqliteTable(
     /** JSON: string[]. */
     allowedGroups: text('allowed_groups').notNull(),
     enabled: integer('enabled', { mode: 'boolean' }).notNull(),
+    /** The one in force. */
     transport: text('transport').notNull(),
+    /** What the registration says. */
+    transportChoice: text('transport_choice').notNull().default('auto'),
+    transportDetectedAt: integer('transport_detected_at'),
     authStrategy: text('auth_strategy').notNull(),
     /** Sealed, bound to tenant and id. */
     headersSealed: text('headers_sealed'),

@@ -2,9 +2,10 @@ import { type CallContext, canonicalJson } from '../core/index.ts'
 import type { Actor } from '../policy/index.ts'
 import type { CustomHeaders } from './custom-headers.ts'
 import type { DiscoveryOutcome } from './discover-endpoints.ts'
-import { healthOf, type ServerChanges, type StoredServer } from './rows.ts'
+import { healthOf, type ServerChanges, type StoredEndpoint, type StoredServer } from './rows.ts'
 import { mergeEndpoints, withOutcome } from './server-endpoints.ts'
 import { isLegacyTried } from './server-record.ts'
+import { transportUntilAsked } from './transports.ts'
 import type { VerbDeps } from './verb-deps.ts'
 import { type ServerOut, serverOutOf } from './views.ts'
 
@@ -29,10 +30,11 @@ export async function updateServer(
   wanted: WantedUpdate,
 ): Promise<ServerOut> {
   const kept = wanted.endpoints && mergeEndpoints(ctx, wanted.endpoints, server.endpoints)
-  const outcome = await rediscover(deps, ctx, server, wanted)
+  const outcome = await rediscover(deps, ctx, server, wanted, kept)
   const endpoints = outcome ? withOutcome(kept ?? server.endpoints, outcome, ctx.clock.now()) : kept
   const changes: ServerChanges = {
     ...wanted.columns,
+    ...(outcome && unasked(server, wanted, kept)),
     ...(wanted.headers && {
       headersSealed: await deps.headers.seal(server.tenant, server.id, wanted.headers),
       headerNames: Object.keys(wanted.headers),
@@ -60,12 +62,24 @@ export async function updateServer(
   return serverOutOf(actor, { ...updated, endpoints: endpoints ?? server.endpoints })
 }
 
+/** What is taken for its transport until an endpoint that was named now has answered. */
+function unasked(
+  server: StoredServer,
+  { columns }: WantedUpdate,
+  kept: readonly StoredEndpoint[] = server.endpoints,
+): ServerChanges {
+  const choice = columns.transportChoice ?? server.transportChoice
+  return { transport: transportUntilAsked(choice, kept), transportDetectedAt: null }
+}
+
 /** The columns that say what an upstream is and offers. */
 export function foundColumns(
-  { facts, catalog }: NonNullable<DiscoveryOutcome['found']>,
+  { facts, catalog, transport, choice }: NonNullable<DiscoveryOutcome['found']>,
   now: number,
 ): ServerChanges {
   return {
+    transport,
+    transportDetectedAt: choice === 'auto' ? now : null,
     upstream: facts,
     discovered: catalog.counts,
     catalogHash: catalog.hash,
@@ -83,20 +97,23 @@ export function emitCatalogChange(
   deps.events.emit({ type: 'catalog_changed', tenant: server.tenant, server: server.path })
 }
 
-/** Asks the upstream when it is somewhere else now, or is spoken to with other headers. */
+/** Asks the upstream when it is somewhere else now, or is spoken to in another way. */
 async function rediscover(
   deps: VerbDeps,
   ctx: CallContext,
   server: StoredServer,
   wanted: WantedUpdate,
+  kept: readonly StoredEndpoint[] = server.endpoints,
 ): Promise<DiscoveryOutcome | undefined> {
   const before = server.endpoints.map((endpoint) => endpoint.url)
-  const urls = wanted.endpoints?.map((endpoint) => endpoint.url) ?? before
-  const isMoved = urls.length !== before.length || urls.some((url) => !before.includes(url))
-  if (!isMoved && !(await hasNewHeaders(deps, server, wanted.headers))) return undefined
+  const isMoved = kept.length !== before.length || kept.some(({ url }) => !before.includes(url))
+  const choice = wanted.columns.transportChoice ?? server.transportChoice
+  const isNew = isMoved || choice !== server.transportChoice
+  if (!isNew && !(await hasNewHeaders(deps, server, wanted.headers))) return undefined
   const { tenant, id, headersSealed } = server
   return deps.discoverEndpoints(ctx, {
-    urls,
+    endpoints: kept,
+    choice,
     headers: wanted.headers ?? (await deps.headers.open(tenant, id, headersSealed)),
     timeoutMs: wanted.columns.timeoutMs ?? server.timeoutMs,
     allowUnreachable: wanted.allowUnreachable,

@@ -5,6 +5,7 @@ import { DiscoveredCounts } from './catalog.ts'
 import type { ListedServer, StoredServer } from './rows.ts'
 import { Provenance } from './schemas.ts'
 import { Health, UpstreamFacts } from './server-record.ts'
+import { Transport, TransportChoice } from './transports.ts'
 
 const instant = z.iso.datetime()
 
@@ -30,7 +31,9 @@ export type ServerSummary = z.infer<typeof ServerSummary>
 export const ServerOut = z.strictObject({
   ...ServerSummary.shape,
   allowedGroups: z.array(z.string()).readonly(),
-  transport: z.literal('streamable-http'),
+  transport: Transport.describe('The one in force.'),
+  transportChoice: TransportChoice.describe('What the registration says of it.'),
+  transportDetectedAt: instant.nullable().describe('Null for one that was named.'),
   authStrategy: z.literal('none'),
   /** Names alone. */
   headers: z.array(z.string()).readonly(),
@@ -128,10 +131,12 @@ export function summaryOf(server: ListedServer): ServerSummary {
 /** What this actor, who may list the server, sees of it. */
 export function serverOutOf(actor: Actor, server: StoredServer): ServerOut {
   const showsQuery = canPermission(actor, 'modify_service', server)
-  const { allowedGroups, transport, authStrategy, timeoutMs, trustAnnotations } = server
+  const { allowedGroups, transport, transportChoice, authStrategy } = server
+  const { timeoutMs, trustAnnotations, transportDetectedAt } = server
   return {
     ...summaryOf(server),
-    ...{ allowedGroups, transport, authStrategy, timeoutMs, trustAnnotations },
+    ...{ allowedGroups, transport, transportChoice, authStrategy, timeoutMs, trustAnnotations },
+    transportDetectedAt: transportDetectedAt === null ? null : toInstant(transportDetectedAt),
     headers: server.headerNames,
     provenance: server.provenance,
     endpoints: server.endpoints.map(({ id, url, weight, health }) => ({

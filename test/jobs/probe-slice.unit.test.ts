@@ -14,6 +14,7 @@ import type { Discovery, ProbeRecord, ProbeTarget } from '../../src/registry/ind
 
 const NOW = 1_700_000_000_000
 const DISCOVERY: Discovery = {
+  transport: 'streamable-http',
   facts: { eras: 'modern', protocolVersions: ['2026-07-28'], sessionful: false },
   tools: [{ name: 'echo' }],
   resources: [],
@@ -31,6 +32,9 @@ function targetOf(index: number, change: Partial<ProbeTarget> = {}): ProbeTarget
     tenant: TenantId.parse('t-jobs'),
     path: ServerPath.parse(`server-${index}`),
     url: `https://upstream-${index}.example/mcp`,
+    transport: 'streamable-http',
+    transportChoice: 'auto',
+    transportDetectedAt: NOW,
     health: 'healthy',
     consecutiveFailures: 0,
     consecutiveSuccesses: 1,
@@ -279,6 +283,8 @@ describe('a probe', () => {
     )
     const upstream = {
       server: 'one',
+      endpoint: idOf(1),
+      transport: 'streamable-http' as const,
       url: 'https://upstream.example/mcp',
       headers: [],
       timeoutMs: 1_000,

@@ -4,6 +4,7 @@ import { UNKNOWN_UPSTREAM } from '../../src/registry/server-record.ts'
 
 const build = (parts: object) =>
   buildCatalog({
+    transport: 'streamable-http',
     facts: UNKNOWN_UPSTREAM,
     tools: [],
     resources: [],

@@ -19,7 +19,6 @@ import {
   type DiscoverUpstream,
   type Discovery,
   registryRoutes,
-  type UpstreamAddress,
 } from '../../src/registry/index.ts'
 
 const ISSUER = 'https://idp.example'
@@ -31,6 +30,7 @@ export const SEED = {
 
 /** What a harmless upstream offers. */
 export const DISCOVERY: Discovery = {
+  transport: 'streamable-http',
   facts: {
     eras: 'legacy',
     protocolVersions: ['2025-11-25'],
@@ -58,6 +58,9 @@ export const VALID = {
   endpoints: [{ url: 'https://clock.example/mcp' }],
 }
 
+/** What was asked of an upstream. */
+type Asked = Parameters<DiscoverUpstream>[1] & Pick<Parameters<DiscoverUpstream>[2], 'transports'>
+
 export interface Answer {
   readonly status: number
   readonly body: Record<string, unknown>
@@ -71,7 +74,7 @@ export function createGateway(
 ) {
   const tenant = TenantId.parse(tenantName)
   const events: GatewayEvent[] = []
-  const asked: UpstreamAddress[] = []
+  const asked: Asked[] = []
   const behind: Promise<unknown>[] = []
   const state = {
     now: Date.UTC(2026, 10, 1),
@@ -79,8 +82,8 @@ export function createGateway(
     discover: (_url: string): Discovery => DISCOVERY,
   }
   const clock = { now: () => state.now }
-  const discover: DiscoverUpstream = async (_ctx, upstream) => {
-    asked.push(upstream)
+  const discover: DiscoverUpstream = async (_ctx, upstream, { transports }) => {
+    asked.push({ ...upstream, transports })
     return state.discover(upstream.url)
   }
   const registry = createRegistry({

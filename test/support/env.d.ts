@@ -10,6 +10,7 @@ declare namespace Cloudflare {
     CATALOGS: DurableObjectNamespace<import('../../src/index.ts').CatalogObject>
     WATCHES: DurableObjectNamespace<import('../../src/index.ts').WatchObject>
     EVENTS: DurableObjectNamespace<import('../../src/index.ts').EventsObject>
+    LINKS: DurableObjectNamespace<import('../../src/index.ts').LinkObject>
     TEST_MIGRATIONS: import('cloudflare:test').D1Migration[]
   }
 }

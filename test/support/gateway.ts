@@ -129,6 +129,7 @@ function countedBindings(work: Work): Bindings {
     BRIDGES: objects(env.BRIDGES),
     WATCHES: objects(env.WATCHES),
     EVENTS: objects(env.EVENTS),
+    LINKS: objects(env.LINKS),
   } as unknown as Bindings
 }
 

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { startLinkServers } from './link-servers.ts'
 import { startModernServer } from './modern-server.ts'
 import { startEverything } from './processes.ts'
 import { startScriptedServer } from './scripted-server.ts'
@@ -10,6 +11,7 @@ declare module 'vitest' {
     everythingUrl: string
     scriptedOrigin: string
     tellingOrigin: string
+    linkOrigin: string
   }
 }
 
@@ -18,12 +20,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const modern = await startModernServer()
   const scripted = await startScriptedServer()
   const telling = await startTellingServer()
+  const links = await startLinkServers()
   const everything = await startEverything()
   project.provide('modernUrl', modern.url)
   project.provide('scriptedOrigin', scripted.origin)
   project.provide('tellingOrigin', telling.origin)
+  project.provide('linkOrigin', links.origin)
   project.provide('everythingUrl', everything.url)
   return async () => {
-    await Promise.all([modern.stop(), scripted.stop(), telling.stop(), everything.stop()])
+    const started = [modern, scripted, telling, links, everything]
+    await Promise.all(started.map((one) => one.stop()))
   }
 }

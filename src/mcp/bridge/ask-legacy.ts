@@ -138,7 +138,8 @@ function heldCall(
   const { server } = asking.outgoing.target
   const send = async ({ url, body = '' }: OutboundRequest): Promise<OutboundResult> => {
     const held: HeldCall = {
-      ...{ bridge: leg.bridge, callId: callIdOf(asking.upstreamId), endpoint: session.endpoint },
+      ...{ bridge: leg.bridge, callId: callIdOf(asking.upstreamId) },
+      ...{ endpoint: session.endpoint, transport: server.transport },
       ...{ url, sessionId, version: leg.version, timeoutMs: server.timeoutMs, body },
       custom: server.headers.map(([name, value]) => [name, value]),
       headers: [...call.headers],

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import { type Clock, type Outbound, type ServerId, toGatewayError } from '../../core/index.ts'
+import { type Clock, type ServerId, toGatewayError } from '../../core/index.ts'
 import { isLogLevel, leastSevere } from '../log-levels.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
 import type { Opening, OpenSessionInput, UpstreamSession } from '../session/session-state.ts'
@@ -9,6 +9,7 @@ import { isMcpAnswer } from '../upstream/failure.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
 import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { openMessages } from '../wire/read-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
 import { type BridgeStub, FAULT_HEADER, HeldCall, ResumedCall } from './bridge-state.ts'
@@ -28,7 +29,7 @@ const MAX_CALLS = 200
 
 interface Stored {
   readonly schema: number
-  readonly session?: UpstreamSession & { readonly url: string }
+  readonly session?: UpstreamSession & Pick<OpenSessionInput, 'url' | 'transport'>
 }
 
 interface Live {
@@ -38,7 +39,7 @@ interface Live {
 }
 
 /** @see BridgeStub */
-export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Outbound }) {
+export function createBridgeObject(deps: { readonly clock: Clock; outbound(): UpstreamOutbound }) {
   return class BridgeObject extends DurableObject implements Omit<BridgeStub, 'fetch'> {
     readonly #calls = new Map<string, Live>()
     /** Levels that calls want logged, from before they are sent. */
@@ -109,12 +110,12 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
           return { kind: 'failed', code, message: error.message, outcome }
         }
         const { sessionId: upstreamId = '', version, outcome } = opened
-        const { server: path, endpoint, url } = input
+        const { server: path, endpoint, transport, url } = input
         const session = { server, path, endpoint, upstreamId, version }
         this.#level = undefined
         this.ctx.storage.kv.put<Stored>('state', {
           schema: SCHEMA_VERSION,
-          session: { ...session, url },
+          session: { ...session, transport, url },
         })
         return { kind: 'open', session, outcome }
       } catch (thrown) {
@@ -137,9 +138,9 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
         waitUntil: (work) => this.ctx.waitUntil(work),
       })
       await this.#stream.opened
-      const { url, headers, body, timeoutMs } = held
+      const { url, endpoint, transport, headers, body, timeoutMs } = held
       const sent = await deps.outbound().send({
-        ...{ url, method: 'POST', body, timeoutMs },
+        ...{ url, endpoint, transport, method: 'POST', body, timeoutMs },
         headers: new Headers(headers),
       })
       if (sent.kind === 'fault') {
@@ -219,21 +220,24 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
       await this.touch()
     }
 
-    async #post({ url, custom, sessionId, version }: HeldCall, text: string): Promise<void> {
+    async #post(held: HeldCall, text: string): Promise<void> {
+      const { url, endpoint, transport, custom, sessionId, version } = held
       const sent = await deps.outbound().send({
-        ...{ url, method: 'POST', body: text, timeoutMs: COURTESY_MS },
+        ...{ url, endpoint, transport, method: 'POST', body: text, timeoutMs: COURTESY_MS },
         headers: hopTwoHeaders({ custom, version, sessionId }),
       })
       if (sent.kind === 'response') await sent.response.body?.cancel()
     }
 
     /** The least severe that anybody wants now: each gets of it what it wants. */
-    async #setLevel({ url, custom, timeoutMs, sessionId, version }: HeldCall): Promise<void> {
+    async #setLevel(held: HeldCall): Promise<void> {
+      const { url, endpoint, transport, custom, timeoutMs, sessionId, version } = held
       const level = leastSevere([...this.#levels.values()].filter(isLogLevel))
       if (level === undefined || level === this.#level) return
       this.#level = level
       const session = { upstreamId: sessionId, version }
-      await setLogLevel(deps.outbound(), { url, headers: custom, timeoutMs }, session, level)
+      const address = { url, endpoint, transport, headers: custom, timeoutMs }
+      await setLogLevel(deps.outbound(), address, session, level)
     }
 
     async #close(): Promise<void> {
@@ -241,8 +245,9 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Ou
       await this.ctx.storage.deleteAll()
       // Put away in between, the object has forgotten what may open the server's door.
       if (!session || session.upstreamId === '' || !this.#custom) return
-      const upstream = { url: session.url, headers: this.#custom, timeoutMs: COURTESY_MS }
-      await closeSession(deps.outbound(), upstream, session.upstreamId)
+      const { url, endpoint, transport, upstreamId } = session
+      const address = { url, endpoint, transport, headers: this.#custom, timeoutMs: COURTESY_MS }
+      await closeSession(deps.outbound(), address, upstreamId)
     }
 
     #read(): Stored {

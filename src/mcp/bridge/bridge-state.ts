@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EndpointId, type ServerId } from '../../core/index.ts'
+import { Transport } from '../../registry/index.ts'
 import type { Opening, OpenSessionInput } from '../session/session-state.ts'
 
 /**
@@ -12,6 +13,7 @@ export const HeldCall = z.object({
   /** Names the call, and nothing else. */
   callId: z.string(),
   endpoint: EndpointId,
+  transport: Transport,
   url: z.string(),
   /** Custom headers of the server, set by its administrator. */
   custom: z.array(z.tuple([z.string(), z.string()])),

@@ -1,6 +1,7 @@
-import { isPlainObject, mediaType, type Outbound } from '../../core/index.ts'
+import { isPlainObject, mediaType } from '../../core/index.ts'
 import { judge } from '../answer/judge.ts'
 import { streamHeaders } from '../upstream/headers.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { openMessages } from '../wire/read-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
 import type { HeldCall } from './bridge-state.ts'
@@ -18,7 +19,7 @@ export interface SessionStream {
 }
 
 export interface SessionStreamDeps {
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly held: HeldCall
   /** The call that a question is for, as far as anybody can tell. */
   youngest(): ParkedCall | undefined
@@ -33,12 +34,12 @@ const LISTEN_MS = 60_000
 
 /** @see SessionStream */
 export function openSessionStream(deps: SessionStreamDeps): SessionStream {
-  const { url, custom, sessionId, version, timeoutMs } = deps.held
+  const { url, endpoint, transport, custom, sessionId, version, timeoutMs } = deps.held
   const over = new AbortController()
 
   async function open() {
     const sent = await deps.outbound.send({
-      ...{ url, method: 'GET', timeoutMs, signal: over.signal },
+      ...{ url, endpoint, transport, method: 'GET', timeoutMs, signal: over.signal },
       headers: streamHeaders({ custom, version, sessionId }),
     })
     if (sent.kind === 'fault') return undefined

@@ -69,9 +69,10 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
     goneId?: string,
   ): Promise<UpstreamSession> {
     const opening = await upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
-      const { path, headers: custom, timeoutMs } = server
-      const at = { server: path, endpoint, url, custom, timeoutMs, hasLogging: hasLogging(server) }
-      return object(bridge).session(server.id, { ...at, hello }, goneId)
+      const { path, transport, headers: custom, timeoutMs } = server
+      const at = { server: path, endpoint, transport, url, custom, timeoutMs }
+      const input = { ...at, hello, hasLogging: hasLogging(server) }
+      return object(bridge).session(server.id, input, goneId)
     })
     if (opening.kind === 'failed') throw new GatewayError(opening.code, opening.message)
     if (opening.kind === 'ended') throw new GatewayError('upstream_failed', 'The session ended.')

@@ -7,6 +7,7 @@ import {
   type ProbeRecord,
   type Probes,
   type ProbeTarget,
+  transportsToTry,
 } from '../../registry/index.ts'
 import type { Breakers } from '../../resilience/index.ts'
 import { CATALOG_FRESH_MS, type CatalogTarget, type RefreshOutcome } from './live-catalog.ts'
@@ -76,14 +77,16 @@ async function ask(
   ctx: CallContext,
   target: ProbeTarget,
 ): Promise<Answer> {
-  const { endpointId, url, headers } = target
+  const { endpointId, url, transportChoice, headers } = target
   const admission = await breakers.admit(ctx, endpointId)
   if (admission.kind === 'open') return { kind: 'skipped' }
   const startedAt = ctx.clock.now()
   const timeoutMs = Math.min(target.timeoutMs, MAX_REQUEST_MS)
   try {
     const triesLegacy = isLegacyTried(target.upstream)
-    const discovery = await discover(ctx, { url, headers, timeoutMs }, { triesLegacy })
+    const transports = transportsToTry(url, transportChoice, target)
+    const address = { endpoint: endpointId, url, headers, timeoutMs }
+    const discovery = await discover(ctx, address, { transports, triesLegacy })
     breakers.record(ctx, endpointId, 'success')
     const now = ctx.clock.now()
     const outcome = { kind: 'up', latencyMs: now - startedAt } as const

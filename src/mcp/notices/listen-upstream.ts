@@ -26,7 +26,7 @@ export async function openListen(request: WatchRequest): Promise<WatchOpening> {
   headers.set('mcp-method', 'subscriptions/listen')
   const leave = new AbortController()
   const result = await outbound.send({
-    ...{ url: address.url, method: 'POST', headers, timeoutMs: address.timeoutMs },
+    ...{ ...address, method: 'POST', headers },
     body: bodyOf(id, wanted),
     signal: leave.signal,
   })

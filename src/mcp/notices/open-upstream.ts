@@ -1,13 +1,14 @@
-import { type CallContext, GatewayError, type Outbound } from '../../core/index.ts'
+import { type CallContext, GatewayError } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import type { Upstreams } from '../upstream/send.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { openListen } from './listen-upstream.ts'
 import type { Change, Wanted } from './notice.ts'
 import { openSessionWatch } from './session-upstream.ts'
 import type { WatchOpening } from './upstream-watch.ts'
 
 export interface OpenUpstreamDeps {
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly upstreams: Pick<Upstreams, 'open'>
 }
 
@@ -22,10 +23,10 @@ export async function openUpstream(
   wanted: Wanted,
   hear: (change: Change) => void,
 ): Promise<WatchOpening> {
-  const { path, headers, timeoutMs } = server
+  const { path, headers, timeoutMs, transport } = server
   try {
-    return await upstreams.open(ctx, { server }, async ({ url }) => {
-      const address = { url, headers, timeoutMs }
+    return await upstreams.open(ctx, { server }, async ({ id: endpoint, url }) => {
+      const address = { endpoint, transport, url, headers, timeoutMs }
       const uuid = () => ctx.random.uuid()
       const request = { outbound, server: path, address, wanted, uuid, hear }
       const { eras } = server.upstream

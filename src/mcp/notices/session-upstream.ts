@@ -25,9 +25,9 @@ const NO_STREAM: readonly number[] = [400, 404, 405, 406, 501]
  */
 export async function openSessionWatch(request: WatchRequest): Promise<WatchOpening> {
   const { outbound, server, address } = request
-  const { url, headers: custom, timeoutMs } = address
+  const { headers: custom, ...at } = address
   const opened = await openSession(outbound, {
-    ...{ server, url, custom, timeoutMs },
+    ...{ ...at, server, custom },
     hello: GATEWAY_HELLO,
   })
   if (opened.kind === 'failed') return { kind: 'failed', outcome: opened.outcome }
@@ -35,7 +35,7 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
   const hop = { custom, version, ...(sessionId === undefined ? {} : { sessionId }) }
   const leave = new AbortController()
   const stream = await outbound.send({
-    ...{ url, method: 'GET', headers: streamHeaders(hop), timeoutMs },
+    ...{ ...at, method: 'GET', headers: streamHeaders(hop) },
     signal: leave.signal,
   })
   const giveBack = async (): Promise<void> => {
@@ -47,7 +47,7 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
     const isRefused = stream.kind === 'response' && NO_STREAM.includes(stream.response.status)
     return { kind: isRefused ? 'refused' : 'failed', outcome: outcomeOf(stream) }
   }
-  const source = openSource(body, timeoutMs)
+  const source = openSource(body, address.timeoutMs)
   const subscriptions = createSubscriptions(request, hop)
   let answering = 0
   const ended = readMessages(source, (message) => {
@@ -92,7 +92,7 @@ function createSubscriptions({ outbound, address, uuid }: WatchRequest, hop: Hop
     const id = uuid()
     const timeoutMs = Math.min(address.timeoutMs, COURTESY_MS)
     const result = await outbound.send({
-      ...{ url: address.url, method: 'POST', headers: hopTwoHeaders(hop), timeoutMs },
+      ...{ ...address, method: 'POST', headers: hopTwoHeaders(hop), timeoutMs },
       body: JSON.stringify({ jsonrpc: '2.0', id, method: `resources/${verb}`, params: { uri } }),
     })
     if (result.kind === 'fault') return false
@@ -128,7 +128,7 @@ async function answerServer(
   const error = { code: -32601, message: 'Method not found' }
   const answer = method === 'ping' ? { result: {} } : { error }
   const result = await outbound.send({
-    ...{ url: address.url, method: 'POST', headers: hopTwoHeaders(hop), timeoutMs: COURTESY_MS },
+    ...{ ...address, method: 'POST', headers: hopTwoHeaders(hop), timeoutMs: COURTESY_MS },
     body: JSON.stringify({ jsonrpc: '2.0', id, ...answer }),
   })
   if (result.kind === 'response') await result.response.body?.cancel()

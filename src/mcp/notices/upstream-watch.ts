@@ -1,6 +1,6 @@
-import type { Outbound } from '../../core/index.ts'
 import type { UpstreamAddress } from '../../registry/index.ts'
 import type { Outcome } from '../upstream/failure.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import type { Change, Wanted } from './notice.ts'
 
 /** How one upstream is watched, whatever its era. */
@@ -27,7 +27,7 @@ export type WatchOpening =
   | { readonly kind: 'failed'; readonly outcome: Outcome | undefined }
 
 export interface WatchRequest {
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   /** The server's path, for errors. */
   readonly server: string
   readonly address: UpstreamAddress

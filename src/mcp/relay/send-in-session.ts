@@ -56,10 +56,11 @@ async function reopen(
   session: LegacySession,
   forgottenId: string,
 ): Promise<Extract<Recovery, { kind: 'reopened' }>> {
-  const { path, headers: custom, timeoutMs } = server
+  const { path, transport, headers: custom, timeoutMs } = server
   const where = { server, pinned: session.endpoint }
   const recovery = await upstreams.open(ctx, where, ({ url }) => {
-    const input = { server: path, url, custom, timeoutMs, hasLogging: hasLogging(server) }
+    const address = { transport, url, custom, timeoutMs }
+    const input = { server: path, ...address, hasLogging: hasLogging(server) }
     return sessions.recover(ctx, session, forgottenId, input)
   })
   if (recovery.kind === 'reopened') return recovery

@@ -1,12 +1,13 @@
-import { type CallContext, type Outbound, type ServerId, setBounded } from '../../core/index.ts'
+import { type CallContext, type ServerId, setBounded } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { Probes, ServerRecord } from '../../registry/index.ts'
 import { askLegacySide, type LegacySide, withLegacySide } from '../upstream/legacy-side.ts'
-import type { Upstreams } from '../upstream/send.ts'
+import { addressOf, type Upstreams } from '../upstream/send.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 
 export interface SettleEraDeps {
   readonly events: Events
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly upstreams: Pick<Upstreams, 'open'>
   readonly probes: Pick<Probes, 'storeFacts'>
 }
@@ -41,9 +42,8 @@ export function createSettleEra(deps: SettleEraDeps): SettleEra {
   }
 
   async function ask(ctx: CallContext, server: ServerRecord): Promise<LegacySide | undefined> {
-    const { path, headers, timeoutMs } = server
-    const answer = await deps.upstreams.open(ctx, { server }, ({ url }) =>
-      askLegacySide(deps.outbound, path, { url, headers, timeoutMs }, ctx.signal),
+    const answer = await deps.upstreams.open(ctx, { server }, (endpoint) =>
+      askLegacySide(deps.outbound, server.path, addressOf(server, endpoint), ctx.signal),
     )
     if (answer.kind === 'unsettled') throw answer.error
     setBounded(settled, server.id, { side: answer.side, at: ctx.clock.now() }, MAX_REMEMBERED)

@@ -1,9 +1,11 @@
 import { DurableObject } from 'cloudflare:workers'
-import { GatewayError, type Outbound, type ServerId, toGatewayError } from '../../core/index.ts'
+import { GatewayError, type ServerId, toGatewayError } from '../../core/index.ts'
+import type { Transport } from '../../registry/index.ts'
 import { closeSession } from '../upstream/close-session.ts'
 import type { Outcome } from '../upstream/failure.ts'
 import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import {
   type KnownSession,
   type Opening,
@@ -17,14 +19,14 @@ import {
   type UpstreamSession,
 } from './session-state.ts'
 
-const SCHEMA_VERSION = 3
+const SCHEMA_VERSION = 4
 /** Of one session; the oldest out. Far more than a client has open. */
 const MAX_CALLS = 500
 /** Of one session. */
 const MAX_SUBSCRIPTIONS = 500
 
 /** Where it was opened: its endpoint may be gone when it is to be closed. */
-type Held = UpstreamSession & { readonly url: string }
+type Held = UpstreamSession & { readonly url: string; readonly transport: Transport }
 
 interface Stored {
   readonly schema: number
@@ -42,7 +44,7 @@ const EMPTY: Stored = { schema: SCHEMA_VERSION, ended: false, upstreams: {} }
  * opens upstream sessions exactly once for all isolates that ask, and knows the calls that have
  * been running for a while (DESIGN.md, Decisions 3 and 5).
  */
-export function createSessionObject(deps: { outbound(env: unknown): Outbound }) {
+export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutbound }) {
   return class SessionObject extends DurableObject implements SessionState {
     readonly #opening = new Map<string, Promise<Opening>>()
 
@@ -194,18 +196,19 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
         if (hello.kind === 'failed') return failed(hello.error, hello.outcome)
         const { sessionId: upstreamId, version, outcome } = hello
         if (upstreamId === undefined) return failed(noSession(), outcome)
-        const { url, server: path, endpoint, custom: headers, timeoutMs } = input
+        const { server: path, endpoint, transport, url, custom: headers, timeoutMs } = input
+        const address = { endpoint, transport, url, headers, timeoutMs }
         // The client may have ended the session while the upstream was asked.
         const state = this.#read()
         if (state.ended) {
-          await closeSession(outbound, { url, headers, timeoutMs }, upstreamId)
+          await closeSession(outbound, address, upstreamId)
           return { kind: 'ended' }
         }
         const session = { server, path, endpoint, upstreamId, version }
-        const upstreams = { ...state.upstreams, [server]: { ...session, url } }
+        const upstreams = { ...state.upstreams, [server]: { ...session, url, transport } }
         await this.#write({ ...state, upstreams }, expiresAt)
         if (state.logLevel !== undefined && input.hasLogging) {
-          await setLogLevel(outbound, { url, headers, timeoutMs }, session, state.logLevel)
+          await setLogLevel(outbound, address, session, state.logLevel)
         }
         this.#announce(session)
         return { kind: 'open', session, outcome }
@@ -215,8 +218,10 @@ export function createSessionObject(deps: { outbound(env: unknown): Outbound }) 
     }
 
     /** Without credentials: they are no more for who stands at an address that was taken away. */
-    async #closeGone({ url, upstreamId }: Held, { timeoutMs }: OpenSessionInput): Promise<void> {
-      await closeSession(deps.outbound(this.env), { url, headers: [], timeoutMs }, upstreamId)
+    async #closeGone(gone: Held, { timeoutMs }: OpenSessionInput): Promise<void> {
+      const { endpoint, transport, url, upstreamId } = gone
+      const address = { endpoint, transport, url, headers: [], timeoutMs }
+      await closeSession(deps.outbound(this.env), address, upstreamId)
     }
 
     #announce(session: UpstreamSession): void {

@@ -9,7 +9,6 @@ export const SESSION_TTL_MS = 24 * 60 * 60 * 1000
 /** What the object needs to open an upstream session. */
 export interface OpenSessionInput extends HandshakeInput {
   readonly server: ServerPath
-  readonly endpoint: EndpointId
   /** Whether the server declares `logging`. */
   readonly hasLogging: boolean
 }

@@ -1,4 +1,4 @@
-import type { CallContext, Clock, Outbound, Sealer } from '../../core/index.ts'
+import type { CallContext, Clock, Sealer } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import type { CatalogReader, Snapshots, TenantSnapshot } from '../../registry/index.ts'
@@ -14,6 +14,7 @@ import type { SettleEra } from '../relay/settle-era.ts'
 import type { EventIds } from '../session/event-ids.ts'
 import type { InFlight } from '../session/in-flight.ts'
 import type { Sessions, SharedSession } from '../session/sessions.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { createCursors } from './cursors.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import { createFreshLineup } from './fresh-lineup.ts'
@@ -55,7 +56,7 @@ export interface SharedDeps {
   readonly sealer: Sealer
   readonly clock: Clock
   readonly events: Events
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly ownTools: OwnTools
   readonly sessions: Sessions
   readonly inFlight: InFlight

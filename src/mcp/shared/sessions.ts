@@ -1,10 +1,4 @@
-import {
-  type CallContext,
-  type Clock,
-  GatewayError,
-  type Outbound,
-  setBounded,
-} from '../../core/index.ts'
+import { type CallContext, type Clock, GatewayError, setBounded } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
@@ -22,8 +16,9 @@ import {
   sessionNotFound,
 } from '../session/sessions.ts'
 import { tellAll } from '../upstream/courtesy.ts'
-import type { Upstreams } from '../upstream/send.ts'
+import { addressOf, type Upstreams } from '../upstream/send.ts'
 import { hasLogging, setLogLevel } from '../upstream/set-log-level.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 
 /** How one server is spoken to within a shared session. */
 export interface UpstreamLeg {
@@ -66,7 +61,7 @@ export interface SharedSessionsDeps {
   readonly events: Events
   readonly sessions: Sessions
   readonly object: (name: string) => SessionStub
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly upstreams: Pick<Upstreams, 'open'>
 }
 
@@ -98,10 +93,10 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
     server: ServerRecord,
     goneId: string | undefined,
   ): Promise<UpstreamSession> {
-    const { path, headers: custom, timeoutMs } = server
+    const { path, transport, headers: custom, timeoutMs } = server
     const { key, hello } = session
     const opening = await deps.upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
-      const address = { server: path, endpoint, url, custom, timeoutMs }
+      const address = { server: path, endpoint, transport, url, custom, timeoutMs }
       const input = { ...address, hello, hasLogging: hasLogging(server) }
       return deps.object(key).open(server.id, input, deps.clock.now() + SESSION_TTL_MS, goneId)
     })
@@ -163,10 +158,11 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
         await object.opened(),
         async (upstream, tooLong) => {
           const server = await snapshot.server(ctx, upstream.path)
-          const url = server?.endpoints.find(({ id }) => id === upstream.endpoint)?.url
-          if (!server?.enabled || url === undefined || !hasLogging(server)) return
+          const endpoint = server?.endpoints.find(({ id }) => id === upstream.endpoint)
+          if (!server?.enabled || !endpoint || !hasLogging(server)) return
           const signal = AbortSignal.any([ctx.signal, tooLong])
-          await setLogLevel(deps.outbound, { ...server, url }, upstream, level, signal)
+          const address = addressOf(server, endpoint)
+          await setLogLevel(deps.outbound, address, upstream, level, signal)
         },
         (thrown) => emitFault(deps.events, ctx, 'shared.log-level', thrown),
       )

@@ -1,10 +1,11 @@
-import type { GatewayError, Outbound } from '../../core/index.ts'
+import type { GatewayError } from '../../core/index.ts'
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
 import { closeSession } from './close-session.ts'
 import type { Outcome } from './failure.ts'
 import { GATEWAY_HELLO } from './gateway-hello.ts'
 import { openSession } from './open-session.ts'
+import type { UpstreamOutbound } from './transports.ts'
 
 /** How a modern upstream serves the legacy handshake. */
 export interface LegacySide {
@@ -28,13 +29,13 @@ export type LegacyAnswer =
 
 /** Asks a modern upstream for the legacy handshake, and ends the session it opened. */
 export async function askLegacySide(
-  outbound: Outbound,
+  outbound: UpstreamOutbound,
   server: string,
   upstream: UpstreamAddress,
   signal?: AbortSignal,
 ): Promise<LegacyAnswer> {
-  const { url, headers: custom, timeoutMs } = upstream
-  const input = { server, url, custom, timeoutMs, hello: GATEWAY_HELLO }
+  const { headers: custom, ...where } = upstream
+  const input = { server, ...where, custom, hello: GATEWAY_HELLO }
   const answer = await openSession(outbound, input, signal)
   if (answer.kind === 'failed') {
     const { error, outcome } = answer

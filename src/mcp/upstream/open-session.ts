@@ -1,8 +1,10 @@
-import { GatewayError, isPlainObject, type Outbound } from '../../core/index.ts'
+import { type EndpointId, GatewayError, isPlainObject } from '../../core/index.ts'
+import type { Transport } from '../../registry/index.ts'
 import { type ReadAnswer, readAnswer } from '../wire/read-answer.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isMcpAnswer, type Outcome, outcomeOf, statusError } from './failure.ts'
 import { hopTwoHeaders } from './headers.ts'
+import type { UpstreamOutbound } from './transports.ts'
 
 /** What a legacy client said when it opened its session; said again when the upstream forgot it. */
 export interface ClientHello {
@@ -14,6 +16,8 @@ export interface ClientHello {
 export interface HandshakeInput {
   /** The server's path, for errors. */
   readonly server: string
+  readonly endpoint: EndpointId
+  readonly transport: Transport
   readonly url: string
   readonly custom: readonly (readonly [name: string, value: string])[]
   readonly timeoutMs: number
@@ -38,6 +42,8 @@ interface HandshakeFailure {
   /** `upstream_failed` or `upstream_timeout`. */
   readonly error: GatewayError
   readonly outcome: Outcome | undefined
+  /** The HTTP status that refused it. */
+  readonly status?: number
 }
 
 /** An initialize answer is small; more than this is not one. */
@@ -49,14 +55,15 @@ const HELLO_ID = 'gatehouse-initialize'
  * client. A session that it opened in vain is closed again.
  */
 export async function openSession(
-  outbound: Outbound,
+  outbound: UpstreamOutbound,
   input: HandshakeInput,
   signal?: AbortSignal,
 ): Promise<Handshake> {
-  const { server, url, custom, timeoutMs, hello } = input
+  const { server, endpoint, transport, url, custom, timeoutMs, hello } = input
+  const where = { endpoint, transport, url, timeoutMs }
   const send = (body: object, headers: Headers) =>
     outbound.send({
-      ...{ url, method: 'POST', headers, timeoutMs },
+      ...{ ...where, method: 'POST', headers },
       body: JSON.stringify(body),
       ...(signal ? { signal } : {}),
     })
@@ -71,7 +78,8 @@ export async function openSession(
   const { response } = opened
   if (!isMcpAnswer(response)) {
     await response.body?.cancel()
-    return failed(statusError(response.status, server), outcomeOf(opened))
+    const { status } = response
+    return { ...failed(statusError(status, server), outcomeOf(opened)), status }
   }
   const sessionId = response.headers.get('mcp-session-id') ?? undefined
   // Some servers accept the next message only after the answer was read.
@@ -92,7 +100,7 @@ export async function openSession(
   /** A session that nobody will use would only use memory there. */
   async function inVain(failure: HandshakeFailure): Promise<HandshakeFailure> {
     if (sessionId !== undefined) {
-      await closeSession(outbound, { url, headers: custom, timeoutMs }, sessionId)
+      await closeSession(outbound, { ...where, headers: custom }, sessionId)
     }
     return failure
   }

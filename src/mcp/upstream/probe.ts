@@ -1,4 +1,4 @@
-import { type CallContext, type Outbound, toGatewayError } from '../../core/index.ts'
+import { type CallContext, type GatewayError, toGatewayError } from '../../core/index.ts'
 import type { UpstreamAddress, UpstreamFacts } from '../../registry/index.ts'
 import { GATEWAY_INFO, MODERN_VERSION } from '../messages.ts'
 import { closeSession } from './close-session.ts'
@@ -6,11 +6,18 @@ import { faultError, isMcpAnswer, statusError } from './failure.ts'
 import { GATEWAY_HELLO } from './gateway-hello.ts'
 import { hopTwoHeaders } from './headers.ts'
 import { openSession } from './open-session.ts'
+import { isUnknownRequest } from './transport-doubt.ts'
+import type { UpstreamOutbound } from './transports.ts'
 
 /** What one health probe found. */
 export type ProbeOutcome =
   | { readonly kind: 'up'; readonly latencyMs: number }
-  | { readonly kind: 'down'; readonly error: string }
+  | {
+      readonly kind: 'down'
+      readonly error: string
+      /** It was refused as one refuses what belongs to another transport. */
+      readonly speaksOfAnother?: true
+    }
 
 /** An upstream as a probe needs it. */
 export interface ProbedUpstream extends UpstreamAddress {
@@ -36,39 +43,51 @@ const DISCOVER = JSON.stringify({
 })
 
 /** @see ProbeUpstream */
-export function createProbe(outbound: Outbound): ProbeUpstream {
+export function createProbe(outbound: UpstreamOutbound): ProbeUpstream {
   return async (ctx, upstream) => {
     const startedAt = ctx.clock.now()
     try {
-      if (upstream.eras === 'legacy') await probeLegacy(outbound, upstream)
-      else await probeModern(outbound, upstream)
-      return { kind: 'up', latencyMs: ctx.clock.now() - startedAt }
+      const probe = upstream.eras === 'legacy' ? probeLegacy : probeModern
+      const refusal = await probe(outbound, upstream)
+      if (!refusal) return { kind: 'up', latencyMs: ctx.clock.now() - startedAt }
+      const { error, status } = refusal
+      const speaksOfAnother = status !== undefined && isUnknownRequest(status)
+      return { kind: 'down', error: error.message, ...(speaksOfAnother && { speaksOfAnother }) }
     } catch (thrown) {
       return { kind: 'down', error: toGatewayError(thrown).message }
     }
   }
 }
 
-async function probeModern(outbound: Outbound, upstream: ProbedUpstream): Promise<void> {
+/** Why an upstream does not speak MCP. */
+interface Refusal {
+  readonly error: GatewayError
+  readonly status?: number
+}
+
+async function probeModern(
+  outbound: UpstreamOutbound,
+  upstream: ProbedUpstream,
+): Promise<Refusal | undefined> {
   const headers = hopTwoHeaders({ custom: upstream.headers, version: MODERN_VERSION })
   headers.set('mcp-method', 'server/discover')
-  const { server, url, timeoutMs } = upstream
-  const result = await outbound.send({ url, method: 'POST', headers, body: DISCOVER, timeoutMs })
-  if (result.kind === 'fault') throw faultError(result.fault, server, timeoutMs)
+  const { server, endpoint, transport, url, timeoutMs } = upstream
+  const where = { endpoint, transport, url, timeoutMs }
+  const result = await outbound.send({ ...where, method: 'POST', headers, body: DISCOVER })
+  if (result.kind === 'fault') return { error: faultError(result.fault, server, timeoutMs) }
   await result.response.body?.cancel()
-  if (!isMcpAnswer(result.response)) throw statusError(result.response.status, server)
+  const { status } = result.response
+  return isMcpAnswer(result.response) ? undefined : { error: statusError(status, server), status }
 }
 
 /** A legacy server answers nothing without a handshake; the session it opens is closed again. */
-async function probeLegacy(outbound: Outbound, upstream: ProbedUpstream): Promise<void> {
-  const { server, url, timeoutMs, headers: custom } = upstream
-  const hello = await openSession(outbound, {
-    server,
-    url,
-    custom,
-    timeoutMs,
-    hello: GATEWAY_HELLO,
-  })
-  if (hello.kind === 'failed') throw hello.error
+async function probeLegacy(
+  outbound: UpstreamOutbound,
+  upstream: ProbedUpstream,
+): Promise<Refusal | undefined> {
+  const { eras: _legacy, headers: custom, ...where } = upstream
+  const hello = await openSession(outbound, { ...where, custom, hello: GATEWAY_HELLO })
+  if (hello.kind === 'failed') return hello
   if (hello.sessionId !== undefined) await closeSession(outbound, upstream, hello.sessionId)
+  return undefined
 }

@@ -2,13 +2,13 @@ import {
   type CallContext,
   type EndpointId,
   GatewayError,
-  type Outbound,
   type OutboundResult,
 } from '../../core/index.ts'
-import type { ServerRecord } from '../../registry/index.ts'
+import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
 import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isPassing, type Outcome, outcomeOf } from './failure.ts'
+import type { UpstreamOutbound } from './transports.ts'
 
 export type Endpoint = ServerRecord['endpoints'][number]
 
@@ -24,7 +24,7 @@ export interface UpstreamCall {
   /** The breaker learns of a success by `reportSound`, once the answer was judged. */
   readonly isJudged?: true
   /** How it is sent, where it is not by ourselves. */
-  readonly send?: Outbound['send']
+  readonly send?: UpstreamOutbound['send']
   /** Sending twice does no harm. */
   readonly canRetry: boolean
 }
@@ -56,7 +56,7 @@ export interface Upstreams {
 }
 
 export interface UpstreamsDeps {
-  readonly outbound: Outbound
+  readonly outbound: UpstreamOutbound
   readonly breakers: Breakers
 }
 
@@ -74,6 +74,8 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
     const send = call.send ?? outbound.send
     const result = await send({
+      endpoint: endpoint.id,
+      transport: call.server.transport,
       url: endpoint.url,
       method: call.method,
       headers: call.headers,
@@ -137,8 +139,7 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
     async close(server, endpointId, sessionId) {
       const endpoint = server.endpoints.find(({ id }) => id === endpointId)
       if (!endpoint) return
-      const { headers, timeoutMs } = server
-      await closeSession(outbound, { url: endpoint.url, headers, timeoutMs }, sessionId)
+      await closeSession(outbound, addressOf(server, endpoint), sessionId)
     },
 
     reportSound(ctx, endpoint) {
@@ -149,6 +150,14 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
       breakers.record(ctx, endpoint, 'failure')
     },
   }
+}
+
+/** Where and how to reach one endpoint of a server. */
+export function addressOf(
+  { transport, headers, timeoutMs }: Pick<ServerRecord, 'transport' | 'headers' | 'timeoutMs'>,
+  { id: endpoint, url }: Pick<Endpoint, 'id' | 'url'>,
+): UpstreamAddress {
+  return { endpoint, transport, url, headers, timeoutMs }
 }
 
 function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {

@@ -1,7 +1,7 @@
-import type { Outbound } from '../../core/index.ts'
 import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
 import { COURTESY_MS } from './courtesy.ts'
 import { hopTwoHeaders } from './headers.ts'
+import type { UpstreamOutbound } from './transports.ts'
 
 /** Whether a server takes a log level at all. */
 export function hasLogging({ upstream }: Pick<ServerRecord, 'upstream'>): boolean {
@@ -13,14 +13,14 @@ export function hasLogging({ upstream }: Pick<ServerRecord, 'upstream'>): boolea
  * Waits at most 5 s.
  */
 export async function setLogLevel(
-  outbound: Outbound,
-  { url, headers: custom, timeoutMs }: UpstreamAddress,
+  outbound: UpstreamOutbound,
+  { headers: custom, timeoutMs, ...where }: UpstreamAddress,
   { upstreamId, version }: { readonly upstreamId: string; readonly version: string },
   level: string,
   signal?: AbortSignal,
 ): Promise<void> {
   const result = await outbound.send({
-    url,
+    ...where,
     method: 'POST',
     headers: hopTwoHeaders({ custom, version, sessionId: upstreamId }),
     body: JSON.stringify({

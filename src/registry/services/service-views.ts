@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Actor, canPermission, toolFilter } from '../../policy/index.ts'
 import type { ListedServer, StoredEndpoint, StoredServer } from '../rows.ts'
 import { Health } from '../server-record.ts'
+import { Transport } from '../transports.ts'
 import { toInstant } from '../views.ts'
 
 /** A server in the words of a service list: `timeout` in seconds, `id` its path. */
@@ -11,7 +12,7 @@ export const ServiceOut = z.strictObject({
   description: z.string(),
   /** Of its first endpoint; for those alone who may modify the server. */
   endpoint: z.string().optional(),
-  transport: z.literal('streamable-http'),
+  transport: Transport,
   timeout: z.number(),
   enabled: z.boolean(),
   auth: z.strictObject({ strategy: z.literal('none') }),

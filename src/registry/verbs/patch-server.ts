@@ -21,14 +21,20 @@ export function createPatchServer(deps: VerbDeps) {
     options: { readonly allowUnreachable: boolean },
   ): Promise<ServerOut> {
     const server = await authorizeServer(deps.repositories, actor, 'modify_service', path)
-    const { headers: headerPatch, endpoints, ...patch } = parseInput(ServerPatch, input)
-    const columns = withoutUndefined(patch)
+    const { headers: headerPatch, endpoints, transport, ...patch } = parseInput(ServerPatch, input)
+    const columns = {
+      ...withoutUndefined(patch),
+      ...(transport && { transportChoice: transport }),
+    }
     if (!namesItsGroups({ ...server, ...columns })) {
       throw invalidInput([
         { path: 'allowedGroups', message: 'must name a group when visibility is group' },
       ])
     }
-    checkEndpoints(endpoints ?? [], deps.privateHosts)
+    const choice = transport ?? server.transportChoice
+    if (endpoints || transport) {
+      checkEndpoints(endpoints ?? server.endpoints, deps.privateHosts, choice)
+    }
     const { tenant, id, headersSealed } = server
     const headers =
       headerPatch && patchHeaders(await deps.headers.open(tenant, id, headersSealed), headerPatch)

@@ -23,7 +23,9 @@ export function createRefreshServer(deps: VerbDeps) {
     const server = await authorizeServer(deps.repositories, actor, 'health_check_service', path)
     const { tenant, id, headersSealed, timeoutMs } = server
     const outcome = await deps.discoverEndpoints(ctx, {
-      urls: server.endpoints.map((endpoint) => endpoint.url),
+      endpoints: server.endpoints,
+      // From the beginning: a verdict that still works need not be the best one any more.
+      choice: server.transportChoice,
       headers: await deps.headers.open(tenant, id, headersSealed),
       timeoutMs,
       allowUnreachable: false,

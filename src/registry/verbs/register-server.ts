@@ -6,6 +6,7 @@ import { checkEndpoints, ServerInput } from '../schemas.ts'
 import { mergeEndpoints, withOutcome } from '../server-endpoints.ts'
 import { UNKNOWN_UPSTREAM } from '../server-record.ts'
 import { pathTaken } from '../server-repository.ts'
+import { transportUntilAsked } from '../transports.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { type ServerOut, serverOutOf } from '../views.ts'
 
@@ -24,13 +25,15 @@ export function createRegisterServer(deps: VerbDeps) {
   ): Promise<ServerOut> {
     requirePermission(actor, 'register_service')
     const wanted = parseInput(ServerInput, input)
-    checkEndpoints(wanted.endpoints, deps.privateHosts)
+    checkEndpoints(wanted.endpoints, deps.privateHosts, wanted.transport)
     const { tenant, key: owner } = actor.principal
     requirePermission(actor, 'register_service', { ...wanted, owner })
     if (await deps.repositories.servers.isTaken(tenant, wanted.path)) throw pathTaken(wanted.path)
 
+    const unasked = mergeEndpoints(ctx, wanted.endpoints, [])
     const outcome = await deps.discoverEndpoints(ctx, {
-      urls: wanted.endpoints.map((endpoint) => endpoint.url),
+      endpoints: unasked,
+      choice: wanted.transport,
       headers: wanted.headers,
       timeoutMs: wanted.timeoutMs,
       allowUnreachable: options.allowUnreachable,
@@ -38,15 +41,19 @@ export function createRegisterServer(deps: VerbDeps) {
     })
 
     const now = ctx.clock.now()
-    const { headers, ...columns } = wanted
+    const { headers, transport: transportChoice, ...columns } = wanted
     const id = ServerId.parse(ctx.random.uuid())
-    const endpoints = withOutcome(mergeEndpoints(ctx, wanted.endpoints, []), outcome, now)
+    const endpoints = withOutcome(unasked, outcome, now)
+    const isDetected = transportChoice === 'auto' && outcome.found !== undefined
     const server: StoredServer = {
       ...columns,
       id,
       tenant,
       owner,
       endpoints,
+      transportChoice,
+      transport: outcome.found?.transport ?? transportUntilAsked(transportChoice, endpoints),
+      transportDetectedAt: isDetected ? now : null,
       headersSealed: await deps.headers.seal(tenant, id, headers),
       headerNames: Object.keys(headers),
       health: healthOf(endpoints),

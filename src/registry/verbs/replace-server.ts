@@ -21,11 +21,12 @@ export function createReplaceServer(deps: VerbDeps) {
     options: { readonly allowUnreachable: boolean },
   ): Promise<ServerOut> {
     const server = await authorizeServer(deps.repositories, actor, 'modify_service', path)
-    const { path: named, headers, endpoints, ...columns } = parseInput(ServerInput, input)
+    const { path: named, headers, endpoints, transport, ...rest } = parseInput(ServerInput, input)
     if (named !== server.path) {
       throw invalidInput([{ path: 'path', message: 'must be the path in the URL' }])
     }
-    checkEndpoints(endpoints, deps.privateHosts)
+    checkEndpoints(endpoints, deps.privateHosts, transport)
+    const columns = { ...rest, transportChoice: transport }
     return updateServer(deps, ctx, actor, server, { columns, headers, endpoints, ...options })
   }
 }

@@ -50,7 +50,6 @@ function setUp() {
         seen.push(request)
         return answer
       },
-      getJson: async () => undefined,
     },
     upstreams: {
       async open(_ctx, _where, run) {

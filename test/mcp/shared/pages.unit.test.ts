@@ -70,7 +70,13 @@ function setUp(servers: readonly IndexedServer[], charsOf: (server: number) => n
       show: (key: string) => (shows(key) ? {} : undefined),
     }))
     const lineup: Lineup = { sections, unreached: [], unavailable: [], missingScope: undefined }
-    const of = { tenant: TENANT, generation: 1, policyDigest: 'd', path: 'mcp', era: 'modern' as const }
+    const of = {
+      tenant: TENANT,
+      generation: 1,
+      policyDigest: 'd',
+      path: 'mcp',
+      era: 'modern' as const,
+    }
     work.reads = 0
     const found = await pages.page(ctx, { ...of, list: toolList(), lineup, from })
     expect(work.reads).toBeLessThanOrEqual(MAX_READS)

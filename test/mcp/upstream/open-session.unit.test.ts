@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { OutboundRequest, OutboundResult } from '../../../src/core/index.ts'
+import { EndpointId, type OutboundRequest, type OutboundResult } from '../../../src/core/index.ts'
 import { askLegacySide } from '../../../src/mcp/upstream/legacy-side.ts'
 import { openSession } from '../../../src/mcp/upstream/open-session.ts'
 
@@ -46,6 +46,8 @@ const broken = (): OutboundResult => {
 
 const input = {
   server: 'shop',
+  endpoint: EndpointId.parse('00000000-0000-4000-8000-000000000001'),
+  transport: 'streamable-http' as const,
   url: 'https://shop.example/',
   custom: [],
   timeoutMs: 60_000,
@@ -109,7 +111,8 @@ describe('the legacy handshake', () => {
 })
 
 describe('the legacy side of a modern server', () => {
-  const address = { url: 'https://shop.example/', headers: [], timeoutMs: 1_000 }
+  const { endpoint, transport, url } = input
+  const address = { endpoint, transport, url, headers: [], timeoutMs: 1_000 }
 
   it.each<[string, Answer]>([
     ['silent', fault('timeout')],

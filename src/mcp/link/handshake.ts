@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import { rawMember } from '../wire/edit-members.ts'
+import { createDeadline } from './deadline.ts'
+import type { Line } from './line.ts'
+import { refusalAnswer } from './link-answers.ts'
+import { faultResponse, type LinkRequest } from './link-request.ts'
+import { type Message, readMessage } from './message.ts'
+import { createReply } from './outlet.ts'
+import type { Member } from './route.ts'
+
+/** What a client says in `initialize`, as far as it decides about its connection. */
+const Hello = z.object({
+  params: z.object({
+    protocolVersion: z.string().max(32),
+    capabilities: z.looseObject({
+      elicitation: z.unknown().optional(),
+      sampling: z.unknown().optional(),
+      roots: z.unknown().optional(),
+    }),
+  }),
+})
+
+export interface ClientHello {
+  readonly version: string
+  /** It answers questions of a server, which must reach this client alone. */
+  readonly answersQuestions: boolean
+}
+
+/** Larger hellos are taken for those of clients that can do anything. */
+const MAX_HELLO_CHARS = 65_536
+
+/** Undefined for a hello that says less than it has to: its server may judge it. */
+export function readHello(text: string): ClientHello | undefined {
+  if (text.length > MAX_HELLO_CHARS) return undefined
+  const hello = Hello.safeParse(JSON.parse(text)).data
+  if (!hello) return undefined
+  const { protocolVersion: version, capabilities } = hello.params
+  const { elicitation, sampling, roots } = capabilities
+  const answersQuestions = [elicitation, sampling, roots].some((one) => one !== undefined)
+  return { version, answersQuestions }
+}
+
+export type Asked =
+  | { readonly kind: 'answered'; readonly text: string; readonly message: Message }
+  | { readonly kind: 'failed'; readonly response: Response }
+
+/** Sends a request whose answer is waited for. `text` is the request with the id `id`. */
+export async function ask(
+  line: Line,
+  { text, id, member }: { readonly text: string; readonly id: string; readonly member?: Member },
+  {
+    headers,
+    timeoutMs,
+    signal,
+  }: Pick<LinkRequest, 'headers' | 'timeoutMs'> & Partial<Pick<LinkRequest, 'signal'>>,
+): Promise<Asked> {
+  const reply = createReply()
+  const deadline = createDeadline(timeoutMs, signal)
+  try {
+    const begun = line.exchange.begin({ member, id, token: undefined, sink: reply }, text)
+    if (!begun) return { kind: 'failed', response: faultResponse('network') }
+    const sent = await line.send(begun.text, { headers, timeoutMs, signal: deadline.signal })
+    if (sent.kind !== 'sent') return { kind: 'failed', response: refusalAnswer(sent) }
+    const answer = await deadline.within(reply.text)
+    const message = answer === undefined ? undefined : readMessage(answer)
+    if (answer !== undefined && message) return { kind: 'answered', text: answer, message }
+    const fault = deadline.signal.aborted ? 'timeout' : 'network'
+    return { kind: 'failed', response: faultResponse(fault) }
+  } finally {
+    deadline.clear()
+    line.leave(reply)
+  }
+}
+
+/** The result of an answer, as JSON; undefined for an error. */
+export function resultOf({ text, message }: Extract<Asked, { kind: 'answered' }>) {
+  return message.kind === 'response' && !message.isError ? rawMember(text, 'result') : undefined
+}

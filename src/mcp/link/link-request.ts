@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { type OutboundFault, type OutboundRequest, readBounded } from '../../core/index.ts'
+import { Transport } from '../../registry/index.ts'
+
+/** A LinkObject as the gateway reaches it. */
+export interface LinkStub {
+  fetch(request: Request): Promise<Response>
+}
+
+/** What a LinkObject is asked, in the words of Streamable HTTP. */
+export interface LinkRequest extends LinkTarget {
+  readonly method: 'POST' | 'GET' | 'DELETE'
+  /** For the upstream. */
+  readonly headers: Headers
+  /** The LinkObject's own id of a session. */
+  readonly sessionId: string | undefined
+  /** One JSON-RPC message; empty unless the method is POST. */
+  readonly body: string
+  /** Aborts when its caller left, or waits no longer. */
+  readonly signal: AbortSignal
+}
+
+const LinkTarget = z.object({
+  transport: Transport.exclude(['streamable-http']),
+  url: z.string(),
+  timeoutMs: z.number(),
+})
+export type LinkTarget = z.infer<typeof LinkTarget>
+/** A transport for which a connection is held. */
+export type LinkTransport = LinkTarget['transport']
+
+/** Tells the object whom it speaks to; a custom header of this name is overwritten. */
+const LINK_HEADER = 'x-gatehouse-link'
+const FAULT_HEADER = 'x-gatehouse-fault'
+const SESSION_HEADER = 'mcp-session-id'
+
+/** What is for one hop alone, or is made anew. */
+const HOP_HEADERS = [LINK_HEADER, SESSION_HEADER, 'host', 'content-length', 'last-event-id']
+/** Bodies are bounded where they enter the gateway, at most at 100 MiB. */
+const MAX_BODY_BYTES = 104_857_600
+
+/** Writes into the headers of a request what only its object reads. */
+export function describeLink(
+  headers: Headers,
+  { transport, url, timeoutMs }: Pick<OutboundRequest, 'url' | 'timeoutMs'> & { transport: string },
+): void {
+  headers.set(LINK_HEADER, JSON.stringify({ transport, url: new URL(url).href, timeoutMs }))
+}
+
+/** Throws for what the gateway never sends. */
+export async function readLinkRequest(request: Request): Promise<LinkRequest> {
+  const target = LinkTarget.parse(JSON.parse(request.headers.get(LINK_HEADER) ?? ''))
+  const sessionId = request.headers.get(SESSION_HEADER) ?? undefined
+  const headers = new Headers(request.headers)
+  for (const name of HOP_HEADERS) headers.delete(name)
+  const method = z.enum(['POST', 'GET', 'DELETE']).parse(request.method)
+  const body = method === 'POST' ? await readBounded(request.body, MAX_BODY_BYTES) : ''
+  return { ...target, method, headers, sessionId, body, signal: request.signal }
+}
+
+/** The answer to a request that got none. */
+export function faultResponse(fault: OutboundFault): Response {
+  return new Response(null, { status: 502, headers: { [FAULT_HEADER]: fault } })
+}
+
+const Fault = z.enum(['refused_address', 'redirect', 'timeout', 'cancelled', 'network'])
+
+/** Why there is no response; undefined when this is one. */
+export function faultOf(headers: Headers): OutboundFault | undefined {
+  return Fault.safeParse(headers.get(FAULT_HEADER)).data
+}

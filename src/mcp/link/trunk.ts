@@ -1,0 +1,166 @@
+import { GATEWAY_INFO } from '../messages.ts'
+import type { Backoff } from './backoff.ts'
+import type { ConnectionKind } from './connections.ts'
+import { createDeadline } from './deadline.ts'
+import { ask, resultOf } from './handshake.ts'
+import { type Line, type LineDeps, openLine } from './line.ts'
+import { notNow, refusalAnswer } from './link-answers.ts'
+import type { LinkRequest } from './link-request.ts'
+import type { Channel, LineOrNot, Place } from './link-session.ts'
+import { talkShared, wishesOf } from './shared-talk.ts'
+
+/** A connection that clients share, who answer no questions: the gateway said hello on it, once. */
+export interface Trunk extends Channel {
+  readonly credentials: string
+  /** A new client's place: what the server said to hello, or why there is nothing. */
+  join(request: LinkRequest, place: Place): Promise<Joined>
+  isIdle(now: number): boolean
+  close(): void
+}
+
+export type Joined =
+  | { readonly kind: 'joined' /** JSON. */; readonly hello: string }
+  | Extract<LineOrNot, { kind: 'none' }>
+
+export interface TrunkDeps extends LineDeps {
+  readonly kind: ConnectionKind
+  readonly backoff: Backoff
+  /** The revision that its clients asked for. */
+  readonly version: string
+  readonly credentials: string
+  readonly idleMs: number
+}
+
+/** What a request says of the way there. */
+type Way = Pick<LinkRequest, 'url' | 'headers' | 'timeoutMs'>
+
+/** @see Trunk */
+export function createTrunk(deps: TrunkDeps): Trunk {
+  const places = new Set<Place>()
+  let line: Line | undefined
+  let hello = ''
+  let opening: Promise<LineOrNot> | undefined
+  let isClosed = false
+  let usedAt = deps.clock.now()
+
+  const hearers = { isShared: true, members: () => [...places] }
+  const isHeard = (): boolean => [...places].some(({ stream }) => stream !== undefined)
+
+  /** One attempt for all who ask meanwhile, and not ended by one of them who leaves. */
+  function open(way: Way): Promise<LineOrNot> {
+    opening ??= connect(way).finally(() => {
+      opening = undefined
+    })
+    return opening
+  }
+
+  async function connect(way: Way): Promise<LineOrNot> {
+    const waitMs = deps.backoff.waitMs()
+    if (waitMs > 0) return { kind: 'none', response: notNow(waitMs) }
+    const deadline = createDeadline(way.timeoutMs)
+    const target = { ...way, signal: deadline.signal }
+    const { kind } = deps
+    const onClosed = (): void => {
+      line = undefined
+      if (!isClosed && isHeard()) deps.waitUntil(reconnect(way))
+    }
+    const opened = await openLine(deps, { kind, target, hearers, onClosed })
+    deadline.clear()
+    if (opened.kind !== 'open') return failed(refusalAnswer(opened))
+    const greeted = await greet(opened.line, way)
+    if (greeted.kind === 'none') {
+      opened.line.close()
+      return failed(greeted.response)
+    }
+    deps.backoff.succeeded()
+    if (isClosed) opened.line.close()
+    else line = opened.line
+    return greeted
+  }
+
+  function failed(response: Response): LineOrNot {
+    deps.backoff.failed()
+    return { kind: 'none', response }
+  }
+
+  async function greet(on: Line, way: Way): Promise<LineOrNot> {
+    const params = { protocolVersion: deps.version, capabilities: {}, clientInfo: GATEWAY_INFO }
+    const answer = await ask(on, requestOf('initialize', params), way)
+    if (answer.kind === 'failed') return { kind: 'none', response: answer.response }
+    const result = resultOf(answer)
+    if (result === undefined) return { kind: 'none', response: new Response(null, { status: 502 }) }
+    hello = result
+    await on.send('{"jsonrpc":"2.0","method":"notifications/initialized"}', way)
+    for (const { method, params: wanted } of wishesOf(places)) {
+      deps.waitUntil(ask(on, requestOf(method, wanted), way))
+    }
+    return { kind: 'line', line: on }
+  }
+
+  /** As long as somebody listens: there is no request that could notice. */
+  async function reconnect(way: Way): Promise<void> {
+    while (!line && !isClosed && isHeard()) {
+      await sleep(Math.max(deps.backoff.waitMs(), 1))
+      if (!line && !isClosed && isHeard()) await open(way)
+    }
+  }
+
+  /** Whether the server still answers: what is open may lead nowhere. */
+  async function isAlive(on: Line, request: LinkRequest): Promise<boolean> {
+    const answer = await ask(on, requestOf('ping', {}), request)
+    return answer.kind === 'answered'
+  }
+
+  async function use(request: LinkRequest): Promise<LineOrNot> {
+    usedAt = deps.clock.now()
+    return line ? { kind: 'line', line } : open(wayOf(request))
+  }
+
+  return {
+    credentials: deps.credentials,
+    line: use,
+    openLine: () => line,
+    talk: (place, text, message) => talkShared(place, places, text, message),
+    isIdle: (now) => places.size === 0 && now - usedAt >= deps.idleMs,
+
+    async join(request, place) {
+      if (line && !(await isAlive(line, request))) line?.close()
+      const found = await use(request)
+      if (found.kind === 'none') return found
+      places.add(place)
+      return { kind: 'joined', hello }
+    },
+
+    leave(place) {
+      places.delete(place)
+      usedAt = deps.clock.now()
+      for (const { member, sink } of line?.exchange.running() ?? []) {
+        if (member !== place) continue
+        sink.fail()
+        line?.leave(sink)
+      }
+    },
+
+    close() {
+      isClosed = true
+      line?.close()
+    },
+  }
+}
+
+function wayOf({ url, headers, timeoutMs }: LinkRequest): Way {
+  return { url, headers, timeoutMs }
+}
+
+const OWN_ID = '"gatehouse"'
+
+function requestOf(method: string, params: object): { readonly id: string; readonly text: string } {
+  return {
+    id: OWN_ID,
+    text: `{"jsonrpc":"2.0","id":${OWN_ID},"method":"${method}","params":${JSON.stringify(params)}}`,
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,186 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createTestGateway, PUBLIC_URL, rest, type TestGateway } from '../support/gateway.ts'
+import type { LinkControl, LinkLog } from '../support/link-servers.ts'
+
+const origin = () => inject('linkOrigin')
+
+/** What happened in a room of the link servers. */
+async function logOf(room: string): Promise<LinkLog> {
+  return (await fetch(`${origin()}/log/${room}`)).json()
+}
+
+const control = (room: string, wish: LinkControl) =>
+  fetch(`${origin()}/control/${room}`, { method: 'POST', body: wish })
+
+/** How each transport's endpoint is written; the contract below holds for all of them. */
+const URLS = {
+  'streamable-http': (room: string) => `${origin()}/mcp/${room}`,
+  sse: (room: string) => `${origin()}/sse/${room}`,
+  websocket: (room: string) => `${origin().replace('http', 'ws')}/ws/${room}`,
+} as const
+
+const clients: Client[] = []
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()))
+})
+
+describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (transport) => {
+  let gateway: TestGateway
+  let token: string
+  const room = `contract-${transport}`
+
+  beforeAll(async () => {
+    gateway = createTestGateway()
+    token = await gateway.token()
+    const body = { path: 'room', name: 'room', endpoints: [{ url: URLS[transport](room) }] }
+    const created = await gateway.fetch('/api/v1/servers', rest(token, 'POST', body))
+    expect(await created.json()).toMatchObject({
+      transport,
+      transportChoice: 'auto',
+      transportDetectedAt: expect.stringMatching(/^20/),
+      discovered: { tools: 25, resources: 1 },
+      upstream: { eras: 'legacy', sessionful: true, instructions: 'Ask me.' },
+    })
+  })
+
+  async function connect(capabilities: object = {}, onEvent: (event: string) => void = () => {}) {
+    const client = new Client(
+      { name: 'contract', version: '1' },
+      { capabilities, versionNegotiation: { mode: 'legacy' } },
+    )
+    const fetchGateway = (url: string | URL, init?: RequestInit) =>
+      gateway.fetch(String(url).replace(PUBLIC_URL, ''), init)
+    client.setNotificationHandler('notifications/tools/list_changed', () => onEvent('tools'))
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) =>
+      onEvent(params.uri),
+    )
+    client.setNotificationHandler('notifications/message', ({ params }) =>
+      onEvent(`${params.level}: ${params.data}`),
+    )
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(`${PUBLIC_URL}/room/mcp`), {
+        fetch: fetchGateway,
+        requestInit: { headers: { authorization: `Bearer ${token}` } },
+      }),
+    )
+    clients.push(client)
+    return client
+  }
+
+  const textOf = (result: unknown) =>
+    (result as { content: { text: string }[] }).content[0]?.text ?? ''
+
+  it('says hello, and lists its tools page by page', async () => {
+    const client = await connect()
+    expect(client.getServerVersion()).toMatchObject({ name: 'link-room' })
+    expect(client.getInstructions()).toBe('Ask me.')
+    const { tools } = await client.listTools()
+    expect(tools).toHaveLength(25)
+  })
+
+  it('runs calls, many at once, each with its own answer', async () => {
+    const client = await connect()
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => client.callTool({ name: 'echo', arguments: { n } })),
+    )
+    expect(results.map(textOf)).toEqual(Array.from({ length: 20 }, (_, n) => `{"n":${n}}`))
+  })
+
+  it('keeps apart what two clients do with equal ids', async () => {
+    const [one, other] = await Promise.all([connect(), connect()])
+    const [a, b] = await Promise.all([
+      one.callTool({ name: 'echo', arguments: { who: 'one' } }),
+      other.callTool({ name: 'echo', arguments: { who: 'other' } }),
+    ])
+    expect([a, b].map(textOf)).toEqual(['{"who":"one"}', '{"who":"other"}'])
+  })
+
+  it('tells each of its own progress, under its own token', async () => {
+    const [one, other] = await Promise.all([connect(), connect()])
+    const seen: string[] = []
+    await Promise.all(
+      [one, other].map((client, index) =>
+        client.callTool(
+          { name: 'steps', arguments: {} },
+          { onprogress: ({ progress }) => seen.push(`${index}:${progress}`) },
+        ),
+      ),
+    )
+    expect(seen.sort()).toEqual(['0:1', '0:2', '0:3', '1:1', '1:2', '1:3'])
+  })
+
+  it('asks the client that called, and gets its answer', async () => {
+    const askers = await Promise.all(
+      ['ann', 'bob'].map(async (name) => {
+        const client = await connect({ elicitation: {}, sampling: {} })
+        client.setRequestHandler('elicitation/create', () => ({
+          action: 'accept' as const,
+          content: { name },
+        }))
+        client.setRequestHandler('sampling/createMessage', () => ({
+          role: 'assistant' as const,
+          model: name,
+          content: { type: 'text' as const, text: name },
+        }))
+        return client
+      }),
+    )
+    for (const tool of ['ask', 'sample']) {
+      const results = await Promise.all(
+        askers.map((client) => client.callTool({ name: tool, arguments: {} })),
+      )
+      expect(textOf(results[0])).toContain('ann')
+      expect(textOf(results[1])).toContain('bob')
+    }
+  })
+
+  it('passes a cancel on', async () => {
+    const client = await connect()
+    const before = (await logOf(room)).cancelled.length
+    const calls = (await logOf(room)).calls.length
+    const leave = new AbortController()
+    const call = client
+      .callTool({ name: 'hold', arguments: {} }, { signal: leave.signal })
+      .catch(() => 'cancelled')
+    await expect.poll(async () => (await logOf(room)).calls.length).toBeGreaterThan(calls)
+    leave.abort()
+    expect(await call).toBe('cancelled')
+    await expect.poll(async () => (await logOf(room)).cancelled.length).toBe(before + 1)
+  })
+
+  it('tells of changed lists, of resources that were subscribed to, and writes a log', async () => {
+    const events: string[] = []
+    const client = await connect({}, (event) => events.push(event))
+    await client.subscribeResource({ uri: 'room://thing' })
+    await expect
+      .poll(async () => {
+        await control(room, 'tools-changed')
+        return events
+      })
+      .toContain('tools')
+    await control(room, 'updated')
+    await expect.poll(() => events).toContain('room://thing')
+    await client.setLoggingLevel('warning')
+    await client.callTool({ name: 'talk', arguments: { who: 'me' } })
+    await expect.poll(() => events).toContain('warning: warning of me')
+  })
+
+  it('carries an answer of several megabytes', async () => {
+    const client = await connect()
+    const size = 3 * 1024 * 1024
+    const result = await client.callTool({ name: 'large', arguments: { size } })
+    expect(textOf(result)).toHaveLength(size)
+  })
+
+  it('opens the session again when the server forgot it', async () => {
+    const client = await connect()
+    await client.callTool({ name: 'echo', arguments: {} })
+    const { opened } = await logOf(room)
+    await control(room, 'break')
+    await expect
+      .poll(async () => textOf(await client.callTool({ name: 'echo', arguments: { back: 1 } })))
+      .toBe('{"back":1}')
+    expect((await logOf(room)).opened).toBeGreaterThan(opened)
+  })
+})
