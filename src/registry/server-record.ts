@@ -85,6 +85,8 @@ export type DiscoverUpstream = (
     readonly transports: readonly Transport[]
     /** Asks a modern server for the legacy handshake as well. */
     readonly triesLegacy: boolean
+    /** Which eras it speaks, where nobody wants that asked again; unless it does not answer so. */
+    readonly known?: UpstreamFacts
   },
 ) => Promise<Discovery>
 

@@ -50,7 +50,7 @@ export async function refreshCatalog(
   for (const id of endpointIds) {
     const target = loaded.find(({ endpointId }) => endpointId === id)
     if (!target) continue
-    const answer = await ask(deps, ctx, target)
+    const answer = await ask(deps, ctx, target, hasChanged)
     if (answer.kind === 'skipped') {
       reason = 'It failed again and again, and is left alone for a while.'
       continue
@@ -76,6 +76,7 @@ async function ask(
   { breakers, discover }: RefreshCatalogDeps,
   ctx: CallContext,
   target: ProbeTarget,
+  hasChanged: boolean,
 ): Promise<Answer> {
   const { endpointId, url, transportChoice, headers } = target
   const admission = await breakers.admit(ctx, endpointId)
@@ -86,7 +87,9 @@ async function ask(
     const triesLegacy = isLegacyTried(target.upstream)
     const transports = transportsToTry(url, transportChoice, target)
     const address = { endpoint: endpointId, url, headers, timeoutMs }
-    const discovery = await discover(ctx, address, { transports, triesLegacy })
+    // A server that says that a list has changed does not speak of its eras.
+    const known = hasChanged ? { known: target.upstream } : {}
+    const discovery = await discover(ctx, address, { transports, triesLegacy, ...known })
     breakers.record(ctx, endpointId, 'success')
     const now = ctx.clock.now()
     const outcome = { kind: 'up', latencyMs: now - startedAt } as const

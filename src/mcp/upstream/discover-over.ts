@@ -8,7 +8,7 @@ import {
   type UpstreamAddress,
   type UpstreamFacts,
 } from '../../registry/index.ts'
-import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
+import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
 import { askLegacySide, withLegacySide } from './legacy-side.ts'
 import type { TransportDoubt } from './transport-doubt.ts'
 import type { UpstreamOutbound } from './transports.ts'
@@ -33,6 +33,13 @@ interface Listed {
   readonly ttlMs: number | undefined
 }
 
+export interface DiscoverOver {
+  readonly triesLegacy: boolean
+  readonly doubt: TransportDoubt
+  /** Which eras it speaks, where that is not to be asked again. */
+  readonly known?: UpstreamFacts
+}
+
 /**
  * Asks an upstream over one transport what it is: era probe, `server/discover` or `initialize`,
  * every page of every list; the session it opened is closed. A cold path, so the SDK's client does
@@ -42,7 +49,7 @@ export async function discoverOver(
   outbound: UpstreamOutbound,
   ctx: CallContext,
   upstream: UpstreamAddress,
-  { triesLegacy, doubt }: { readonly triesLegacy: boolean; readonly doubt: TransportDoubt },
+  { triesLegacy, doubt, known }: DiscoverOver,
 ): Promise<Discovery> {
   // Not AbortSignal.timeout, which would keep an object awake after the work is done.
   const tooLong = new AbortController()
@@ -52,13 +59,16 @@ export async function discoverOver(
     fetch: fetchThrough(outbound, signal, upstream, doubt),
     requestInit: { headers: Object.fromEntries(upstream.headers) },
   })
-  // What a connection is held for is older than the modern era.
-  const mode = upstream.transport === 'streamable-http' ? 'auto' : 'legacy'
+  const mode = modeOf(upstream, known)
   const client = new Client(GATEWAY_INFO, { versionNegotiation: { mode } })
   try {
     await client.connect(transport, { timeout: upstream.timeoutMs })
     const seen = factsOf(client, transport.sessionId !== undefined)
-    const facts = triesLegacy ? await askedForLegacy(outbound, signal, upstream, seen) : seen
+    const facts = known
+      ? withKnownEras(seen, known)
+      : triesLegacy
+        ? await askedForLegacy(outbound, signal, upstream, seen)
+        : seen
     const list = (wanted: CatalogList) => listAll(client, facts, wanted, upstream.timeoutMs)
     const tools = await list(CATALOG_LISTS.tool)
     const resources = await list(CATALOG_LISTS.resource)
@@ -81,6 +91,20 @@ export async function discoverOver(
     await client.close().catch(() => undefined)
     clearTimeout(timer)
   }
+}
+
+function modeOf({ transport }: UpstreamAddress, known: UpstreamFacts | undefined) {
+  // What a connection is held for is older than the modern era.
+  if (transport !== 'streamable-http' || known?.eras === 'legacy') return 'legacy'
+  return known ? { pin: MODERN_VERSION } : 'auto'
+}
+
+/** What it offers may be new; which eras it speaks was not asked. */
+function withKnownEras(seen: UpstreamFacts, known: UpstreamFacts): UpstreamFacts {
+  const { eras, sessionful, protocolVersions, legacy } = known
+  const { legacy: _untried, ...rest } = seen
+  const untried = legacy === undefined ? {} : { legacy }
+  return { ...rest, eras, sessionful, protocolVersions, ...untried }
 }
 
 function factsOf(client: Client, hasSession: boolean): UpstreamFacts {
