@@ -6,11 +6,28 @@ import { dig, digObject, isJson, type Json, without } from '../wire/json.ts'
 import type { Exchange } from '../wire/recorder.ts'
 
 /**
- * What holds of everything that an upstream is sent, whatever a cell is about. What the gateway asks
- * on its own account (discovery, probes, watching) is not the client's, and looks alike.
+ * What holds of everything that an upstream is sent for a client, whatever a cell is about. What the
+ * gateway asks in its own name may be of either era: it looks anew at a server whose list changed.
  */
 export function checkUpstreamEnd(cell: Cell): void {
-  for (const exchange of cell.atUpstream()) RULES[cell.upstreamEra](cell, exchange)
+  for (const exchange of cell.atUpstream()) {
+    checkHop(exchange.headers)
+    if (!isOwnAffair(cell, exchange)) RULES[cell.upstreamEra](cell, exchange)
+  }
+}
+
+/** Whether the gateway names itself as the client, in the message or when it opened the session. */
+function isOwnAffair({ upstream }: Cell, { headers, sent }: Exchange): boolean {
+  if (dig(sent, 'method') === 'tools/call') return false
+  const session = headers['mcp-session-id']
+  const hello =
+    session === undefined
+      ? sent
+      : upstream.wire.exchanges.find((one) => one.answerHeaders['mcp-session-id'] === session)?.sent
+  const name =
+    dig(hello, 'params', 'clientInfo', 'name') ??
+    dig(hello, 'params', '_meta', `${ENVELOPE}clientInfo`, 'name')
+  return name !== undefined && name !== CLIENT_INFO.name
 }
 
 const ENVELOPE = 'io.modelcontextprotocol/'
@@ -27,7 +44,6 @@ function checkLegacy(
   { upstream, clientEra }: Cell,
   { method, headers, sent, status }: Exchange,
 ): void {
-  checkHop(headers)
   if (method === 'GET' || method === 'DELETE') {
     holds(`${method} without a session`, headers['mcp-session-id'] !== undefined)
     return
@@ -58,7 +74,6 @@ function checkLegacy(
 }
 
 function checkModern({ clientEra }: Cell, { method, headers, sent }: Exchange): void {
-  checkHop(headers)
   same('the HTTP method at the modern server', method, 'POST')
   holds('the modern server got a session id', headers['mcp-session-id'] === undefined)
   const rpcMethod = String(dig(sent, 'method'))

@@ -12,6 +12,11 @@ export function noticesOf({ client }: Cell, method: string): readonly Json[] {
   )
 }
 
+/** The methods of all notices that reached the client's handlers. */
+export function heard({ client }: Cell): readonly unknown[] {
+  return client.notices.map(({ method }) => method)
+}
+
 /**
  * The notices came on the stream that the client's era has for them: by GET, or a subscription that
  * was acknowledged first, whose messages all bear the id of the request that opened it.
