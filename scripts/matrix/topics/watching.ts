@@ -12,10 +12,23 @@ export function noticesOf({ client }: Cell, method: string): readonly Json[] {
   )
 }
 
-/** The methods of all notices that reached the client's handlers. */
-export function heard({ client }: Cell): readonly unknown[] {
-  return client.notices.map(({ method }) => method)
+/** How many of them reached the client's handlers. */
+export function heard({ client }: Cell, wanted: string): number {
+  return client.notices.filter(({ method }) => method === wanted).length
 }
+
+/**
+ * Waits until the client hears nothing for a moment: of changes in earlier cells, whose notices take
+ * a while to reach everybody. Exactly one notice per change can be counted only from there on.
+ */
+export async function untilQuiet({ client }: Cell): Promise<void> {
+  for (let heardSoFar = -1; heardSoFar !== client.notices.length; ) {
+    heardSoFar = client.notices.length
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+  }
+}
+
+const QUIET_MS = 250
 
 /**
  * The notices came on the stream that the client's era has for them: by GET, or a subscription that
