@@ -100,6 +100,17 @@ describe('changes at an endpoint where several servers meet', () => {
     await Promise.all([one.events.cancel(), two.events.cancel()])
   })
 
+  it('are known to the isolate that is called next, though it listed nothing since', async () => {
+    const call = async (on: TestGateway, name: string) =>
+      (await on.fetch('/mcp', modern(token, 'tools/call', { name, arguments: {} }))).json()
+    const { events } = await listen('/mcp', ALL)
+    expect(await call(other, 'now__fresh')).toMatchObject({ error: { code: -32602 } })
+    await now.control({ tools: ['first', 'fresh'], tell: [changed('tools')] })
+    expect(await next(events)).toMatchObject({ method: 'notifications/tools/list_changed' })
+    expect(await call(other, 'now__fresh')).toMatchObject({ result: { resultType: 'complete' } })
+    await events.cancel()
+  })
+
   // req: uri-in-updates
   it('name resources as the endpoint does', async () => {
     const uris = ['mcp+now+memo:1', 'mcp+old+memo:1']

@@ -1,4 +1,11 @@
-import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
+import {
+  type CallContext,
+  type ErrorCode,
+  GatewayError,
+  isPlainObject,
+  toGatewayError,
+} from '../../core/index.ts'
+import type { Snapshots } from '../../registry/index.ts'
 import { crosses } from '../bridge/crossing.ts'
 import { rawIdOf } from '../inbound-text.ts'
 import { requireLogLevel } from '../log-levels.ts'
@@ -10,7 +17,7 @@ import type { SettleEra } from '../relay/settle-era.ts'
 import { sessionRequired } from '../session/session-rules.ts'
 import { resultReply } from '../wire/reply.ts'
 import type { createHello } from './hello-verbs.ts'
-import { findItem, type Named, namedBy } from './items.ts'
+import { type FindRequest, type Found, findItem, type Named, namedBy } from './items.ts'
 import { LISTS } from './kinds.ts'
 import type { ListRequest } from './lists.ts'
 import { rewriteRequest } from './rewrite-request.ts'
@@ -19,6 +26,7 @@ import type { LocalAnswer, SharedRequest } from './shared-request.ts'
 import { namesOf } from './translation.ts'
 
 export interface SharedRelayDeps {
+  readonly snapshots: Pick<Snapshots, 'confirmed'>
   readonly list: (ctx: CallContext, request: ListRequest) => Promise<string>
   readonly hello: ReturnType<typeof createHello>
   readonly sharedSessions: SharedSessions
@@ -103,7 +111,7 @@ async function toServer(
   const { endpoint, actor, snapshot, inbound, headers, session } = request
   const { era, method } = inbound
   const find = { actor, snapshot, endpoint, era, method, named, settleEra: deps.settleEra }
-  const { server, original } = await findItem(ctx, find)
+  const { server, original } = await findNow(deps, ctx, find)
   ctx.facts.server = server.path
   if (
     method === 'completion/complete' &&
@@ -132,6 +140,35 @@ async function toServer(
     },
   })
 }
+
+/**
+ * A name that this isolate does not know may be one that its client was just told of: the registry
+ * is asked whether it has changed before that is said.
+ */
+async function findNow(
+  { snapshots }: SharedRelayDeps,
+  ctx: CallContext,
+  find: FindRequest,
+): Promise<Found> {
+  try {
+    return await findItem(ctx, find)
+  } catch (thrown) {
+    const { principal } = find.actor
+    const isUnknown = UNKNOWN.includes(toGatewayError(thrown).code)
+    if (!isUnknown || find.endpoint.kind !== 'all') throw thrown
+    const snapshot = await snapshots.confirmed(ctx, principal.tenant)
+    if (snapshot.generation === find.snapshot.generation) throw thrown
+    const actor = { principal, rights: snapshot.rights(principal) }
+    return findItem(ctx, { ...find, actor, snapshot })
+  }
+}
+
+const UNKNOWN: readonly ErrorCode[] = [
+  'unknown_tool',
+  'unknown_prompt',
+  'unknown_resource',
+  'unknown_resource_legacy',
+]
 
 function noCompletions(era: 'modern' | 'legacy'): string {
   return JSON.stringify({
