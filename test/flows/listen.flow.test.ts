@@ -1,3 +1,5 @@
+import { runInDurableObject } from 'cloudflare:test'
+import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { type EventReader, readEvents } from '../support/event-reader.ts'
 import { createTestGateway, modern, rest, type TestGateway } from '../support/gateway.ts'
@@ -208,6 +210,20 @@ describe('a subscription to changes (MCP 2026-07-28, subscriptions/listen)', () 
     }
     await expect.poll(again).toBe(200)
     await Promise.all(streams.slice(1).map(({ body }) => body?.cancel()))
+  })
+
+  it('ends with an empty result under its id when the gateway ends it', async () => {
+    const { gateway, token } = await scene('modern')
+    const { events } = await opened(await listen(gateway, token, 'one', TOOLS))
+    await runInDurableObject(env.EVENTS.getByName(gateway.tenant), (_instance, state) => {
+      for (const socket of state.getWebSockets()) socket.close(1001, 'moved')
+    })
+    expect(await next(events)).toEqual({
+      jsonrpc: '2.0',
+      id: 'a listen',
+      result: { resultType: 'complete', _meta: { [ID]: 'a listen' } },
+    })
+    expect(await next(events)).toBeUndefined()
   })
 
   it('tells nothing to another tenant, whose server has the same name', async () => {

@@ -10,7 +10,7 @@ export interface EventWriter {
 }
 
 /**
- * Writes a comment when nothing else was written for 25 s, which is also how a reader that has gone
+ * Writes a comment every 25 s, which is also how a reader that has gone
  * is noticed. `onGone` is called once, unless `close` was; `keepsAlive` is false for a stream that
  * another one carries.
  */
@@ -22,7 +22,6 @@ export function createEventWriter(
   const writer = writable.getWriter()
   const encoder = new TextEncoder()
   let isOver = false
-  let hasWritten = false
   let isBusy = false
   const timer = keepsAlive ? setInterval(idle, KEEP_ALIVE_MS) : undefined
 
@@ -39,15 +38,13 @@ export function createEventWriter(
 
   async function put(bytes: Uint8Array): Promise<void> {
     isBusy = true
-    hasWritten = true
     await writer.write(bytes).catch(gone)
     isBusy = false
   }
 
   function idle(): void {
     // One that still waits for a slow reader is sign enough.
-    if (!hasWritten && !isBusy) void put(KEEP_ALIVE)
-    hasWritten = false
+    if (!isBusy) void put(KEEP_ALIVE)
   }
 
   return {
