@@ -1,4 +1,4 @@
-import type { CallContext, Clock, Principal, Sealer } from '../core/index.ts'
+import type { CallContext, Clock, EndpointId, Principal, Sealer } from '../core/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
@@ -25,6 +25,7 @@ import type { SessionStub } from './session/session-state.ts'
 import { createSessions } from './session/sessions.ts'
 import { createShared } from './shared/index.ts'
 import { createSse } from './sse/sse.ts'
+import { createRecheckTransport } from './upstream/recheck-transport.ts'
 import { createUpstreams } from './upstream/send.ts'
 import type { UpstreamOutbound } from './upstream/transports.ts'
 
@@ -58,6 +59,8 @@ export interface McpDeps {
   readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
   readonly eventsObject: (tenant: string) => EventsStub
+  /** Has a health probe made of an endpoint. Returns at once. */
+  readonly probeSoon: (endpoint: EndpointId) => Promise<void>
   /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
   readonly challenge: (path: string, scope: string) => string
   /** The same on `/{path}/sse`. */
@@ -68,7 +71,8 @@ export interface McpDeps {
 export function createMcp(deps: McpDeps) {
   const { registry, events, limits, clock, sealer, outbound, sessionObject: object } = deps
   const { snapshots, catalog, verbs } = registry
-  const upstreams = createUpstreams(deps)
+  const recheckTransport = createRecheckTransport(deps)
+  const upstreams = createUpstreams({ ...deps, recheckTransport })
   const inFlight = createInFlight({ clock, object })
   const sessions = createSessions({ sealer, clock, events, object })
   const eventIds = createEventIds({ sealer, clock })

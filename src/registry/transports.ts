@@ -24,7 +24,7 @@ export function isSocketUrl(url: string): boolean {
 
 /** A WebSocket begins as a request over HTTP, so the rules for addresses are those of that URL. */
 export function httpUrlOf(url: string): string {
-  return url.replace(SOCKET_SCHEME, 'http$1:')
+  return url.replace(SOCKET_SCHEME, (_scheme, s: string) => `http${s.toLowerCase()}:`)
 }
 
 /**

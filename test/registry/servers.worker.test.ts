@@ -37,8 +37,11 @@ describe('registering a server', () => {
       upstream: { eras: 'legacy', protocolVersions: ['2025-11-25'] },
       discovered: { tools: 2, resources: 1, resourceTemplates: 1, prompts: 0 },
     })
+    const [endpoint] = answer.body['endpoints'] as { id: string }[]
     expect(gateway.asked).toEqual([
       {
+        endpoint: endpoint?.id,
+        transports: ['streamable-http', 'sse'],
         url: 'https://clock.example/mcp',
         headers: [['X-Key', 'canary-value']],
         timeoutMs: 15_000,

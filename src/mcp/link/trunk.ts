@@ -60,21 +60,24 @@ export function createTrunk(deps: TrunkDeps): Trunk {
     const deadline = createDeadline(way.timeoutMs)
     const target = { ...way, signal: deadline.signal }
     const { kind } = deps
+    let own: Line | undefined
     const onClosed = (): void => {
-      line = undefined
-      if (!isClosed && isHeard()) deps.waitUntil(reconnect(way))
+      // Another one may be in its place already.
+      if (line === own) line = undefined
+      if (!line && !isClosed && isHeard()) deps.waitUntil(reconnect(way))
     }
     const opened = await openLine(deps, { kind, target, hearers, onClosed })
     deadline.clear()
     if (opened.kind !== 'open') return failed(refusalAnswer(opened))
-    const greeted = await greet(opened.line, way)
+    own = opened.line
+    const greeted = await greet(own, way)
     if (greeted.kind === 'none') {
-      opened.line.close()
+      own.close()
       return failed(greeted.response)
     }
     deps.backoff.succeeded()
-    if (isClosed) opened.line.close()
-    else line = opened.line
+    if (isClosed) own.close()
+    else if (own.isOpen()) line = own
     return greeted
   }
 
@@ -124,7 +127,11 @@ export function createTrunk(deps: TrunkDeps): Trunk {
     isIdle: (now) => places.size === 0 && now - usedAt >= deps.idleMs,
 
     async join(request, place) {
-      if (line && !(await isAlive(line, request))) line?.close()
+      const known = line
+      if (known && !(await isAlive(known, request))) {
+        known.close()
+        if (line === known) line = undefined
+      }
       const found = await use(request)
       if (found.kind === 'none') return found
       places.add(place)

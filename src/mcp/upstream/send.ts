@@ -8,6 +8,7 @@ import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
 import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isPassing, type Outcome, outcomeOf } from './failure.ts'
+import type { RecheckTransport } from './recheck-transport.ts'
 import type { UpstreamOutbound } from './transports.ts'
 
 export type Endpoint = ServerRecord['endpoints'][number]
@@ -58,10 +59,15 @@ export interface Upstreams {
 export interface UpstreamsDeps {
   readonly outbound: UpstreamOutbound
   readonly breakers: Breakers
+  readonly recheckTransport?: RecheckTransport
 }
 
 /** @see Upstreams */
-export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstreams {
+export function createUpstreams({
+  outbound,
+  breakers,
+  recheckTransport,
+}: UpstreamsDeps): Upstreams {
   async function sendOnce(
     ctx: CallContext,
     call: UpstreamCall,
@@ -124,7 +130,11 @@ export function createUpstreams({ outbound, breakers }: UpstreamsDeps): Upstream
         },
         isRetryable: ({ result }) => isPassing(result),
       })
-      if (result.kind === 'response') return { endpoint, response: result.response }
+      if (result.kind === 'response') {
+        const { status } = result.response
+        recheckTransport?.(ctx, endpoint.id, { ...call, status })
+        return { endpoint, response: result.response }
+      }
       throw faultError(result.fault, call.server.path, call.server.timeoutMs)
     },
 

@@ -1,0 +1,52 @@
+import { type CallContext, type EndpointId, setBounded } from '../../core/index.ts'
+import { type Events, emitFault } from '../../observability/index.ts'
+import type { ServerRecord } from '../../registry/index.ts'
+
+/** What a call got, as far as it says something of the transport. */
+interface Refused {
+  readonly server: Pick<ServerRecord, 'upstream'>
+  readonly method: 'POST' | 'GET'
+  readonly headers: Headers
+  readonly status: number
+}
+
+/** Has an endpoint probed soon when a call was refused as if it spoke another transport. */
+export type RecheckTransport = (ctx: CallContext, endpoint: EndpointId, refused: Refused) => void
+
+export interface RecheckTransportDeps {
+  readonly events: Events
+  /** Has a health probe made of it, which finds out what it speaks. Returns at once. */
+  readonly probeSoon: (endpoint: EndpointId) => Promise<void>
+}
+
+/** For one endpoint and isolate: a server may refuse a client again and again. */
+const RECHECK_MS = 60_000
+/** Endpoints remembered; oldest out. */
+const MAX_REMEMBERED = 1_000
+
+/** @see RecheckTransport */
+export function createRecheckTransport(deps: RecheckTransportDeps): RecheckTransport {
+  const checked = new Map<EndpointId, number>()
+  return (ctx, endpoint, refused) => {
+    if (!speaksOfAnother(refused)) return
+    const at = checked.get(endpoint)
+    if (at !== undefined && ctx.clock.now() - at < RECHECK_MS) return
+    setBounded(checked, endpoint, ctx.clock.now(), MAX_REMEMBERED)
+    const probing = deps
+      .probeSoon(endpoint)
+      .catch((thrown: unknown) => emitFault(deps.events, ctx, 'recheck-transport', thrown))
+    ctx.waitUntil(probing)
+  }
+}
+
+/**
+ * 405 to a message, always. 404 where nothing else can be meant by it: not a session that is gone,
+ * and not a method that a modern server does not know. 400 is what clients get for their mistakes.
+ */
+function speaksOfAnother({ server, method, headers, status }: Refused): boolean {
+  if (method !== 'POST') return false
+  if (status === 405) return true
+  const { eras } = server.upstream
+  const isLegacy = eras === 'legacy' || eras === 'unknown'
+  return status === 404 && isLegacy && !headers.has('mcp-session-id')
+}
