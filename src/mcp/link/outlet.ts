@@ -31,7 +31,7 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
   const encoder = new TextEncoder()
   let queue: Uint8Array[] = []
   let waiting = 0
-  let end: 'closed' | 'failed' | undefined
+  let isOver = false
   let wake: (() => void) | undefined
 
   function drop(): void {
@@ -40,16 +40,20 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
     waiting = 0
   }
 
-  function over(how: 'closed' | 'failed'): void {
-    end ??= how
-    if (how === 'failed') drop()
+  function over(): void {
+    isOver = true
     wake?.()
+  }
+
+  function breakOff(): void {
+    drop()
+    over()
   }
 
   const readable = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        while (queue.length === 0 && end === undefined) {
+        while (queue.length === 0 && !isOver) {
           await new Promise<void>((resolve) => {
             wake = resolve
           })
@@ -59,12 +63,11 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
           waiting -= next.byteLength
           backlog.bytes -= next.byteLength
           controller.enqueue(next)
-        } else if (end === 'failed') controller.error(new Error('the connection was lost'))
-        else controller.close()
+        } else controller.close()
       },
       cancel() {
-        const isEarly = end === undefined
-        over('failed')
+        const isEarly = !isOver
+        breakOff()
         if (isEarly) onLeave()
       },
     },
@@ -74,10 +77,10 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
   return {
     readable,
     write(text) {
-      if (end) return
+      if (isOver) return
       if (waiting > MAX_WAITING_BYTES || backlog.bytes > MAX_BACKLOG_BYTES) {
         // Who does not read must not cost the others their connection.
-        over('failed')
+        breakOff()
         onLeave()
         return
       }
@@ -87,8 +90,9 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
       queue.push(bytes)
       wake?.()
     },
-    end: () => over('closed'),
-    fail: () => over('failed'),
+    end: over,
+    // Its end without an answer says it: an error would be one of this object, too.
+    fail: breakOff,
   }
 }
 

@@ -84,7 +84,7 @@ export async function discoverOver(
       prompts: prompts.items,
     } satisfies Discovery
   } catch (cause) {
-    throw unreachable(cause)
+    throw unreachable(cause, doubt.refusedWith())
   } finally {
     // A session that a probe leaves behind leaks memory upstream (FEATURES.md B1, 25).
     await transport.terminateSession().catch(() => undefined)
@@ -191,10 +191,12 @@ function fetchThrough(
   }
 }
 
-function unreachable(cause: unknown): GatewayError {
+function unreachable(cause: unknown, status: number | undefined): GatewayError {
   const own = findOwn(cause)
   if (own) return own
-  const reason = cause instanceof Error ? cause.message.slice(0, 300) : 'unknown failure'
+  const message = cause instanceof Error ? cause.message.slice(0, 300) : 'unknown failure'
+  // The client tells what a page of refusal says, and not its status.
+  const reason = status === undefined ? message : `HTTP ${status}. ${message}`
   return new GatewayError('upstream_unreachable', `The upstream is no MCP server: ${reason}`, {
     cause,
   })

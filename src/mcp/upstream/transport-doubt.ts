@@ -5,6 +5,8 @@ export interface TransportDoubt {
   /** Looks at a response, which is to be used in its place. */
   hear(response: Response): Promise<Response>
   isRaised(): boolean
+  /** The HTTP status of the last refusal. */
+  refusedWith(): number | undefined
 }
 
 /** What a server answers to a POST or GET that its transport does not know. */
@@ -23,11 +25,14 @@ export function isUnknownRequest(status: number): boolean {
 export function createTransportDoubt(): TransportDoubt {
   let isRaised = false
   let isSettled = false
+  let refusal: number | undefined
   return {
+    refusedWith: () => refusal,
     isRaised: () => isRaised && !isSettled,
 
     async hear(response) {
       if (response.ok) isSettled = true
+      else refusal = response.status
       if (!isUnknownRequest(response.status)) return response
       isRaised = true
       const { status, headers } = response
