@@ -1,6 +1,12 @@
-import { type CallContext, GatewayError, isPlainObject, type Principal } from '../../core/index.ts'
+import {
+  type CallContext,
+  GatewayError,
+  isPlainObject,
+  type Principal,
+  toGatewayError,
+} from '../../core/index.ts'
 import { createEventLine, type EventLine } from '../../http/index.ts'
-import type { Events } from '../../observability/index.ts'
+import { type Events, emitFault } from '../../observability/index.ts'
 import { createFollowers, type Followable } from '../shared/followers.ts'
 import type { EventMerger } from '../wire/merge-events.ts'
 import { createCarrier } from './carry.ts'
@@ -56,7 +62,7 @@ const MAX_MESSAGES_AT_ALL = 300
 export function createConversation(ctx: CallContext, deps: ConversationDeps): Conversation {
   const { endpoint, merger, principal, path } = deps
   const waitUntil = (work: Promise<unknown>): void => ctx.waitUntil(work)
-  const lane = { waitUntil, maxWaiting: MAX_WAITING }
+  const lane = { waitUntil, maxWaiting: MAX_WAITING, onOver: endWhenFull }
   const turns = createTurns({ ...lane, maxOpening: MAX_OPENING, maxRunning: MAX_RUNNING })
   const oneWay = createTurns({
     ...lane,
@@ -102,7 +108,7 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     }
     const isOneWay = handed.kind === 'one_way' || handed.kind === 'cancel'
     if ((isOneWay ? oneWay : turns).take(turn)) return
-    if (handed.kind === 'request' || handed.kind === 'batch') refuse(handed, line, tooMany())
+    if (isAnswered(handed)) refuse(handed, line, tooMany())
     // Nobody can be told that what he sent was lost.
     else waitUntil(merger.close())
   }
@@ -111,21 +117,20 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     try {
       if (handed.kind === 'initialize') await greet(handed, line, opened)
       else await tell(handed, line, opened)
-    } finally {
-      // What was refused may have been so since the rights behind the stream are gone.
-      await deps.look()
-      if (line.call.facts.outcome === 'session_not_found') await merger.close()
-      endWhenFull()
+    } catch (thrown) {
+      // The endpoint renders what it refuses: this is a fault of ours.
+      emitFault(deps.events, line.call, 'sse', thrown)
+      if (isAnswered(handed)) refuse(handed, line, toGatewayError(thrown))
     }
+    // What was refused may have been so since the rights behind the stream are gone.
+    await deps.look()
+    if (line.call.facts.outcome === 'session_not_found') await merger.close()
   }
 
   async function tell(handed: Handed, line: EventLine, opened: () => void): Promise<void> {
     const response = await post(handed, line)
     opened()
-    if (handed.kind === 'request' || handed.kind === 'batch') {
-      await carry(line.call, handed, response)
-      return
-    }
+    if (isAnswered(handed)) return carry(line.call, handed, response)
     // Who refuses what nothing answers has nobody to tell; the event line says it.
     await response.body?.cancel()
     if (handed.kind === 'initialized' && response.ok) followers.add({ server: path })
@@ -220,6 +225,10 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
       if (!isFull) waitUntil(endSession())
     },
   }
+}
+
+function isAnswered({ kind }: Handed): boolean {
+  return kind === 'initialize' || kind === 'request' || kind === 'batch'
 }
 
 /** The revision in the answer to `initialize`; undefined for any other message. */

@@ -28,11 +28,13 @@ export interface TurnsOptions {
   readonly maxOpening: number
   readonly maxRunning: number
   readonly maxWaiting: number
+  /** A turn is over. */
+  readonly onOver?: () => void
 }
 
 /** @see Turns */
 export function createTurns(options: TurnsOptions): Turns {
-  const { waitUntil, maxOpening, maxRunning, maxWaiting } = options
+  const { waitUntil, maxOpening, maxRunning, maxWaiting, onOver } = options
   const waiting: Turn[] = []
   let opening = 0
   let running = 0
@@ -63,6 +65,7 @@ export function createTurns(options: TurnsOptions): Turns {
     running -= 1
     opened()
     startNext()
+    onOver?.()
   }
 
   return {
