@@ -1,4 +1,4 @@
-import type { CallContext, Clock, EndpointId, Principal, Sealer } from '../core/index.ts'
+import type { Clock, EndpointId, Sealer } from '../core/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
@@ -8,6 +8,7 @@ import { type BridgeStub, createBridge, createServeBridged } from './bridge/inde
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
 import { createGet } from './get.ts'
+import type { HttpVerb } from './http-verb.ts'
 import { createNotices, type EventsStub } from './notices/index.ts'
 import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
 import { createPost } from './post.ts'
@@ -38,13 +39,6 @@ export interface StreamableHttp {
   /** Ends a legacy session. */
   delete: HttpVerb
 }
-
-type HttpVerb = (
-  ctx: CallContext,
-  principal: Principal,
-  path: string,
-  request: Request,
-) => Promise<Response>
 
 export interface McpDeps {
   readonly registry: Registry

@@ -94,6 +94,7 @@ describe('a modern client of a legacy server', () => {
   const forms = { capabilities: { elicitation: {} } }
   const elicit = { name: 'trigger-elicitation-request', arguments: {} }
 
+  // req: input-required-bridged
   it('is asked by a result, and its retry goes on with the same call', async () => {
     const asked = await last(ask('tools/call', elicit, forms))
     expect(asked?.result).toMatchObject({

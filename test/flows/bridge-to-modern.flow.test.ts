@@ -171,6 +171,7 @@ describe('a legacy client of a modern server', () => {
     })
   })
 
+  // req: input-required-bridged
   it.each([
     ['/new/mcp', ''],
     ['/mcp', 'new__'],

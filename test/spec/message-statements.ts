@@ -5,7 +5,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 11,
     source: 'agentgateway#2980, agentgateway PR#2948, agentgateway#1851, agentgateway#1985',
-    now: {
+    requirements: {
       'hop-headers-stay': 'No header of hop 1 reaches hop 2 that the gateway did not set itself.',
       'client-token-stays': "The client's token never reaches an upstream.",
       'hop-version-agrees': 'The version header of hop 2 is the version of its body or session.',
@@ -14,7 +14,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 12,
     source: 'mcp-context-forge#6636, mcp-context-forge#6256',
-    now: {
+    requirements: {
       'mirrored-headers-recomputed':
         'Mcp-Method, Mcp-Name and Mcp-Param-* are computed from the body.',
       'mirrored-name-without-prefix': "On a shared endpoint Mcp-Name is the upstream's own name.",
@@ -24,7 +24,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 13,
     source: 'mcp-context-forge#6637; MCP 2026-07-28, Streamable HTTP, Request metadata',
-    now: {
+    requirements: {
       'header-mismatch-400': 'A header that is missing or disagrees with the body: 400, -32020.',
       'bad-version-400': 'An unknown version: 400, -32022, with those that are spoken.',
       'bad-envelope-400': 'A request without its envelope: 400, -32602.',
@@ -36,7 +36,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 14,
     source: 'agentgateway#3476',
-    now: {
+    requirements: {
       'list-every-page': 'A list over paginating upstreams has every page of each.',
       'cursor-sealed': 'A merged cursor is opaque, stable, and bound to its caller.',
       'cursor-empty-valid': 'The empty cursor is a cursor.',
@@ -46,7 +46,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 15,
     source: 'agentgateway#962, pctx#119, litellm PR#36675, agentgateway PR#3009',
-    now: {
+    requirements: {
       'dead-upstream-alone':
         'A dead or slow upstream costs a list its own entries, within a deadline.',
       'failure-not-empty': 'A failure is never remembered as an empty list.',
@@ -56,7 +56,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 16,
     source: 'metamcp#249, mcp-proxy#45, langflow-e2e PR#1410, agentgateway#495, litellm PR#26733',
-    now: {
+    requirements: {
       'names-bounded':
         'A shared name is at most 64 safe characters, with a hash where it was altered.',
       'names-callable': 'What is listed under a name is called by that name.',
@@ -66,7 +66,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 17,
     source: 'gemini-cli PR#27964, agentgateway PR#2538, mcp-context-forge#5345',
-    now: {
+    requirements: {
       'uri-to-its-server': 'The same URI of two servers resolves to each for itself.',
       'uri-opaque-and-templates':
         'Opaque URIs and templates keep their text and find their server.',
@@ -79,7 +79,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 20,
     source: 'mcp-context-forge#5346, fastmcp#4161, zilla PR#1789',
-    now: {
+    requirements: {
       'list-changed-once': 'A change of a list is told once per kind to each subscribed client.',
       'list-changed-cache-first': 'The cache is invalidated before the change is told.',
       'list-changed-honest': 'listChanged is advertised only where it is relayed.',
@@ -88,7 +88,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 21,
     source: 'mcp-context-forge#4303, mcp-context-forge#5615, mcp-hangar#1027',
-    now: {
+    requirements: {
       'updates-to-subscribers': 'resources/updated reaches subscribers alone.',
       'updates-counted': 'An upstream subscription lives as long as its last subscriber.',
       'updates-authorised': 'What a subscriber may see is judged when it is sent.',
@@ -97,7 +97,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 22,
     source: 'conformance suite server-stateless, cloudflare/mcp PR#192',
-    now: {
+    requirements: {
       'listen-ack-first': 'A listen stream begins with what of it is honoured.',
       'listen-own-id': 'Every message of it names the id that the client gave.',
       'listen-bounded': 'Listen streams are capped per client, kept alive, and cost little memory.',
@@ -106,7 +106,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 23,
     source: 'measured with SDK v2, mastra PR#13588, kimi-code PR#2596, FastMCP documentation',
-    now: {
+    requirements: {
       'unknown-survives': 'Unknown members, content types and _meta pass unchanged, both ways.',
       'output-not-corrected': 'A result that breaks its outputSchema is passed on as it is.',
     },
@@ -114,7 +114,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 24,
     source: 'modelcontextprotocol#3207, template-agent#230, anythingmcp PR#533',
-    now: {
+    requirements: {
       'lists-private': "A list is private, whatever the upstream's cacheScope says.",
       'lists-by-rights': 'Callers of different rights never get a list of each other.',
     },
@@ -122,7 +122,7 @@ export const MESSAGE_STATEMENTS: readonly Statement[] = [
   {
     statement: 25,
     source: 'agentgateway#1855, mcp-debugger#677, GHSA-w48q-cv73-mx4w',
-    now: {
+    requirements: {
       'origin-403': 'A foreign Origin is 403 on every path and method.',
       'host-403': 'A foreign Host is 403 on every path and method.',
       'cors-headers':

@@ -10,8 +10,6 @@ export interface Requirement {
   readonly statement: number
   readonly text: string
   readonly source: string
-  /** `later`: with bridging and change notices; no test may cite it yet. */
-  readonly issue: 3 | 'later'
 }
 
 /** The 25 statements, in order. */
@@ -21,16 +19,6 @@ export const STATEMENTS: readonly Statement[] = [...SESSION_STATEMENTS, ...MESSA
 
 /** Every requirement, in the order of the statements. */
 export const REQUIREMENTS: readonly Requirement[] = STATEMENTS.flatMap(
-  ({ statement, source, now, later = {} }) => [
-    ...Object.entries(now).map(([id, text]) => ({
-      id,
-      statement,
-      text,
-      source,
-      issue: 3 as const,
-    })),
-    ...Object.entries(later).map(([id, text]) => {
-      return { id, statement, text, source, issue: 'later' as const }
-    }),
-  ],
+  ({ statement, source, requirements }) =>
+    Object.entries(requirements).map(([id, text]) => ({ id, statement, text, source })),
 )

@@ -3,8 +3,6 @@ export interface Statement {
   readonly statement: number
   /** Where it was learned: a section of the specification, or issues of other projects. */
   readonly source: string
-  /** Proven today: id and what must hold. */
-  readonly now: Readonly<Record<string, string>>
-  /** Proven with bridging and change notices. */
-  readonly later?: Readonly<Record<string, string>>
+  /** By id: what must hold. */
+  readonly requirements: Readonly<Record<string, string>>
 }

@@ -1,5 +1,6 @@
 import type { CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
+import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { createKeepAlive, KEEP_ALIVE, type KeepAlive } from '../wire/keep-alive.ts'
 import { type Chunk, openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
@@ -149,9 +150,7 @@ function respond({ ctx, plan, source, life }: Flow, next: () => Promise<Step>): 
   return new Response(heldBody(ctx, { source, next: noted, onEnd: plan.onEnd }), {
     headers: {
       ...plan.headers,
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
+      ...EVENT_STREAM_HEADERS,
     },
   })
 }

@@ -9,6 +9,7 @@ import {
 } from '../../core/index.ts'
 import type { Limits } from '../../limits/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
+import type { HttpVerb } from '../http-verb.ts'
 import { requireAnswer } from './ask-answer.ts'
 import {
   type ClientMessage,
@@ -74,13 +75,6 @@ export interface AskedEndpoint {
   /** Ends a legacy session. */
   delete: HttpVerb
 }
-
-type HttpVerb = (
-  ctx: CallContext,
-  principal: Principal,
-  path: string,
-  request: Request,
-) => Promise<Response>
 
 export interface AskDeps {
   readonly endpoint: () => AskedEndpoint

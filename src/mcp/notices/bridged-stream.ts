@@ -1,6 +1,7 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import type { Arrival } from '../relay/listening.ts'
 import { sessionNotFound } from '../session/sessions.ts'
+import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
 import type { LegacyFeed, OpenLegacyFeed } from './legacy-feed.ts'
@@ -61,11 +62,7 @@ export function createBridgedStream(deps: BridgedStreamDeps) {
     if (latest) ctx.waitUntil(feed.subscribe(latest))
     ctx.waitUntil(merger.add(feed.readable))
     return new Response(merger.readable, {
-      headers: {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      },
+      headers: EVENT_STREAM_HEADERS,
     })
 
     function failed(thrown: unknown): never {

@@ -3,11 +3,11 @@ import { isPlainObject, mediaType } from '../../core/index.ts'
 import { GATEWAY_INFO, MODERN_VERSION } from '../messages.ts'
 import { outcomeOf } from '../upstream/failure.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
-import { openSource } from '../wire/pump.ts'
+import { openMessages } from '../wire/read-messages.ts'
 import { changeIn } from './change-in.ts'
 import { filterOf, wantedIn } from './filter.ts'
+import { hearAll, MAX_HEARD_BYTES } from './hear-all.ts'
 import { both, type Wanted } from './notice.ts'
-import { readMessages } from './read-messages.ts'
 import type { WatchOpening, WatchRequest } from './upstream-watch.ts'
 
 /** A server says at once what it will tell; one that does not is taken at its capabilities. */
@@ -39,13 +39,13 @@ export async function openListen(request: WatchRequest): Promise<WatchOpening> {
     const isRefused = status < 500 && !PASSING.includes(status)
     return { kind: isRefused ? 'refused' : 'failed', outcome }
   }
-  const source = openSource(body, address.timeoutMs)
+  const messages = openMessages(body, type, MAX_HEARD_BYTES)
   let acknowledge: (told: Wanted | undefined) => void = () => undefined
   const acknowledged = new Promise<Wanted | undefined>((resolve) => {
     acknowledge = resolve
   })
   const timer = setTimeout(() => acknowledge(wanted), ACK_MS)
-  const ended = readMessages(source, (message) => {
+  const ended = hearAll(messages, (message) => {
     if (message['method'] === ACKNOWLEDGED) {
       acknowledge(isOurs(message, id) ? both(wantedIn(message), wanted) : wanted)
       return
@@ -53,7 +53,7 @@ export async function openListen(request: WatchRequest): Promise<WatchOpening> {
     if ('id' in message && message['id'] === id) {
       // Its result: the server listens no more, or it is an error and never did.
       acknowledge('error' in message ? undefined : wanted)
-      void source.cancel()
+      void messages.cancel()
       return
     }
     const change = changeIn(message)
@@ -65,7 +65,7 @@ export async function openListen(request: WatchRequest): Promise<WatchOpening> {
   clearTimeout(timer)
   const close = async (): Promise<void> => {
     leave.abort()
-    await source.cancel()
+    await messages.cancel()
   }
   if (told) return { kind: 'open', outcome: 'success', watch: { told, ended, close } }
   await close()

@@ -3,6 +3,7 @@ import type { Snapshots } from '../../registry/index.ts'
 import type { Inbound, InboundRequest } from '../eras.ts'
 import { arriveAgain } from '../relay/listening.ts'
 import { authorise } from '../relay/target.ts'
+import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { createEventWriter } from './event-writer.ts'
 import type { Feed, OpenFeed } from './feed.ts'
 import { wantedOf } from './filter.ts'
@@ -90,12 +91,6 @@ export function createListen(deps: {
     // Not awaited: it is read when the response is.
     ctx.waitUntil(writer.write(acknowledgeEvent(opened.honoured, id)))
     opened.start()
-    return new Response(writer.readable, { headers: EVENT_STREAM })
+    return new Response(writer.readable, { headers: EVENT_STREAM_HEADERS })
   }
-}
-
-const EVENT_STREAM = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-store',
-  'x-accel-buffering': 'no',
 }

@@ -5,11 +5,11 @@ import { outcomeOf } from '../upstream/failure.ts'
 import { GATEWAY_HELLO } from '../upstream/gateway-hello.ts'
 import { type HopTwo, hopTwoHeaders, streamHeaders } from '../upstream/headers.ts'
 import { openSession } from '../upstream/open-session.ts'
-import { openSource } from '../wire/pump.ts'
 import { readAnswer } from '../wire/read-answer.ts'
+import { openMessages } from '../wire/read-messages.ts'
 import { changeIn } from './change-in.ts'
+import { hearAll, MAX_HEARD_BYTES } from './hear-all.ts'
 import type { Wanted } from './notice.ts'
-import { readMessages } from './read-messages.ts'
 import type { UpstreamWatch, WatchOpening, WatchRequest } from './upstream-watch.ts'
 
 /** An answer to a subscription is empty. */
@@ -47,10 +47,10 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
     const isRefused = stream.kind === 'response' && NO_STREAM.includes(stream.response.status)
     return { kind: isRefused ? 'refused' : 'failed', outcome: outcomeOf(stream) }
   }
-  const source = openSource(body, address.timeoutMs)
+  const messages = openMessages(body, 'text/event-stream', MAX_HEARD_BYTES)
   const subscriptions = createSubscriptions(request, hop)
   let answering = 0
-  const ended = readMessages(source, (message) => {
+  const ended = hearAll(messages, (message) => {
     if ('method' in message && 'id' in message && answering < MAX_ANSWERING) {
       answering += 1
       void answerServer(request, hop, message).finally(() => {
@@ -66,7 +66,7 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
     change: subscriptions.change,
     async close() {
       leave.abort()
-      await source.cancel()
+      await messages.cancel()
       // The end of a session ends its subscriptions.
       if (sessionId === undefined) await subscriptions.change({ lists: [], uris: [] })
       await giveBack()

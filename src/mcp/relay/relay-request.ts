@@ -12,6 +12,7 @@ import { type NewSession, newSession } from '../session/new-session.ts'
 import { hearQuestions } from '../session/questions.ts'
 import type { Sessions } from '../session/sessions.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
+import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { checkParamHeaders } from '../wire/param-headers.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
@@ -146,6 +147,6 @@ async function openedState(states: RequestStates, outgoing: Outgoing): Promise<s
 /** For a request whose client has cancelled it: it gets no response (MCP 2025-11-25, Cancellation). */
 function noEvents(): Response {
   return new Response('', {
-    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
+    headers: EVENT_STREAM_HEADERS,
   })
 }

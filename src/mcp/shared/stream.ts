@@ -9,6 +9,7 @@ import { type EventIds, resumePoint } from '../session/event-ids.ts'
 import { sessionRequired } from '../session/session-rules.ts'
 import { UpstreamSession } from '../session/session-state.ts'
 import { type Sessions, type SharedSession, sessionNotFound } from '../session/sessions.ts'
+import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
 import { createFollowers } from './followers.ts'
@@ -114,11 +115,7 @@ export function createSharedStream(deps: SharedStreamDeps) {
       throw thrown
     }
     return new Response(merger.readable, {
-      headers: {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      },
+      headers: EVENT_STREAM_HEADERS,
     })
   }
 }

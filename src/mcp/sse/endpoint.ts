@@ -1,4 +1,4 @@
-import type { CallContext, Principal } from '../../core/index.ts'
+import type { HttpVerb } from '../http-verb.ts'
 import type { Greeted } from './stream-ids.ts'
 
 /** The endpoint that stands behind a stream, as far as a stream uses it. */
@@ -10,13 +10,6 @@ export interface SseEndpoint {
   /** Ends a session. Spends no permit. */
   readonly delete: HttpVerb
 }
-
-type HttpVerb = (
-  ctx: CallContext,
-  principal: Principal,
-  path: string,
-  request: Request,
-) => Promise<Response>
 
 /** The endpoint gets the path; a Request must have some URL. */
 const NOWHERE = 'https://relay.invalid/'

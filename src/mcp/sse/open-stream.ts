@@ -1,6 +1,7 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import { openChannel, type SessionStub } from '../session/session-state.ts'
+import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
 import { createConversation } from './conversation.ts'
@@ -103,11 +104,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
     ctx.signal.addEventListener('abort', () => end('cancelled'), { once: true })
     ctx.waitUntil(merger.add(endpointEvent(path, sessionId)))
     return new Response(merger.readable, {
-      headers: {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      },
+      headers: EVENT_STREAM_HEADERS,
     })
   }
 }

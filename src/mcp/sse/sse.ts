@@ -9,6 +9,7 @@ import { type Limits, requireAdmission } from '../../limits/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
 import { unsupportedVersion } from '../eras.ts'
+import type { HttpVerb } from '../http-verb.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
 import { createRefusal } from '../refusal.ts'
 import { arriveAgain, requireHearing } from '../relay/listening.ts'
@@ -28,13 +29,6 @@ export interface Sse {
   /** What the client says: 202 when its stream is there to be told. */
   send: HttpVerb
 }
-
-type HttpVerb = (
-  ctx: CallContext,
-  principal: Principal,
-  path: string,
-  request: Request,
-) => Promise<Response>
 
 export interface SseDeps {
   readonly endpoint: SseEndpoint
