@@ -30,6 +30,9 @@ export default defineConfig({
           name: 'worker',
           include: ['test/**/*.worker.test.ts'],
           setupFiles: ['./test/support/apply-migrations.ts'],
+          // Nothing here is a measurement: a machine that has others to serve takes its time.
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
           // One workerd and one storage for all files, one file after the other.
           isolate: false,
           fileParallelism: false,
@@ -42,6 +45,8 @@ export default defineConfig({
           include: ['test/flows/**/*.flow.test.ts'],
           setupFiles: ['./test/support/apply-migrations.ts'],
           globalSetup: ['./test/support/upstreams.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
           isolate: false,
           fileParallelism: false,
         },

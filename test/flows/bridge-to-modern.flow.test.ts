@@ -262,6 +262,33 @@ describe('a legacy client of a modern server', () => {
     expect((await ask('tools/list', {}, 1, elsewhere)).status).toBe(404)
   })
 
+  it('finds resources where the server knows no templates', async () => {
+    const resource = { uri: 'x:y', name: 'x' }
+    const bare = createTestGateway({
+      seams: {
+        fetcher: async (request) => {
+          const { id, method } = (await request.json()) as { id: unknown; method: string }
+          const complete = { resultType: 'complete', ttlMs: 0, cacheScope: 'private' }
+          const results: Record<string, object> = {
+            'server/discover': {
+              ...{ supportedVersions: ['2026-07-28'], capabilities: { resources: {} } },
+              ...complete,
+            },
+            'resources/list': { resources: [resource], ...complete },
+          }
+          const result = results[method]
+          if (result) return Response.json({ jsonrpc: '2.0', id, result })
+          const error = { code: -32601, message: 'Method not found' }
+          return Response.json({ jsonrpc: '2.0', id, error }, { status: 404 })
+        },
+      },
+    })
+    const body = { path: 'bare', name: 'bare', endpoints: [{ url: 'https://bare.example/mcp' }] }
+    const created = await bare.fetch('/api/v1/servers', rest(await bare.token(), 'POST', body))
+    expect(created.status).toBe(201)
+    expect(await created.json()).toMatchObject({ discovered: { resources: 1 } })
+  })
+
   it('cannot use a session of another endpoint', async () => {
     const { headers } = await open('/mcp')
     const response = await gateway.fetch('/new/mcp', legacy(token, 'tools/list', {}, headers))

@@ -1,4 +1,9 @@
-import { Client, type FetchLike, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import {
+  Client,
+  type FetchLike,
+  ProtocolError,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client'
 import { z } from 'zod'
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import {
@@ -13,6 +18,8 @@ import { askLegacySide, withLegacySide } from './legacy-side.ts'
 import type { TransportDoubt } from './transport-doubt.ts'
 import type { UpstreamOutbound } from './transports.ts'
 
+/** JSON-RPC 2.0. */
+const METHOD_NOT_FOUND = -32601
 /** Pages of one list that are read before the upstream is taken to be looping. */
 const MAX_PAGES = 100
 /** Bytes of all answers together: a catalogue is at most 8 MiB, and an isolate has 128. */
@@ -72,7 +79,8 @@ export async function discoverOver(
     const list = (wanted: CatalogList) => listAll(client, facts, wanted, upstream.timeoutMs)
     const tools = await list(CATALOG_LISTS.tool)
     const resources = await list(CATALOG_LISTS.resource)
-    const resourceTemplates = await list(CATALOG_LISTS.template)
+    // Servers with resources and no templates often do not know the method.
+    const resourceTemplates = await list(CATALOG_LISTS.template).catch(noneIfUnknown)
     const prompts = await list(CATALOG_LISTS.prompt)
     const ttls = [tools, resources, resourceTemplates, prompts].flatMap(({ ttlMs }) => ttlMs ?? [])
     return {
@@ -156,6 +164,14 @@ async function listAll(
     if (cursor === undefined) return { items, ttlMs }
   }
   throw new Error(`${method} has more than ${MAX_PAGES} pages`)
+}
+
+function noneIfUnknown(thrown: unknown): Listed {
+  const isProtocols = thrown instanceof ProtocolError && thrown.code === METHOD_NOT_FOUND
+  // A modern server says so under HTTP 404, and the SDK's client then gives its text alone.
+  const isText = thrown instanceof Error && thrown.message.includes(`"code":${METHOD_NOT_FOUND}`)
+  if (isProtocols || isText) return { items: [], ttlMs: undefined }
+  throw thrown
 }
 
 /** The SDK's client on our only way out, within bounds; it needs no GET stream to read lists. */
