@@ -40,22 +40,32 @@ export async function launchAnnounced(name: string, script: string): Promise<Run
   return { url, child, stop: () => child.stop() }
 }
 
+/** How server-everything is told its transport, and where its endpoint is then. */
+const EVERYTHING = {
+  'streamable-http': { mode: 'streamableHttp', path: '/mcp' },
+  sse: { mode: 'sse', path: '/sse' },
+} as const
+
 /** Starts `@modelcontextprotocol/server-everything` (legacy era, sessions), by default on a free port. */
-export async function launchEverything(samePort?: number): Promise<RunningSample> {
+export async function launchEverything(
+  samePort?: number,
+  transport: keyof typeof EVERYTHING = 'streamable-http',
+): Promise<RunningSample> {
+  const { mode, path } = EVERYTHING[transport]
   const port = samePort ?? (await freePort())
   const manifest = createRequire(import.meta.url).resolve(
     '@modelcontextprotocol/server-everything/package.json',
   )
   const child = startChild({
     name: 'everything',
-    args: [...ON_LOOPBACK, join(manifest, '../dist/index.js'), 'streamableHttp'],
+    args: [...ON_LOOPBACK, join(manifest, '../dist/index.js'), mode],
     // Its tool get-env shows the environment: give it none.
     env: {
       ...Object.fromEntries(Object.keys(process.env).map((key) => [key, undefined])),
       PORT: `${port}`,
     },
   })
-  const url = `http://127.0.0.1:${port}/mcp`
+  const url = `http://127.0.0.1:${port}${path}`
   await orFailure(child, untilAnswering(url))
   return { url, child, stop: () => child.stop() }
 }

@@ -1,4 +1,3 @@
-import { createBackoff } from './backoff.ts'
 import { CONNECTIONS } from './connections.ts'
 import { createDeadline } from './deadline.ts'
 import { ask, readHello, resultOf } from './handshake.ts'
@@ -39,7 +38,6 @@ export function createLink(deps: LinkDeps): Link {
   const sessions = new Map<string, LinkSession>()
   /** By the revision that their clients asked for. */
   const trunks = new Map<string, Trunk>()
-  const backoff = createBackoff(deps.clock, deps.random)
   const backlog: Backlog = { bytes: 0 }
   const now = (): number => deps.clock.now()
   let ownConnections = 0
@@ -103,14 +101,12 @@ export function createLink(deps: LinkDeps): Link {
     if (known?.credentials === credentials) return known
     known?.close()
     const kind = CONNECTIONS[request.transport]
-    const trunk = createTrunk({ ...deps, kind, backoff, version, credentials, idleMs: IDLE_MS })
+    const trunk = createTrunk({ ...deps, kind, version, credentials, idleMs: IDLE_MS })
     trunks.set(version, trunk)
     return trunk
   }
 
   async function openOwn(request: LinkRequest, id: string): Promise<Response> {
-    const waitMs = backoff.waitMs()
-    if (waitMs > 0) return notNow(waitMs)
     const place = createPlace()
     const deadline = createDeadline(request.timeoutMs, request.signal)
     let sessionId: string | undefined
@@ -127,10 +123,8 @@ export function createLink(deps: LinkDeps): Link {
     deadline.clear()
     if (opened.kind !== 'open') {
       ownConnections -= 1
-      if (opened.kind === 'fault' && opened.fault !== 'cancelled') backoff.failed()
       return refusalAnswer(opened)
     }
-    backoff.succeeded()
     const { line } = opened
     const answer = await ask(line, { text: request.body, id, member: place }, request)
     if (answer.kind === 'failed' || resultOf(answer) === undefined || !line.isOpen()) {

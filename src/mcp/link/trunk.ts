@@ -1,10 +1,10 @@
 import { GATEWAY_INFO } from '../messages.ts'
-import type { Backoff } from './backoff.ts'
+import { createBackoff } from './backoff.ts'
 import type { ConnectionKind } from './connections.ts'
 import { createDeadline } from './deadline.ts'
 import { ask, resultOf } from './handshake.ts'
 import { type Line, type LineDeps, openLine } from './line.ts'
-import { notNow, refusalAnswer } from './link-answers.ts'
+import { refusalAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
 import type { Channel, LineOrNot, Place } from './link-session.ts'
 import { talkShared, wishesOf } from './shared-talk.ts'
@@ -23,8 +23,8 @@ export type Joined =
   | Extract<LineOrNot, { kind: 'none' }>
 
 export interface TrunkDeps extends LineDeps {
+  readonly random: LineDeps['random'] & { fraction(): number }
   readonly kind: ConnectionKind
-  readonly backoff: Backoff
   /** The revision that its clients asked for. */
   readonly version: string
   readonly credentials: string
@@ -37,6 +37,7 @@ type Way = Pick<LinkRequest, 'url' | 'headers' | 'timeoutMs'>
 /** @see Trunk */
 export function createTrunk(deps: TrunkDeps): Trunk {
   const places = new Set<Place>()
+  const backoff = createBackoff(deps.clock, deps.random)
   let line: Line | undefined
   let hello = ''
   let opening: Promise<LineOrNot> | undefined
@@ -55,8 +56,6 @@ export function createTrunk(deps: TrunkDeps): Trunk {
   }
 
   async function connect(way: Way): Promise<LineOrNot> {
-    const waitMs = deps.backoff.waitMs()
-    if (waitMs > 0) return { kind: 'none', response: notNow(waitMs) }
     const deadline = createDeadline(way.timeoutMs)
     const target = { ...way, signal: deadline.signal }
     const { kind } = deps
@@ -75,14 +74,14 @@ export function createTrunk(deps: TrunkDeps): Trunk {
       own.close()
       return failed(greeted.response)
     }
-    deps.backoff.succeeded()
+    backoff.succeeded()
     if (isClosed) own.close()
     else if (own.isOpen()) line = own
     return greeted
   }
 
   function failed(response: Response): LineOrNot {
-    deps.backoff.failed()
+    backoff.failed()
     return { kind: 'none', response }
   }
 
@@ -100,10 +99,13 @@ export function createTrunk(deps: TrunkDeps): Trunk {
     return { kind: 'line', line: on }
   }
 
-  /** As long as somebody listens: there is no request that could notice. */
+  /**
+   * As long as somebody listens: there is no request that could notice. Requests do not wait for it;
+   * what they may do to a server that fails is their breaker's business.
+   */
   async function reconnect(way: Way): Promise<void> {
     while (!line && !isClosed && isHeard()) {
-      await sleep(Math.max(deps.backoff.waitMs(), 1))
+      await sleep(Math.max(backoff.waitMs(), 1))
       if (!line && !isClosed && isHeard()) await open(way)
     }
   }
