@@ -1,6 +1,13 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
-import { createTestGateway, PUBLIC_URL, rest, type TestGateway } from '../support/gateway.ts'
+import {
+  createTestGateway,
+  hello,
+  legacy,
+  PUBLIC_URL,
+  rest,
+  type TestGateway,
+} from '../support/gateway.ts'
 import type { LinkControl, LinkLog } from '../support/link-servers.ts'
 
 const origin = () => inject('linkOrigin')
@@ -182,5 +189,32 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
       .poll(async () => textOf(await client.callTool({ name: 'echo', arguments: { back: 1 } })))
       .toBe('{"back":1}')
     expect((await logOf(room)).opened).toBeGreaterThan(opened)
+  })
+})
+
+describe('a server that changes its transport', () => {
+  it('is found out when calls fail in a way that speaks of it, and served again', async () => {
+    const gateway = createTestGateway()
+    const token = await gateway.token()
+    const endpoints = [{ url: `${origin()}/switch/changing` }]
+    const body = { path: 'changing', name: 'changing', endpoints }
+    await gateway.fetch('/api/v1/servers', rest(token, 'POST', body))
+    const shown = async () => {
+      const response = await gateway.fetch('/api/v1/servers/changing', rest(token, 'GET'))
+      return ((await response.json()) as { transport: string }).transport
+    }
+    expect(await shown()).toBe('streamable-http')
+    await control('changing', 'become-sse')
+
+    const initialize = async () => {
+      const response = await gateway.fetch('/changing/mcp', legacy(token, 'initialize', hello()))
+      return response.text()
+    }
+    expect(await initialize()).toContain('answered with HTTP 405')
+    await expect.poll(shown, { timeout: 5_000 }).toBe('sse')
+    // The snapshot of this isolate is up to 5 s old.
+    await expect
+      .poll(initialize, { timeout: 8_000, interval: 500 })
+      .toContain('"serverInfo":{"name":"link-room"')
   })
 })

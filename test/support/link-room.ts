@@ -22,6 +22,8 @@ export interface LinkRoom {
   readonly subscribed: string[]
   readonly servers: Set<Server>
   release: (() => void)[]
+  /** Of `/switch/{room}`: what it speaks now. */
+  isSse: boolean
 }
 
 export function newRoom(): LinkRoom {
@@ -34,6 +36,7 @@ export function newRoom(): LinkRoom {
     subscribed: [],
     servers: new Set(),
     release: [],
+    isSse: false,
   }
 }
 

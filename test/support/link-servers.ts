@@ -14,7 +14,7 @@ const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof Ws
 /**
  * The same server over each transport, and some that misbehave. `/mcp/{room}`, `/sse/{room}` and
  * `/ws/{room}` are its endpoints; `/log/{room}` tells what happened, `/control/{room}` makes things
- * happen; `/odd-sse/{mood}` and `/odd-ws/{mood}` do what no honest server does.
+ * happen; `/switch/{room}` changes from Streamable HTTP to HTTP+SSE when told; `/odd-sse/{mood}` and `/odd-ws/{mood}` do what no honest server does.
  */
 export interface LinkServers {
   readonly origin: string
@@ -32,7 +32,7 @@ export interface LinkLog {
 }
 
 /** What `POST /control/{room}` takes. */
-export type LinkControl = 'break' | 'tools-changed' | 'updated' | 'release'
+export type LinkControl = 'become-sse' | 'break' | 'tools-changed' | 'updated' | 'release'
 
 interface Sites {
   readonly rooms: Map<string, LinkRoom>
@@ -106,6 +106,11 @@ async function serve(
     case 'sse':
       if (request.method !== 'GET') response.writeHead(405).end()
       else await serveStream(sites, name, response)
+      return
+    case 'switch':
+      if (!room.isSse) await serveHttp(sites, name, request, response)
+      else if (request.method === 'GET') await serveStream(sites, name, response)
+      else response.writeHead(405).end()
       return
     case 'messages': {
       const transport = sites.streams.get(url.searchParams.get('sessionId') ?? '')
@@ -223,7 +228,8 @@ function socketTransport(socket: Ws.WebSocket): Transport {
 
 function control(sites: Sites, name: string, wish: LinkControl): void {
   const room = roomOf(sites, name)
-  if (wish === 'break') for (const end of [...endersOf(sites, name)]) end()
+  if (wish === 'become-sse') room.isSse = true
+  if (wish === 'break' || wish === 'become-sse') for (const end of [...endersOf(sites, name)]) end()
   if (wish === 'release') for (const go of room.release.splice(0)) go()
   for (const server of room.servers) {
     if (wish === 'tools-changed') server.sendToolListChanged().catch(() => undefined)
