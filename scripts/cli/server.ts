@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
@@ -26,6 +26,11 @@ export function addServerCommands(program: Command): void {
     .command('add <path>')
     .description('register a server: connects to it and stores what it offers')
     .requiredOption('--endpoint <url...>', 'URL of its MCP endpoint; several are balanced')
+    .addOption(
+      new Option('--transport <transport>', 'how it is spoken to')
+        .choices(['auto', 'streamable-http', 'sse', 'websocket'])
+        .default('auto'),
+    )
     .option('--name <name>', 'shown name (default: the path)')
     .option('--description <text>', 'what it is for', '')
     .option('--tag <tag...>', 'tags', [])
@@ -40,6 +45,7 @@ export function addServerCommands(program: Command): void {
         name: options.name ?? path,
         description: options.description,
         tags: options.tag,
+        transport: options.transport,
         visibility: options.visibility,
         allowedGroups: options.group,
         endpoints: options.endpoint.map((url) => ({ url })),
@@ -108,6 +114,7 @@ export function addServerCommands(program: Command): void {
 
 interface AddOptions {
   readonly endpoint: readonly string[]
+  readonly transport: string
   readonly name?: string
   readonly description: string
   readonly tag: readonly string[]

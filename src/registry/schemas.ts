@@ -58,7 +58,9 @@ export const fields = {
   visibility: z.enum(['public', 'group', 'private']),
   allowedGroups: z.array(line(128)).max(MAX_GROUPS).refine(unique, UNIQUE),
   enabled: z.boolean(),
-  transport: TransportChoice,
+  transport: TransportChoice.describe(
+    'How its endpoints are spoken to. `auto` finds out: WebSocket for ws(s) URLs; else Streamable HTTP; else, when that is refused with 400, 404 or 405, HTTP+SSE.',
+  ),
   authStrategy: z.literal('none'),
   timeoutMs: z.number().int().min(1000).max(300_000),
   trustAnnotations: z.boolean(),

@@ -53,17 +53,22 @@ async function runSlice(
   options: {
     readonly withCatalog?: boolean
     readonly down?: readonly number[]
+    /** Refused as one refuses another transport, and up when asked what they speak. */
+    readonly doubted?: readonly number[]
     readonly discover?: () => Promise<Discovery>
     readonly storeCatalog?: () => Promise<{ changed: boolean }>
   } = {},
 ) {
   const isDown = (url: string) => (options.down ?? []).some((index) => url === targetOf(index).url)
+  const isDoubted = (url: string) =>
+    (options.doubted ?? []).some((index) => url === targetOf(index).url)
   const seen = {
     records: [] as ProbeRecord[],
     batches: 0,
     breakers: [] as [string, string][],
     probed: [] as { url: string; timeoutMs: number; headers: unknown }[],
     discovered: [] as string[],
+    tried: [] as (readonly string[])[],
     stored: [] as [string, Discovery][],
     events: [] as unknown[],
     waiting: 0,
@@ -95,12 +100,16 @@ async function runSlice(
       async probe(_ctx, upstream) {
         seen.probed.push(upstream)
         await waitABit()
+        if (isDoubted(upstream.url)) {
+          return { kind: 'down', error: 'HTTP 405', speaksOfAnother: true }
+        }
         return isDown(upstream.url)
           ? { kind: 'down', error: 'It is down.' }
           : { kind: 'up', latencyMs: 7 }
       },
-      async discover(_ctx, upstream) {
+      async discover(_ctx, upstream, { transports }) {
         seen.discovered.push(upstream.url)
+        seen.tried.push(transports)
         await waitABit()
         if (isDown(upstream.url)) throw new GatewayError('upstream_unreachable', 'It is down.')
         return options.discover?.() ?? DISCOVERY
@@ -132,6 +141,38 @@ function context(): CallContext {
 
 const UP = { health: 'healthy', latencyMs: 7, probedAt: NOW, error: null }
 const DOWN = { latencyMs: null, probedAt: NOW, error: 'It is down.' }
+
+describe('an endpoint that refuses a probe as one refuses another transport', () => {
+  it('is asked what it speaks now, and what it offers is stored', async () => {
+    const found = { ...DISCOVERY, transport: 'sse' as const }
+    const seen = await runSlice([targetOf(1), targetOf(2)], {
+      doubted: [1],
+      discover: async () => found,
+    })
+    expect(seen.tried).toEqual([['streamable-http', 'sse']])
+    expect(seen.stored).toEqual([['server-1', found]])
+    expect(seen.records.map(({ error }) => error)).toEqual([null, null])
+  })
+
+  it('is down when it speaks nothing else', async () => {
+    const seen = await runSlice([targetOf(1)], { doubted: [1], down: [1] })
+    expect(seen.discovered).toHaveLength(1)
+    expect(seen.records).toMatchObject([{ error: 'It is down.' }])
+  })
+
+  it('is asked nothing more when its transport was named, but by that', async () => {
+    const target = targetOf(1, { transportChoice: 'sse', transport: 'sse' })
+    const seen = await runSlice([target], { doubted: [1] })
+    expect(seen.tried).toEqual([['sse']])
+  })
+
+  it('waits for another round when this one cannot afford it', async () => {
+    const targets = Array.from({ length: 20 }, (_, index) => targetOf(index + 1))
+    const seen = await runSlice(targets, { doubted: [1] })
+    expect(seen.discovered).toEqual([])
+    expect(seen.records[0]).toMatchObject({ error: 'HTTP 405', consecutiveFailures: 1 })
+  })
+})
 
 describe('what a probe leads to', () => {
   it.each([
