@@ -116,8 +116,8 @@ export function createMcp(deps: McpDeps) {
   const admitted = endpointWith(PERMIT_SPENT)
   const sse = createSse({
     ...{ snapshots, limits, events, sealer, clock, object },
-    // What nobody posted costs nothing.
-    endpoint: { post: endpoint.post, get: admitted.get, delete: admitted.delete },
+    // Who opens a stream or posts to one spends the permits.
+    endpoint: admitted,
     maxBodyBytes: deps.maxBodyBytes,
     challenge: deps.sseChallenge,
   })

@@ -176,6 +176,8 @@ describe('who may use HTTP with SSE', () => {
       400,
       'invalid_request',
     ],
+    ['no message', '{"jsonrpc":"2.0"}', 400, 'invalid_request'],
+    ['no object', '"ping"', 400, 'invalid_request'],
     ['too deep', `${'['.repeat(100)}${']'.repeat(100)}`, 400, 'parse_error'],
     ['too large', JSON.stringify({ text: 'x'.repeat(MAX_BODY_BYTES) }), 413, 'body_too_large'],
   ])(
@@ -253,6 +255,21 @@ describe('who may use HTTP with SSE', () => {
     expect(await client.next()).toMatchObject({ id: 1, error: { data: { code: 'unknown_tool' } } })
     await client.say(call(2))
     expect(await client.next()).toMatchObject({ id: 2, result: {} })
+    await client.leave()
+  })
+
+  it('spends a permit for each message, and one for the stream', async () => {
+    const limited = createTestGateway({
+      seams: { fetcher: upstream.fetcher },
+      vars: { LIMIT_PRINCIPAL_PER_MINUTE: '6' },
+    })
+    const client = await openSse(limited, await limited.token(), '/sse')
+    await client.say({ method: 'notifications/x' })
+    const batch = JSON.stringify(Array.from({ length: 4 }, () => JSON.parse(PING)))
+    expect((await client.post(batch)).status).toBe(202)
+    const refused = await client.post(PING)
+    expect(await codeOf(refused)).toEqual([429, 'rate_limited'])
+    expect(refused.headers.get('retry-after')).not.toBeNull()
     await client.leave()
   })
 })

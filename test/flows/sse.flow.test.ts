@@ -131,8 +131,13 @@ describe('HTTP with SSE (MCP 2024-11-05) in front of one server', () => {
     const [one, two] = [await open(), await open()]
     await one.greet()
     await two.greet()
+    await room.log()
     await one.say(call(1, 'held', { of: 'one' }))
     await two.say(call(1, 'held', { of: 'two' }))
+    const arrived: string[] = []
+    await expect
+      .poll(async () => arrived.push(...(await posted()).map(({ body }) => body)) && arrived.join())
+      .toMatch(/held.*held/)
     await one.say(call(2, 'echo', { quick: true }))
     expect(await one.next()).toMatchObject(echoed(2, { quick: true }))
     await room.control({ release: true })

@@ -14,7 +14,7 @@ export interface Carrier {
     onMessage?: (json: string) => Promise<string | undefined>,
   ): Promise<void>
   /** An error of ours as the answer. */
-  error(ctx: CallContext, handed: Handed, error: GatewayError): Promise<void>
+  error(ctx: CallContext, handed: Pick<Handed, 'id'>, error: GatewayError): Promise<void>
 }
 
 export interface CarrierDeps {
@@ -58,9 +58,13 @@ export function createCarrier({ merger, resume }: CarrierDeps): Carrier {
     await error(ctx, handed, lost())
   }
 
-  async function error(ctx: CallContext, handed: Handed, problem: GatewayError): Promise<void> {
+  async function error(
+    ctx: CallContext,
+    { id = 'null' }: Pick<Handed, 'id'>,
+    problem: GatewayError,
+  ): Promise<void> {
     // Of a batch that is refused as a whole, no message has an answer of its own.
-    const message = errorMessage(problem, handed.id ?? 'null', ctx.requestId)
+    const message = errorMessage(problem, id, ctx.requestId)
     const { body } = new Response(`event: message\ndata: ${message}\n\n`)
     if (body) await merger.add(body)
   }

@@ -47,8 +47,11 @@ const MAX_OPENING = 4
 const MAX_OPENING_ONE_WAY = 2
 /** Requests that run at once; most of them only wait for their server. */
 const MAX_RUNNING = 50
-/** Messages that wait for their turn; more are refused. */
+/** Messages that wait for their turn, and characters of all that wait or run; more are refused. */
 const MAX_WAITING = 100
+const MAX_HELD_CHARS = 32 * 1024 * 1024
+/** Refusals that wait to be read; who reads nothing and asks on has no use for his stream. */
+const MAX_REFUSALS = 100
 /**
  * Messages of one stream: an invocation has 1,000 subrequests, and a message takes one to its
  * server, two that register it while it runs, and now and then one of policy or limits. Then the
@@ -62,7 +65,12 @@ const MAX_MESSAGES_AT_ALL = 300
 export function createConversation(ctx: CallContext, deps: ConversationDeps): Conversation {
   const { endpoint, merger, principal, path } = deps
   const waitUntil = (work: Promise<unknown>): void => ctx.waitUntil(work)
-  const lane = { waitUntil, maxWaiting: MAX_WAITING, onOver: endWhenFull }
+  const lane = {
+    waitUntil,
+    maxWaiting: MAX_WAITING,
+    maxWeight: MAX_HELD_CHARS,
+    onOver: endWhenFull,
+  }
   const turns = createTurns({ ...lane, maxOpening: MAX_OPENING, maxRunning: MAX_RUNNING })
   const oneWay = createTurns({
     ...lane,
@@ -90,6 +98,7 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
   let greeting: 'none' | 'asked' | 'done' = deps.greeted ? 'done' : 'none'
   let count = 0
   let isFull = false
+  let refusals = 0
   if (deps.greeted) followers.add({ server: path })
 
   function take(handed: Handed): void {
@@ -98,6 +107,7 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     if (handed.kind === 'cancel' && turns.drop(handed.cancels ?? '')) return
     const line = lineOf(handed)
     const turn = {
+      weight: handed.text.length,
       isFirst: handed.kind === 'initialize' || handed.kind === 'initialized',
       ...(handed.id === undefined ? {} : { id: canonicalId(handed.id) }),
       run: (opened: () => void) => run(handed, line, opened),
@@ -160,10 +170,19 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     return response
   }
 
-  function refuse(handed: Handed, line: EventLine, error: GatewayError): void {
+  function refuse({ id }: Handed, line: EventLine, error: GatewayError): void {
     line.call.facts.outcome = error.code
     line.answered(200)
-    waitUntil(carry.error(line.call, handed, error))
+    if (refusals >= MAX_REFUSALS) {
+      waitUntil(merger.close())
+      return
+    }
+    refusals += 1
+    const told = carry.error(line.call, id === undefined ? {} : { id }, error)
+    const forget = (): void => {
+      refusals -= 1
+    }
+    waitUntil(told.finally(forget))
   }
 
   function lineOf({ requestId }: Handed): EventLine {

@@ -1,13 +1,13 @@
 import type { HttpVerb } from '../http-verb.ts'
 import type { Greeted } from './stream-ids.ts'
 
-/** The endpoint that stands behind a stream, as far as a stream uses it. */
+/** The endpoint that stands behind a stream; its permits have been spent. */
 export interface SseEndpoint {
   /** One message, or a batch. */
   readonly post: HttpVerb
-  /** The stream of what belongs to no request. Spends no permit: nobody posted it. */
+  /** The stream of what belongs to no request. */
   readonly get: HttpVerb
-  /** Ends a session. Spends no permit. */
+  /** Ends a session. */
   readonly delete: HttpVerb
 }
 

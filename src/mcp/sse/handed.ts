@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type CallContext, isPlainObject, type Principal, TenantId } from '../../core/index.ts'
 import { isBatch, readBatch } from '../batch.ts'
-import { readMessage } from '../eras.ts'
+import { classify, readMessage } from '../eras.ts'
 
 const PrincipalOf: z.ZodType<Principal> = z.object({
   issuer: z.string(),
@@ -41,8 +41,9 @@ export type Handed = Readonly<z.infer<typeof Handed>>
 export function readHanded(ctx: CallContext, principal: Principal, text: string): Handed {
   const common = { requestId: ctx.requestId, principal, text, count: 1 }
   if (isBatch(text)) return { ...common, kind: 'batch', count: readBatch(text).length }
-  const { body, id } = readMessage(text)
-  const { method, params } = body
+  const message = readMessage(text)
+  const { id } = message
+  const { method, params, ...body } = message.body
   if (id) {
     const kind = method === 'initialize' ? 'initialize' : 'request'
     const isAnswer = method === undefined && ('result' in body || 'error' in body)
@@ -50,6 +51,8 @@ export function readHanded(ctx: CallContext, principal: Principal, text: string)
       ? { ...common, kind: 'one_way' }
       : { ...common, kind, id: text.slice(id.start, id.end) }
   }
+  // What is no message at all can be answered here alone.
+  classify(message, new Headers())
   switch (method) {
     case 'notifications/initialized':
       return { ...common, kind: 'initialized' }

@@ -5,7 +5,7 @@
 export const MAX_PIECE_CHARS = 256 * 1024
 
 /** Texts whose end has not come yet; a sender that died leaves one behind. The oldest out. */
-const MAX_UNFINISHED = 8
+const MAX_UNFINISHED = 4
 
 const MORE = '+'
 const LAST = '.'

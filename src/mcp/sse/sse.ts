@@ -88,9 +88,12 @@ export function createSse(deps: SseDeps): Sse {
         const key = await ids.open(principal, path, sessionId)
         requireLegacy(headers.get('mcp-protocol-version'))
         const text = await readBounded(body, deps.maxBodyBytes, headers.get('content-length'))
-        const handed = JSON.stringify(readHanded(ctx, principal, text))
+        const handed = readHanded(ctx, principal, text)
+        for (let spent = 0; spent < handed.count; spent += 1) {
+          await requireAdmission(ctx, deps.limits, principal)
+        }
         const object = deps.object(channelOf(key))
-        for (const piece of piecesOf(ctx.random.uuid(), handed)) {
+        for (const piece of piecesOf(ctx.random.uuid(), JSON.stringify(handed))) {
           if (!(await object.tell(MESSAGES, piece))) throw sessionNotFound()
         }
         return acceptedReply()

@@ -4,6 +4,8 @@ export interface Turn {
   readonly id?: string
   /** Nothing behind it starts before its first half is done. */
   readonly isFirst?: boolean
+  /** What it holds in memory until it is over, in whatever unit. */
+  readonly weight: number
   /** Settles when it is over. `opened` is called when the first half of it is done. Never rejects. */
   run(opened: () => void): Promise<void>
   /** It will never run. */
@@ -12,7 +14,7 @@ export interface Turn {
 
 /** Runs what comes in the order in which it came, and not all of it at once. */
 export interface Turns {
-  /** False when too many wait: then it is not taken. */
+  /** False when too many wait, or all together weigh too much: then it is not taken. */
   take(turn: Turn): boolean
   /** Takes back what has this id and still waits; false when nothing does. */
   drop(id: string): boolean
@@ -28,16 +30,19 @@ export interface TurnsOptions {
   readonly maxOpening: number
   readonly maxRunning: number
   readonly maxWaiting: number
+  /** Of what waits and what runs. One that is heavier is taken when it is alone. */
+  readonly maxWeight: number
   /** A turn is over. */
   readonly onOver?: () => void
 }
 
 /** @see Turns */
 export function createTurns(options: TurnsOptions): Turns {
-  const { waitUntil, maxOpening, maxRunning, maxWaiting, onOver } = options
+  const { waitUntil, maxOpening, maxRunning, onOver } = options
   const waiting: Turn[] = []
   let opening = 0
   let running = 0
+  let weight = 0
   let isHeld = false
   let isStopped = false
 
@@ -63,6 +68,7 @@ export function createTurns(options: TurnsOptions): Turns {
     }
     await turn.run(opened)
     running -= 1
+    weight -= turn.weight
     opened()
     startNext()
     onOver?.()
@@ -70,7 +76,9 @@ export function createTurns(options: TurnsOptions): Turns {
 
   return {
     take(turn) {
-      if (isStopped || waiting.length >= maxWaiting) return false
+      const isTooHeavy = weight > 0 && weight + turn.weight > options.maxWeight
+      if (isStopped || waiting.length >= options.maxWaiting || isTooHeavy) return false
+      weight += turn.weight
       waiting.push(turn)
       startNext()
       return true
@@ -79,8 +87,10 @@ export function createTurns(options: TurnsOptions): Turns {
     drop(id) {
       const at = waiting.findIndex((turn) => turn.id === id)
       const [dropped] = at === -1 ? [] : waiting.splice(at, 1)
-      dropped?.skipped()
-      return dropped !== undefined
+      if (!dropped) return false
+      weight -= dropped.weight
+      dropped.skipped()
+      return true
     },
 
     isIdle: () => running === 0 && waiting.length === 0,

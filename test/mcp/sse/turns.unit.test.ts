@@ -6,7 +6,7 @@ function taking(options: Partial<TurnsOptions> = {}) {
   const log: string[] = []
   const halves = new Map<string, { readonly opened: () => void; readonly over: () => void }>()
   const turns = createTurns({
-    ...{ maxOpening: 2, maxRunning: 3, maxWaiting: 3 },
+    ...{ maxOpening: 2, maxRunning: 3, maxWaiting: 3, maxWeight: 100 },
     waitUntil: () => undefined,
     ...options,
   })
@@ -17,6 +17,7 @@ function taking(options: Partial<TurnsOptions> = {}) {
         log.push(id)
         halves.set(id, { opened, over: resolve })
       }),
+    weight: 1,
     skipped: () => void log.push(`no ${id}`),
     ...more,
   })
@@ -52,6 +53,18 @@ describe('turns', () => {
     expect(['a', 'b', 'c', 'd', 'e', 'f'].map((id) => take(id))).toEqual([
       ...[true, true, true, true, true, false],
     ])
+  })
+
+  it('are not taken when all together weigh too much, but for one that is alone', async () => {
+    const { take, turns, over } = taking({ maxOpening: 1 })
+    expect(take('heavy', { weight: 101 })).toBe(true)
+    expect(take('more', { weight: 1 })).toBe(false)
+    await over('heavy')
+    expect(take('half', { weight: 50 })).toBe(true)
+    expect(take('other', { weight: 50 })).toBe(true)
+    expect(take('more')).toBe(false)
+    expect(turns.drop('other')).toBe(true)
+    expect(take('more')).toBe(true)
   })
 
   it('wait for one that must be first', async () => {
