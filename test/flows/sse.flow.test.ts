@@ -265,6 +265,36 @@ describe('HTTP with SSE (MCP 2024-11-05) in front of one server', () => {
     await expect.poll(async () => (await client.post(message, { on: other })).status).toBe(404)
   })
 
+  it('keeps the order of a client that does not wait for the handshake', async () => {
+    const client = await open()
+    await room.log()
+    const params = { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: {} }
+    await client.say({ id: 0, method: 'initialize', params })
+    await client.say({ method: 'notifications/initialized' })
+    await client.say(call(1, 'echo', { early: true }))
+    expect(await client.next()).toMatchObject({ id: 0, result: {} })
+    expect(await client.next()).toMatchObject(echoed(1, { early: true }))
+    expect((await posted()).map(({ body }) => JSON.parse(body).method)).toEqual([
+      ...['initialize', 'notifications/initialized', 'tools/call'],
+    ])
+    await client.leave()
+  })
+
+  it('refuses what is asked when too much waits', async () => {
+    const client = await greeted()
+    // Four wait for their server, a hundred for their turn.
+    for (let id = 1; id <= 105; id += 1) await client.say(call(id, 'silent'))
+    expect(await client.next()).toMatchObject({
+      id: 105,
+      error: { data: { code: 'rate_limited' } },
+    })
+    await client.say({ method: 'notifications/cancelled', params: { requestId: 104 } })
+    await client.say(call('room again', 'silent'))
+    await client.say(call('none again', 'silent'))
+    expect(await client.next()).toMatchObject({ id: 'none again', error: {} })
+    await client.leave()
+  })
+
   it('goes on when the server forgot the session', async () => {
     const client = await greeted()
     await room.control({ forgetStatus: 404 })

@@ -1,19 +1,9 @@
-import {
-  type CallContext,
-  GatewayError,
-  isPlainObject,
-  type Principal,
-  toGatewayError,
-} from '../../core/index.ts'
+import { type CallContext, GatewayError, toGatewayError } from '../../core/index.ts'
 import { createEventLine, type EventLine } from '../../http/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
-import { createFollowers, type Followable } from '../shared/followers.ts'
-import type { EventMerger } from '../wire/merge-events.ts'
 import { createCarrier } from './carry.ts'
-import { endRequest, postRequest, type SseEndpoint, streamRequest } from './endpoint.ts'
 import { canonicalId, type Handed } from './handed.ts'
-import { messageEvents } from './message-events.ts'
-import type { Greeted, StreamIds } from './stream-ids.ts'
+import { createSessionBehind, type SessionBehindDeps } from './session-behind.ts'
 import { createTurns } from './turns.ts'
 
 /** What a client says and is told on one stream. */
@@ -24,21 +14,9 @@ export interface Conversation {
   end(): void
 }
 
-export interface ConversationDeps {
+export interface ConversationDeps extends SessionBehindDeps {
   readonly events: Events
-  readonly endpoint: SseEndpoint
-  readonly ids: Pick<StreamIds, 'sealGreeted'>
-  readonly merger: EventMerger
-  /** Of the stream. */
-  readonly principal: Principal
-  readonly path: string
   readonly route: string
-  /** Aborted when the stream has ended. */
-  readonly signal: AbortSignal
-  /** Ends the stream unless its client may be here still. Never rejects. */
-  readonly look: () => Promise<void>
-  /** The session that the client was in when another stream of its own was full. */
-  readonly greeted?: Greeted
 }
 
 /** Requests that wait for headers at once: an invocation has six such fetches (Workers limits). */
@@ -63,7 +41,7 @@ const MAX_MESSAGES_AT_ALL = 300
 
 /** @see Conversation */
 export function createConversation(ctx: CallContext, deps: ConversationDeps): Conversation {
-  const { endpoint, merger, principal, path } = deps
+  const { merger, principal, path } = deps
   const waitUntil = (work: Promise<unknown>): void => ctx.waitUntil(work)
   const lane = {
     waitUntil,
@@ -77,29 +55,12 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     maxOpening: MAX_OPENING_ONE_WAY,
     maxRunning: MAX_OPENING_ONE_WAY,
   })
-  // Has no event line: that of the stream tells of it, or that of a message.
-  const unseen = (): CallContext => ({
-    ...ctx,
-    signal: deps.signal,
-    facts: {},
-    holdEvent: () => () => undefined,
-  })
-  const carry = createCarrier({
-    merger,
-    resume: (lastEventId) =>
-      endpoint.get(unseen(), principal, path, streamRequest(greeted, lastEventId)),
-  })
-  const followers = createFollowers<Followable>({
-    clock: ctx.clock,
-    ...{ waitUntil, merger },
-    open: openOwnStream,
-  })
-  let greeted: Greeted = deps.greeted ?? {}
-  let greeting: 'none' | 'asked' | 'done' = deps.greeted ? 'done' : 'none'
+  const session = createSessionBehind(ctx, deps)
+  const carry = createCarrier({ merger, resume: session.resume })
   let count = 0
   let isFull = false
   let refusals = 0
-  if (deps.greeted) followers.add({ server: path })
+  if (deps.greeted) session.follow()
 
   function take(handed: Handed): void {
     if (merger.isOver()) return
@@ -143,29 +104,23 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     if (isAnswered(handed)) return carry(line.call, handed, response)
     // Who refuses what nothing answers has nobody to tell; the event line says it.
     await response.body?.cancel()
-    if (handed.kind === 'initialized' && response.ok) followers.add({ server: path })
+    if (handed.kind === 'initialized' && response.ok) session.follow()
   }
 
   async function greet(handed: Handed, line: EventLine, opened: () => void): Promise<void> {
-    if (greeting !== 'none') return refuse(handed, line, greetedBefore())
-    greeting = 'asked'
-    const response = await post(handed, line)
-    const sessionId = response.headers.get('mcp-session-id')
-    greeted = sessionId === null ? {} : { sessionId }
-    if (merger.isOver()) return endSession()
-    opened()
-    await carry(line.call, handed, response, async (json) => {
-      const version = agreedVersion(json)
-      if (version === undefined) return undefined
-      greeting = 'done'
-      greeted = { ...greeted, version }
-      return deps.ids.sealGreeted(principal, path, greeted)
-    })
-    if (greeting === 'asked') greeting = 'none'
+    if (!session.begin()) return refuse(handed, line, greetedBefore())
+    try {
+      const response = await post(handed, line)
+      await session.opened(response)
+      opened()
+      await carry(line.call, handed, response, session.agreed)
+    } finally {
+      await session.settled()
+    }
   }
 
   async function post({ principal: poster, text }: Handed, line: EventLine): Promise<Response> {
-    const response = await endpoint.post(line.call, poster, path, postRequest(greeted, text))
+    const response = await session.post(line.call, poster, text)
     line.answered(response.status)
     return response
   }
@@ -200,21 +155,6 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     return line
   }
 
-  /** What a server says besides its answers (MCP 2025-03-26, Listening for Messages from the Server). */
-  async function openOwnStream() {
-    const own = unseen()
-    const response = await endpoint.get(own, principal, path, streamRequest(greeted))
-    if (response.ok && response.body) {
-      // It ends with the rights behind it, too: then the whole does, without waiting for a sign of life.
-      const onEnd = (): void => waitUntil(deps.look())
-      return { kind: 'open', body: messageEvents(response, { onEnd }).readable } as const
-    }
-    await response.body?.cancel()
-    if (own.facts.outcome === 'session_not_found') await merger.close()
-    else await deps.look()
-    return { kind: response.status >= 500 ? 'failed' : 'refused' } as const
-  }
-
   function endWhenFull(): void {
     const isDue = count >= MAX_MESSAGES && turns.isIdle()
     if (!(isDue || count >= MAX_MESSAGES_AT_ALL) || merger.isOver()) return
@@ -222,26 +162,12 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
     waitUntil(merger.close())
   }
 
-  async function endSession(): Promise<void> {
-    if (greeted.sessionId === undefined) return
-    // By then the signal of the stream is aborted; that of the request may be, too.
-    const { signal } = new AbortController()
-    const response = await endpoint.delete(
-      { ...unseen(), signal },
-      principal,
-      path,
-      endRequest(greeted),
-    )
-    await response.body?.cancel()
-  }
-
   return {
     take,
     end() {
       turns.stop()
       oneWay.stop()
-      followers.stop()
-      if (!isFull) waitUntil(endSession())
+      session.end(isFull)
     },
   }
 }
@@ -250,22 +176,10 @@ function isAnswered({ kind }: Handed): boolean {
   return kind === 'initialize' || kind === 'request' || kind === 'batch'
 }
 
-/** The revision in the answer to `initialize`; undefined for any other message. */
-function agreedVersion(json: string): string | undefined {
-  const message: unknown = JSON.parse(json)
-  const result = isPlainObject(message) ? message['result'] : undefined
-  const version = isPlainObject(result) ? result['protocolVersion'] : undefined
-  return typeof version === 'string' ? version : undefined
-}
-
 function tooMany(): GatewayError {
-  return new GatewayError(
-    'rate_limited',
-    `More than ${MAX_WAITING} messages wait on this stream.`,
-    {
-      fix: 'Wait for answers before you ask more.',
-    },
-  )
+  return new GatewayError('rate_limited', 'Too many messages wait on this stream.', {
+    fix: 'Wait for answers before you ask more.',
+  })
 }
 
 function greetedBefore(): GatewayError {
