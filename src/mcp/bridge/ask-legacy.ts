@@ -136,7 +136,7 @@ function heldCall(
   sessionId = '',
 ): ReturnType<BuildCall> {
   const { server } = asking.outgoing.target
-  const send = async ({ url, body = '' }: OutboundRequest): Promise<OutboundResult> => {
+  const send = async ({ url, body = '', signal }: OutboundRequest): Promise<OutboundResult> => {
     const held: HeldCall = {
       ...{ bridge: leg.bridge, callId: callIdOf(asking.upstreamId) },
       ...{ endpoint: session.endpoint, transport: server.transport },
@@ -147,10 +147,15 @@ function heldCall(
       ...view,
       serverInfo: { ...view.serverInfo },
     }
-    const response = await deps.object(leg.bridge).fetch('http://bridge/call', {
+    const object = deps.object(leg.bridge)
+    // Before the server has answered nobody else would tell it.
+    const leave = (): void => void object.cancel(held.callId).catch(() => undefined)
+    signal?.addEventListener('abort', leave, { once: true })
+    const response = await object.fetch('http://bridge/call', {
       method: 'POST',
       body: JSON.stringify(held),
     })
+    signal?.removeEventListener('abort', leave)
     const fault = response.headers.get(FAULT_HEADER)
     return fault === null ? { kind: 'response', response } : failed(fault)
   }

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import { type Clock, type ServerId, toGatewayError } from '../../core/index.ts'
+import { type Clock, type OutboundResult, type ServerId, toGatewayError } from '../../core/index.ts'
 import { isLogLevel, leastSevere } from '../log-levels.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
 import type { Opening, OpenSessionInput, UpstreamSession } from '../session/session-state.ts'
@@ -42,6 +42,8 @@ interface Live {
 export function createBridgeObject(deps: { readonly clock: Clock; outbound(): UpstreamOutbound }) {
   return class BridgeObject extends DurableObject implements Omit<BridgeStub, 'fetch'> {
     readonly #calls = new Map<string, Live>()
+    /** Calls whose server has not answered yet. */
+    readonly #sending = new Map<string, AbortController>()
     /** Levels that calls want logged, from before they are sent. */
     readonly #levels = new Map<string, string | undefined>()
     #opening: Promise<Opening> | undefined
@@ -73,6 +75,7 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Up
     }
 
     async cancel(callId: string): Promise<void> {
+      this.#sending.get(callId)?.abort()
       const live = this.#calls.get(callId)
       if (live && !live.call.isParked()) await this.#end(live)
     }
@@ -138,13 +141,10 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Up
         waitUntil: (work) => this.ctx.waitUntil(work),
       })
       await this.#stream.opened
-      const { url, endpoint, transport, headers, body, timeoutMs } = held
-      const sent = await deps.outbound().send({
-        ...{ url, endpoint, transport, method: 'POST', body, timeoutMs },
-        headers: new Headers(headers),
-      })
+      const sent = await this.#send(held)
       if (sent.kind === 'fault') {
         this.#levels.delete(held.callId)
+        if (sent.fault === 'cancelled') await this.#post(held, cancelRequest(held.upstreamId))
         await this.#quiet()
         return new Response(null, { status: 502, headers: { [FAULT_HEADER]: sent.fault } })
       }
@@ -155,6 +155,21 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Up
         return response
       }
       return streamed(await this.#hold(held, response, response.body))
+    }
+
+    async #send(held: HeldCall): Promise<OutboundResult> {
+      const { callId, url, endpoint, transport, headers, body, timeoutMs } = held
+      const leaving = new AbortController()
+      this.#sending.set(callId, leaving)
+      try {
+        return await deps.outbound().send({
+          ...{ url, endpoint, transport, method: 'POST', body, timeoutMs },
+          headers: new Headers(headers),
+          signal: leaving.signal,
+        })
+      } finally {
+        this.#sending.delete(callId)
+      }
     }
 
     async #hold(

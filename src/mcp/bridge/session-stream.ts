@@ -13,7 +13,7 @@ import type { ParkedCall } from './parked-call.ts'
  * although a request of it is what they ask for.
  */
 export interface SessionStream {
-  /** Settles when the server has opened it, or will not. Never rejects. */
+  /** Settles when the server has opened it, or will not (soon). Never rejects. */
   readonly opened: Promise<void>
   stop(): Promise<void>
 }
@@ -29,6 +29,8 @@ export interface SessionStreamDeps {
   waitUntil(work: Promise<unknown>): void
 }
 
+/** Some servers say nothing at all, headers included, before they have something to say. */
+const OPENING_MS = 500
 /** A stream on which nothing is said is no fault. */
 const LISTEN_MS = 60_000
 
@@ -75,10 +77,19 @@ export function openSessionStream(deps: SessionStreamDeps): SessionStream {
   const opening = open().catch(() => undefined)
   deps.waitUntil(listen(opening).catch(() => undefined))
   return {
-    opened: opening.then(() => undefined),
+    opened: within(OPENING_MS, opening),
     async stop() {
       over.abort()
       await (await opening)?.cancel()
     },
   }
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }
