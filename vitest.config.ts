@@ -23,7 +23,15 @@ const workerd = () =>
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.unit.test.ts'], environment: 'node' } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.unit.test.ts'],
+          environment: 'node',
+          // The CLI's run processes of their own.
+          testTimeout: 30_000,
+        },
+      },
       {
         plugins: [workerd()],
         test: {

@@ -60,6 +60,8 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
   let grace: ReturnType<typeof setTimeout> | undefined
   let isParked = false
   let isOver = false
+  /** The answer, once there is one. */
+  let last: string | undefined
 
   function park(): void {
     grace = undefined
@@ -85,9 +87,16 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
     parkSoon()
   }
 
-  function finish(last?: string): void {
+  function finish(answer?: string): void {
+    if (isOver) return
     isOver = true
     clearTimeout(grace)
+    last = answer
+    // Who comes back later has another id.
+    if (!isParked) end()
+  }
+
+  function end(): void {
     const text = last && editObject(last, { id: () => currentId })
     queue.end(text === undefined ? undefined : messageEvent(text))
   }
@@ -150,8 +159,9 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
         pending.delete(key)
         await deps.post(responseTo(one.id, raw))
       }
+      if (isOver) end()
       // What was not answered, or was asked meanwhile, is asked again.
-      if (pending.size > 0) parkSoon()
+      else if (pending.size > 0) parkSoon()
       return queue.open()
     },
 
