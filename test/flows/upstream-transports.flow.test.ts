@@ -78,6 +78,7 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
   const textOf = (result: unknown) =>
     (result as { content: { text: string }[] }).content[0]?.text ?? ''
 
+  // req: list-every-page
   it('says hello, and lists its tools page by page', async () => {
     const client = await connect()
     expect(client.getServerVersion()).toMatchObject({ name: 'link-room' })
@@ -94,6 +95,7 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
     expect(results.map(textOf)).toEqual(Array.from({ length: 20 }, (_, n) => `{"n":${n}}`))
   })
 
+  // req: equal-ids-apart
   it('keeps apart what two clients do with equal ids', async () => {
     const [one, other] = await Promise.all([connect(), connect()])
     const [a, b] = await Promise.all([
@@ -103,6 +105,7 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
     expect([a, b].map(textOf)).toEqual(['{"who":"one"}', '{"who":"other"}'])
   })
 
+  // req: progress-own-token
   it('tells each of its own progress, under its own token', async () => {
     const [one, other] = await Promise.all([connect(), connect()])
     const seen: string[] = []
@@ -117,6 +120,8 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
     expect(seen.sort()).toEqual(['0:1', '0:2', '0:3', '1:1', '1:2', '1:3'])
   })
 
+  // req: server-request-to-its-client
+  // req: client-response-relayed
   it('asks the client that called, and gets its answer', async () => {
     const askers = await Promise.all(
       ['ann', 'bob'].map(async (name) => {
@@ -142,6 +147,7 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
     }
   })
 
+  // req: cancel-mapped
   it('passes a cancel on', async () => {
     const client = await connect()
     const before = (await logOf(room)).cancelled.length

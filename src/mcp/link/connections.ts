@@ -6,7 +6,7 @@ import { openSseConnection } from './sse-connection.ts'
 /** A transport for which a connection is held. */
 export interface ConnectionKind {
   readonly open: OpenConnection
-  /** Whether clients that answer no questions of a server may use one connection together. */
+  /** Whether clients that declare no capabilities may use one connection together. */
   readonly isShareable: boolean
 }
 

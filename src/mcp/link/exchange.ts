@@ -1,3 +1,4 @@
+import { setBounded } from '../../core/index.ts'
 import { editObject, set, within } from '../wire/edit-members.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type Message, readMessage } from './message.ts'
@@ -65,6 +66,8 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
   let garbage = 0
   let answered = { count: 0, since: 0 }
   const calls = new Map<RawId, Call>()
+  /** Requests that run though nobody hears them any more, so that a cancel still finds them. */
+  const unheard = new Map<RawId, RawId>()
   /** By the token on the connection. */
   const tokens = new Map<RawId, RawId>()
   /** Questions of the server, and where they were told. */
@@ -82,6 +85,7 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
   }
 
   function respond(text: string, id: RawId): void {
+    unheard.delete(id)
     const call = calls.get(id)
     // Late, or never asked for.
     if (!call) return
@@ -147,7 +151,11 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
     },
 
     leave(sink) {
-      for (const [id, call] of calls) if (call.sink === sink) forget(id)
+      for (const [id, call] of calls) {
+        if (call.sink !== sink) continue
+        forget(id)
+        setBounded(unheard, id, call.id, MAX_CALLS)
+      }
       const open = [...questions].filter(([, told]) => told === sink).map(([id]) => id)
       for (const id of open) questions.delete(id)
       return open.map(refusal)
@@ -156,11 +164,10 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
     outgoing(text, message) {
       if (message.kind !== 'notification') return text
       if (message.method !== 'notifications/cancelled') return text
-      for (const [id, call] of calls) {
-        if (call.id !== message.params.requestId) continue
-        return editObject(text, { params: within({ requestId: set(Number(id)) }) })
-      }
-      return undefined
+      const wanted = message.params.requestId
+      const heard = [...calls].map(([id, call]) => [id, call.id] as const)
+      const [id] = [...heard, ...unheard].find(([, sent]) => sent === wanted) ?? []
+      return id && editObject(text, { params: within({ requestId: set(Number(id)) }) })
     },
 
     takeAnswer: (id) => questions.delete(id),
@@ -180,6 +187,7 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
     breakOff() {
       const open = [...calls.values()]
       calls.clear()
+      unheard.clear()
       tokens.clear()
       questions.clear()
       for (const { sink } of open) sink.fail()

@@ -12,18 +12,17 @@ import type { Member } from './route.ts'
 const Hello = z.object({
   params: z.object({
     protocolVersion: z.string().max(32),
-    capabilities: z.looseObject({
-      elicitation: z.unknown().optional(),
-      sampling: z.unknown().optional(),
-      roots: z.unknown().optional(),
-    }),
+    capabilities: z.record(z.string(), z.unknown()),
   }),
 })
 
 export interface ClientHello {
   readonly version: string
-  /** It answers questions of a server, which must reach this client alone. */
-  readonly answersQuestions: boolean
+  /**
+   * It can do something that not every client can: answer questions of a server, which must reach
+   * this client alone, or what the server has to know of whom it speaks to.
+   */
+  readonly isCapable: boolean
 }
 
 /** Larger hellos are taken for those of clients that can do anything. */
@@ -35,9 +34,7 @@ export function readHello(text: string): ClientHello | undefined {
   const hello = Hello.safeParse(JSON.parse(text)).data
   if (!hello) return undefined
   const { protocolVersion: version, capabilities } = hello.params
-  const { elicitation, sampling, roots } = capabilities
-  const answersQuestions = [elicitation, sampling, roots].some((one) => one !== undefined)
-  return { version, answersQuestions }
+  return { version, isCapable: Object.keys(capabilities).length > 0 }
 }
 
 export type Asked =

@@ -36,6 +36,8 @@ const SESSION_HEADER = 'mcp-session-id'
 
 /** What is for one hop alone, or is made anew. */
 const HOP_HEADERS = [LINK_HEADER, SESSION_HEADER, 'host', 'content-length', 'last-event-id']
+/** What a platform may add on the way; no custom header is called so. */
+const PLATFORM_HEADER = /^(cf-|x-forwarded-|x-real-ip$)/
 /** Bodies are bounded where they enter the gateway, at most at 100 MiB. */
 const MAX_BODY_BYTES = 104_857_600
 
@@ -52,7 +54,9 @@ export async function readLinkRequest(request: Request): Promise<LinkRequest> {
   const target = LinkTarget.parse(JSON.parse(request.headers.get(LINK_HEADER) ?? ''))
   const sessionId = request.headers.get(SESSION_HEADER) ?? undefined
   const headers = new Headers(request.headers)
-  for (const name of HOP_HEADERS) headers.delete(name)
+  for (const name of request.headers.keys()) {
+    if (HOP_HEADERS.includes(name) || PLATFORM_HEADER.test(name)) headers.delete(name)
+  }
   const method = z.enum(['POST', 'GET', 'DELETE']).parse(request.method)
   const body = method === 'POST' ? await readBounded(request.body, MAX_BODY_BYTES) : ''
   return { ...target, method, headers, sessionId, body, signal: request.signal }

@@ -82,7 +82,7 @@ export function createLink(deps: LinkDeps): Link {
     if (!hasRoom()) return notNow(IDLE_MS)
     const hello = readHello(request.body)
     const { isShareable } = CONNECTIONS[request.transport]
-    if (!isShareable || !hello || hello.answersQuestions) return openOwn(request, id)
+    if (!isShareable || !hello || hello.isCapable) return openOwn(request, id)
     const hasTrunk = trunks.has(hello.version) || trunks.size < MAX_TRUNKS
     return hasTrunk ? joinTrunk(request, id, hello.version) : openOwn(request, id)
   }

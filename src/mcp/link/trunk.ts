@@ -9,7 +9,7 @@ import type { LinkRequest } from './link-request.ts'
 import type { Channel, LineOrNot, Place } from './link-session.ts'
 import { talkShared, wishesOf } from './shared-talk.ts'
 
-/** A connection that clients share, who answer no questions: the gateway said hello on it, once. */
+/** A connection that clients share who declare nothing: the gateway said hello on it, once. */
 export interface Trunk extends Channel {
   readonly credentials: string
   /** A new client's place: what the server said to hello, or why there is nothing. */

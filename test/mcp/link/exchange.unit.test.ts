@@ -98,6 +98,18 @@ describe('requests on one connection', () => {
     expect(cancel('"gone"')).toBeUndefined()
   })
 
+  it('can be cancelled though nobody hears them any more, until they are answered', () => {
+    const call = begin(place(), '"a"')
+    const text = '{"method":"notifications/cancelled","params":{"requestId":"a"}}'
+    const message = readMessage(text)
+    if (!message) throw new Error('no message')
+    exchange.leave(call.sink)
+    expect(exchange.outgoing(text, message)).toContain('"requestId":1')
+    hear({ jsonrpc: '2.0', id: 1, result: {} })
+    expect(call.sink.heard).toEqual([])
+    expect(exchange.outgoing(text, message)).toBeUndefined()
+  })
+
   it('all fail when the connection breaks', () => {
     const calls = [begin(place()), begin(place())]
     exchange.breakOff()

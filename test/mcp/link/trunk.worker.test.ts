@@ -26,12 +26,13 @@ describe('a connection that clients share', () => {
     })
   })
 
-  it('is not for a client that answers questions', async () => {
+  it('is not for a client that answers questions, or can do something else', async () => {
     const { server, open } = linkTo('websocket')
-    for (const capabilities of [{}, { elicitation: {} }, { sampling: {} }, { roots: {} }]) {
+    const capable = ['elicitation', 'sampling', 'roots', 'experimental']
+    for (const capabilities of [{}, ...capable.map((name) => ({ [name]: {} }))]) {
       await open(capabilities)
     }
-    expect(server.connections).toHaveLength(4)
+    expect(server.connections).toHaveLength(5)
   })
 
   it('is another one for another revision, and none for revisions that are made up', async () => {
