@@ -53,12 +53,14 @@ export class ProbeObject extends createProbeObject({
 export class BridgeObject extends createBridgeObject({
   clock: systemClock,
   outbound: () => wired().upstreamOutbound,
+  close: ({ tenant, session }, waitUntil) =>
+    wired().mcp.closeUpstreams(jobContextOf(waitUntil), tenant, [session]),
 }) {}
 
 export class CatalogObject extends createCatalogObject({
   clock: systemClock,
   events: log,
-  context: (waitUntil) => jobContext({ clock: systemClock, random: systemRandom }, waitUntil),
+  context: jobContextOf,
   wiring: () => wired().slice,
 }) {}
 
@@ -66,7 +68,7 @@ export class WatchObject extends createWatchObject({
   clock: systemClock,
   random: systemRandom,
   events: log,
-  context: (waitUntil) => jobContext({ clock: systemClock, random: systemRandom }, waitUntil),
+  context: jobContextOf,
   wiring: () => wired().mcp.watching,
 }) {}
 
@@ -89,6 +91,10 @@ export default {
     })
   },
 } satisfies ExportedHandler<Env>
+
+function jobContextOf(waitUntil: (work: Promise<unknown>) => void) {
+  return jobContext({ clock: systemClock, random: systemRandom }, waitUntil)
+}
 
 function wired() {
   if (!deps) throw new GatewayError('misconfigured', 'The gateway is not configured.')

@@ -20,6 +20,7 @@ import { createRequestStates } from './relay/request-states.ts'
 import { createSettleEra } from './relay/settle-era.ts'
 import { createRelay } from './relay.ts'
 import { createRestVerbs } from './rest/verbs.ts'
+import { createCloseUpstreams } from './session/close-upstreams.ts'
 import { createEventIds } from './session/event-ids.ts'
 import { createInFlight } from './session/in-flight.ts'
 import type { SessionStub } from './session/session-state.ts'
@@ -67,6 +68,7 @@ export function createMcp(deps: McpDeps) {
   const { snapshots, catalog, verbs } = registry
   const recheckTransport = createRecheckTransport(deps)
   const upstreams = createUpstreams({ ...deps, recheckTransport })
+  const closeUpstreams = createCloseUpstreams({ snapshots, upstreams, events })
   const inFlight = createInFlight({ clock, object })
   const sessions = createSessions({ sealer, clock, events, object })
   const eventIds = createEventIds({ sealer, clock })
@@ -108,7 +110,7 @@ export function createMcp(deps: McpDeps) {
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
       get: createGet({ relay, refuse }),
-      delete: createEndSession({ ...common, events, upstreams, refuse }),
+      delete: createEndSession({ ...common, closeUpstreams, refuse }),
     }
   }
   const endpoint = endpointWith(limits)
@@ -126,6 +128,8 @@ export function createMcp(deps: McpDeps) {
     sse,
     listAllTools: shared.listAllTools,
     restVerbs: createRestVerbs({ ask, snapshots, sealer, object }),
+    /** For the objects that keep sessions. */
+    closeUpstreams,
     /** For the objects that watch servers. */
     watching: { snapshots, upstreams, outbound, catalogObject, eventsObject },
   }

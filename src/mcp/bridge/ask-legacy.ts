@@ -62,7 +62,6 @@ const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'reso
  */
 export function createAskLegacy(deps: AskLegacyDeps) {
   const { upstreams, sessions } = deps
-  const sendOneWay = createOneWaySender({ upstreams, sessions: sessions.keeper })
 
   return async function askLegacy(ctx: CallContext, asking: ModernAsking): Promise<BridgedAnswer> {
     if (asking.state !== undefined) return resume(ctx, asking, asking.state)
@@ -75,8 +74,8 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const call = { ...outgoing, inbound, ...(session ? { session } : {}) }
     const build = buildCall(call, upstreamId)
     const within = { target: outgoing.target, ...(session ? { session } : {}) }
-    const send = (built: BuildCall) =>
-      sendInSession(ctx, { upstreams, sessions: sessions.keeper }, within, built)
+    const keeping = { upstreams, sessions: sessions.keeper(actor.principal.tenant) }
+    const send = (built: BuildCall) => sendInSession(ctx, keeping, within, built)
 
     if (session && isHeld(outgoing, view)) {
       const held = { asking, leg, session, view }
@@ -88,6 +87,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
 
     // Told when the client has left: its own signal would stop that too.
     const patient = { ...ctx, signal: new AbortController().signal }
+    const sendOneWay = createOneWaySender(keeping)
     const tell = (text: string) =>
       sendOneWay(patient, { ...within, text, version: leg.version }).catch(() => undefined)
     const { endpoint, response } = await send(build)

@@ -1,23 +1,21 @@
 import { DurableObject } from 'cloudflare:workers'
-import { type Clock, type OutboundResult, type ServerId, toGatewayError } from '../../core/index.ts'
+import type { Clock, OutboundResult } from '../../core/index.ts'
 import { isLogLevel, leastSevere } from '../log-levels.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
-import type { Opening, OpenSessionInput, UpstreamSession } from '../session/session-state.ts'
-import { closeSession } from '../upstream/close-session.ts'
+import type { Opening, OpenSessionInput } from '../session/session-state.ts'
 import { COURTESY_MS } from '../upstream/courtesy.ts'
 import { isMcpAnswer } from '../upstream/failure.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
-import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { openMessages } from '../wire/read-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
 import { type BridgeStub, FAULT_HEADER, HeldCall, ResumedCall } from './bridge-state.ts'
+import { createKeptSession, type Kept, type KeptSession } from './kept-session.ts'
 import { createParkedCall, type ParkedCall } from './parked-call.ts'
 import { writeState } from './parked-state.ts'
 import { openSessionStream, type SessionStream } from './session-stream.ts'
 
-const SCHEMA_VERSION = 1
 /** An object without events may be put away after about a minute, and with it what it reads. */
 const STAY_MS = 30_000
 /** A person has to read a form and fill it in; then the call is cancelled. */
@@ -27,46 +25,50 @@ const IDLE_MS = 2 * 60 * 60_000
 /** Of one client at one server. */
 const MAX_CALLS = 200
 
-interface Stored {
-  readonly schema: number
-  readonly session?: UpstreamSession & Pick<OpenSessionInput, 'url' | 'transport'>
-}
-
 interface Live {
   readonly call: ParkedCall
   readonly held: HeldCall
   parkedAt?: number
 }
 
+export interface BridgeObjectDeps {
+  readonly clock: Clock
+  outbound(): UpstreamOutbound
+  /** Ends a session that nobody uses any more. Never rejects. */
+  close(kept: Kept, waitUntil: (work: Promise<unknown>) => void): Promise<void>
+}
+
 /** @see BridgeStub */
-export function createBridgeObject(deps: { readonly clock: Clock; outbound(): UpstreamOutbound }) {
+export function createBridgeObject(deps: BridgeObjectDeps) {
   return class BridgeObject extends DurableObject implements Omit<BridgeStub, 'fetch'> {
     readonly #calls = new Map<string, Live>()
     /** Calls whose server has not answered yet. */
     readonly #sending = new Map<string, AbortController>()
     /** Levels that calls want logged, from before they are sent. */
     readonly #levels = new Map<string, string | undefined>()
-    #opening: Promise<Opening> | undefined
     #stream: SessionStream | undefined
     /** As it was set last, of the session that is open. */
     #level: string | undefined
-    /** To close the session with; never stored. */
-    #custom: readonly (readonly [string, string])[] | undefined
     #usedAt = 0
+    readonly #waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work)
+    readonly #session = createKeptSession({
+      kv: this.ctx.storage.kv,
+      outbound: deps.outbound,
+      onGone: async () => {
+        const stream = this.#stream
+        this.#stream = undefined
+        this.#level = undefined
+        await stream?.stop()
+      },
+    })
 
-    async session(server: ServerId, input: OpenSessionInput, goneId?: string): Promise<Opening> {
+    async session(
+      of: Parameters<KeptSession['open']>[0],
+      input: OpenSessionInput,
+      goneId?: string,
+    ): Promise<Opening> {
       await this.touch()
-      this.#custom = input.custom
-      const known = this.#read().session
-      if (known && known.upstreamId !== goneId) {
-        return { kind: 'open', session: known, outcome: undefined }
-      }
-      // Within one object a shared promise is safe, and it is what makes this single-flight.
-      if (this.#opening) return { ...(await this.#opening), outcome: undefined }
-      this.#opening = this.#open(server, input).finally(() => {
-        this.#opening = undefined
-      })
-      return this.#opening
+      return this.#session.open(of, input, goneId)
     }
 
     async touch(): Promise<void> {
@@ -102,31 +104,6 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Up
       }
     }
 
-    async #open(server: ServerId, input: OpenSessionInput): Promise<Opening> {
-      try {
-        await this.#stream?.stop()
-        this.#stream = undefined
-        const opened = await openSession(deps.outbound(), input)
-        if (opened.kind === 'failed') {
-          const { error, outcome } = opened
-          const code = error.code === 'upstream_timeout' ? error.code : 'upstream_failed'
-          return { kind: 'failed', code, message: error.message, outcome }
-        }
-        const { sessionId: upstreamId = '', version, outcome } = opened
-        const { server: path, endpoint, transport, url } = input
-        const session = { server, path, endpoint, upstreamId, version }
-        this.#level = undefined
-        this.ctx.storage.kv.put<Stored>('state', {
-          schema: SCHEMA_VERSION,
-          session: { ...session, transport, url },
-        })
-        return { kind: 'open', session, outcome }
-      } catch (thrown) {
-        const { message } = toGatewayError(thrown)
-        return { kind: 'failed', code: 'upstream_failed', message, outcome: undefined }
-      }
-    }
-
     async #call(held: HeldCall): Promise<Response> {
       if (this.#calls.size >= MAX_CALLS) return new Response(null, { status: 429 })
       this.#levels.set(held.callId, held.logLevel)
@@ -138,7 +115,7 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Up
         youngest: () => [...this.#calls.values()].at(-1)?.call,
         everyone: () => [...this.#calls.values()].map(({ call }) => call),
         post: (text) => this.#post(held, text),
-        waitUntil: (work) => this.ctx.waitUntil(work),
+        waitUntil: this.#waitUntil,
       })
       await this.#stream.opened
       const sent = await this.#send(held)
@@ -256,18 +233,9 @@ export function createBridgeObject(deps: { readonly clock: Clock; outbound(): Up
     }
 
     async #close(): Promise<void> {
-      const { session } = this.#read()
+      const kept = this.#session.kept()
       await this.ctx.storage.deleteAll()
-      // Put away in between, the object has forgotten what may open the server's door.
-      if (!session || session.upstreamId === '' || !this.#custom) return
-      const { url, endpoint, transport, upstreamId } = session
-      const address = { url, endpoint, transport, headers: this.#custom, timeoutMs: COURTESY_MS }
-      await closeSession(deps.outbound(), address, upstreamId)
-    }
-
-    #read(): Stored {
-      const stored = this.ctx.storage.kv.get<Stored>('state')
-      return stored?.schema === SCHEMA_VERSION ? stored : { schema: SCHEMA_VERSION }
+      if (kept && kept.session.upstreamId !== '') await deps.close(kept, this.#waitUntil)
     }
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { EndpointId, type ServerId } from '../../core/index.ts'
+import { EndpointId, type ServerId, type TenantId } from '../../core/index.ts'
 import { Transport } from '../../registry/index.ts'
 import type { Opening, OpenSessionInput } from '../session/session-state.ts'
 
@@ -52,7 +52,11 @@ export interface BridgeStub {
    * The upstream session, opened by the first who asks; `goneId` is one that the upstream forgot, or
    * whose endpoint is gone.
    */
-  session(server: ServerId, input: OpenSessionInput, goneId?: string): Promise<Opening>
+  session(
+    of: { readonly tenant: TenantId; readonly server: ServerId },
+    input: OpenSessionInput,
+    goneId?: string,
+  ): Promise<Opening>
   /** The session is in use; one that is not is closed after an hour or two. */
   touch(): Promise<void>
   /** Tells the upstream that nobody waits for the call any more. */

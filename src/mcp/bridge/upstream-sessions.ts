@@ -5,6 +5,7 @@ import {
   type Principal,
   setBounded,
   sha256Hex,
+  type TenantId,
 } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
@@ -35,7 +36,7 @@ export interface BridgeSessions {
     hello: ClientHello,
   ): Promise<LegacyLeg>
   /** For `sendInSession`. */
-  readonly keeper: Pick<Sessions, 'currentUpstreamId' | 'recover'>
+  keeper(tenant: TenantId): Pick<Sessions, 'currentUpstreamId' | 'recover'>
 }
 
 export interface BridgeSessionsDeps {
@@ -72,7 +73,8 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
       const { path, transport, headers: custom, timeoutMs } = server
       const at = { server: path, endpoint, transport, url, custom, timeoutMs }
       const input = { ...at, hello, hasLogging: hasLogging(server) }
-      return object(bridge).session(server.id, input, goneId)
+      const of = { tenant: server.tenant, server: server.id }
+      return object(bridge).session(of, input, goneId)
     })
     if (opening.kind === 'failed') throw new GatewayError(opening.code, opening.message)
     if (opening.kind === 'ended') throw new GatewayError('upstream_failed', 'The session ended.')
@@ -114,14 +116,14 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
       }
     },
 
-    keeper: {
+    keeper: (tenant) => ({
       currentUpstreamId: ({ key, upstreamId }) => known.get(key)?.session.upstreamId ?? upstreamId,
 
       async recover(ctx, session, failedUpstreamId, input): Promise<Reopened> {
         const { key, server, endpoint, hello } = session
         if (!hello) throw new GatewayError('upstream_failed', 'The session cannot be opened again.')
         const opening = await object(key).session(
-          server,
+          { tenant, server },
           { ...input, endpoint, hello },
           failedUpstreamId,
         )
@@ -134,7 +136,7 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
         const { upstreamId } = opening.session
         return { kind: 'reopened', upstreamId, isNew: outcome !== undefined, outcome }
       },
-    },
+    }),
   }
 }
 
