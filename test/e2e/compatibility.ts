@@ -1,41 +1,55 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { CLIENTS, type ClientName } from './clients/index.ts'
+import { CLIENTS, type ClientName, clientRow, type Era } from './clients/index.ts'
+import { type Outcome, type Outcomes, VERBS } from './measure.ts'
+import { type Endpoint, KINDS, namesOf } from './offers.ts'
 
 /** What one client did at one endpoint. */
 export interface Cell {
   readonly client: ClientName
-  readonly endpoint: string
-  readonly era: 'legacy' | 'modern' | 'refused'
-  /** Those that were tried; none where the client was refused. */
-  readonly verbs: Readonly<Partial<Record<Verb, 'yes' | 'not offered'>>>
+  readonly endpoint: Endpoint
+  /** As the gateway saw it; undefined when no call came. */
+  readonly era: Era | undefined
+  readonly outcomes: Outcomes
 }
-
-export type Verb = 'list' | 'call' | 'read' | 'prompt'
 
 const ROOT = join(import.meta.dirname, '../..')
 const DOCUMENT = join(ROOT, 'docs/compatibility.md')
 const START = '<!-- The matrix: written by test/e2e/interop.e2e.test.ts, not by hand. -->'
 const END = '<!-- The end of the matrix. -->'
 
-const HEADINGS = ['client', 'package', 'era', 'list tools', 'call', 'read', 'prompt']
-const VERBS: readonly Verb[] = ['list', 'call', 'read', 'prompt']
+const HEADINGS = { list: 'list tools', call: 'call', read: 'read', prompt: 'prompt' } as const
+/** The endpoints where more is tried than to list and to call. */
+const DETAILED = { everything: 'One server of the legacy era', all: 'Everything at once' } as const
 
-/** The generated section: one table for each endpoint, in the order of the client table. */
+/** The generated section: a table of the kinds of upstreams, and one for each detailed endpoint. */
 export async function matrixOf(cells: readonly Cell[]): Promise<string> {
   const pinned = await pinnedVersions()
-  const endpoints = [...new Set(cells.map(({ endpoint }) => endpoint))].sort()
-  const order = Object.keys(CLIENTS)
-  const tables = endpoints.map((endpoint) => {
-    const rows = cells
-      .filter((cell) => cell.endpoint === endpoint)
-      .sort((one, other) => order.indexOf(one.client) - order.indexOf(other.client))
-      .map((cell) => rowOf(cell, pinned))
-    const head = [HEADINGS, HEADINGS.map(() => '---')]
-    return [`### \`${endpoint}\``, '', ...[...head, ...rows].map(lineOf)].join('\n')
-  })
-  return [...tables, notesOf(cells)].join('\n\n')
+  const rows = (rest: (client: ClientName) => readonly string[]) =>
+    namesOf(CLIENTS).map((client) => {
+      const name = CLIENTS[client].package
+      return [client, `${name} ${pinned[name]}`, ...rest(client)]
+    })
+  const cellOf = (client: ClientName, endpoint: Endpoint): Cell | undefined =>
+    cells.find((cell) => cell.client === client && cell.endpoint === endpoint)
+
+  const kinds = tableOf(
+    'Each kind of upstream',
+    ['client', 'package', ...Object.values(KINDS).map(({ column }) => column)],
+    rows((client) => namesOf(KINDS).map((kind) => kindText(cellOf(client, kind)))),
+  )
+  const detailed = namesOf(DETAILED).map((endpoint) =>
+    tableOf(
+      DETAILED[endpoint],
+      ['client', 'package', 'era', ...VERBS.map((verb) => HEADINGS[verb])],
+      rows((client) => {
+        const { era = '', outcomes = {} } = cellOf(client, endpoint) ?? {}
+        return [era, ...VERBS.map((verb) => outcomeText(outcomes[verb]))]
+      }),
+    ),
+  )
+  return [kinds, ...detailed, notesOf(cells)].join('\n\n')
 }
 
 /** The section as the document has it. */
@@ -60,26 +74,47 @@ async function readSections() {
   return { before, matrix: matrix.trim(), after }
 }
 
-function rowOf({ client, era, verbs }: Cell, pinned: Readonly<Record<string, string>>): string[] {
-  const name = CLIENTS[client].package
-  const cells = VERBS.map((verb) => (era === 'refused' ? 'refused' : (verbs[verb] ?? 'not tried')))
-  return [client, `${name} ${pinned[name]}`, era === 'refused' ? '' : era, ...cells]
+function tableOf(
+  title: string,
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const lines = [headings, headings.map(() => '---'), ...rows]
+  return [`### ${title}`, '', ...lines.map((cells) => `| ${cells.join(' | ')} |`)].join('\n')
 }
 
-function lineOf(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`
+/** The era on each side when the client listed and called, else what did not work. */
+function kindText(cell: Cell | undefined): string {
+  if (!cell) return 'not tried'
+  const { list, call } = cell.outcomes
+  const { eras } = KINDS[cell.endpoint === 'all' ? 'everything' : cell.endpoint]
+  if (list === 'yes' && call === 'yes') {
+    return cell.era === eras ? eras : `${cell.era} to ${eras}`
+  }
+  return list === 'yes' ? 'lists, **no call**' : '**no**'
 }
 
-/** Why a client lacks a verb. */
+function outcomeText(outcome: Outcome | undefined): string {
+  if (outcome === undefined) return 'not tried'
+  return typeof outcome === 'string' ? outcome : '**no**'
+}
+
+/** What failed and why, and what a client lacks. */
 function notesOf(cells: readonly Cell[]): string {
-  const shown = new Set(cells.map(({ client }) => client))
-  const reasons = [...shown].flatMap((name) => {
-    const { client } = CLIENTS[name]
-    return [client.read, client.prompt].flatMap((verb) =>
-      typeof verb === 'function' ? [] : [`- not offered by ${name}: ${verb.notOffered}.`],
-    )
-  })
-  return reasons.sort().join('\n')
+  const failures = cells.flatMap(({ client, endpoint, outcomes }) =>
+    VERBS.flatMap((verb) => {
+      const outcome = outcomes[verb]
+      return typeof outcome === 'object'
+        ? [`- ${client} at ${endpoint}, ${HEADINGS[verb]}: ${outcome.failed}`]
+        : []
+    }),
+  )
+  const lacks = namesOf(CLIENTS).flatMap((client) =>
+    Object.values(clientRow(client).client.notOffered ?? {}).map(
+      (reason) => `- not offered by ${client}: ${reason}.`,
+    ),
+  )
+  return [...failures, ...lacks].join('\n')
 }
 
 const Manifest = z.looseObject({

@@ -13,7 +13,7 @@ export interface InspectorRun {
 
 const RUN_DEADLINE_MS = 15_000
 
-/** Runs one method; a home of its own keeps it from reading or leaving files in the user's. */
+/** Runs one method, over the transport that `args` name; a home of its own keeps it from reading or leaving files in the user's. */
 export async function inspect(
   url: string,
   token: string,
@@ -24,8 +24,6 @@ export async function inspect(
     interopPath('@modelcontextprotocol/inspector', 'clients/launcher/build/index.js'),
     '--cli',
     url,
-    '--transport',
-    'http',
     '--header',
     `Authorization: Bearer ${token}`,
     '--stored-auth-only',

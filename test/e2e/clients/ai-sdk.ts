@@ -5,7 +5,7 @@ import { authorization, type Connected, fromConnected } from './foreign-client.t
 interface AiSdk {
   createMCPClient(config: {
     readonly transport: {
-      readonly type: 'http'
+      readonly type: 'http' | 'sse'
       readonly url: string
       readonly headers: Readonly<Record<string, string>>
     }
@@ -18,12 +18,12 @@ interface AiSdkClient extends Pick<Connected, 'listTools' | 'callTool' | 'readRe
 }
 
 /** The Vercel AI SDK's client; it asks with `server/discover` first, unless told not to. */
-export const aiSdk = (era: 'auto' | 'legacy') =>
+export const aiSdk = (era: 'auto' | 'legacy', type: 'http' | 'sse' = 'http') =>
   fromConnected(async (url, token) => {
     // Typed by hand: its own types are not installed with the gateway's.
     const { createMCPClient } = (await importInterop('@ai-sdk/mcp')) as AiSdk
     return createMCPClient({
-      transport: { type: 'http', url, headers: authorization(token) },
+      transport: { type, url, headers: authorization(token) },
       protocolVersionDiscovery: era === 'auto',
     })
   })

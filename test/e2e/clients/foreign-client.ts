@@ -1,29 +1,24 @@
 import { z } from 'zod'
 
-/** A client that nobody here wrote, as far as these suites use it. Each verb connects anew. */
+/** A client that nobody here wrote, as far as these suites use it. */
 export interface ForeignClient {
-  /** Names of the tools. */
-  list(url: string, token: string): Promise<string[]>
-  /** The text of the result's first content. */
-  call(url: string, token: string, tool: string, args: object): Promise<string>
-  /** The text of the resource's first content. */
-  readonly read: Read | NotOffered
-  /** The text of the prompt's first message. */
-  readonly prompt: Prompt | NotOffered
+  /** Throws what the client throws when it cannot connect. */
+  connect(url: string, token: string): Promise<ForeignSession>
+  /** What it leaves out by its own design, with a sentence for docs/compatibility.md. */
+  readonly notOffered?: Readonly<Partial<Record<'read' | 'prompt', string>>>
 }
 
-export type Read = (url: string, token: string, uri: string) => Promise<string>
-export type Prompt = (
-  url: string,
-  token: string,
-  name: string,
-  args: Readonly<Record<string, string>>,
-) => Promise<string>
-
-/** What a client leaves out by its own design. */
-export interface NotOffered {
-  /** A sentence for docs/compatibility.md. */
-  readonly notOffered: string
+/** A client that is connected, or that connects anew for each verb where it is a command line. */
+export interface ForeignSession {
+  /** Names of the tools. */
+  list(): Promise<string[]>
+  /** The text of the result's first content. */
+  call(tool: string, args: object): Promise<string>
+  /** The text of the resource's first content. */
+  read(uri: string): Promise<string>
+  /** The text of the prompt's first message. */
+  prompt(name: string, args: Readonly<Record<string, string>>): Promise<string>
+  close(): Promise<void>
 }
 
 /** What the SDKs' clients, and whatever is shaped after them, have in common. */
@@ -38,29 +33,34 @@ export interface Connected {
 /** All verbs of a client that is shaped like the SDK's. */
 export function fromConnected(
   connect: (url: string, token: string) => Promise<Connected>,
-): ForeignClient & { readonly read: Read; readonly prompt: Prompt } {
-  const using = async <T>(
-    url: string,
-    token: string,
-    verb: (client: Connected) => Promise<T>,
-  ): Promise<T> => {
-    const client = await connect(url, token)
-    try {
-      return await verb(client)
-    } finally {
-      await client.close()
-    }
-  }
+): ForeignClient {
   return {
-    list: (url, token) => using(url, token, async (it) => namesOf(await it.listTools())),
-    call: (url, token, name, args) =>
-      using(url, token, async (it) => textOf(await it.callTool({ name, arguments: { ...args } }))),
-    read: (url, token, uri) =>
-      using(url, token, async (it) => resourceText(await it.readResource({ uri }))),
-    prompt: (url, token, name, args) =>
-      using(url, token, async (it) =>
-        promptText(await it.getPrompt({ name, arguments: { ...args } })),
-      ),
+    async connect(url, token) {
+      const client = await connect(url, token)
+      return {
+        list: async () => namesOf(await client.listTools()),
+        call: async (name, args) => textOf(await client.callTool({ name, arguments: { ...args } })),
+        read: async (uri) => resourceText(await client.readResource({ uri })),
+        prompt: async (name, args) =>
+          promptText(await client.getPrompt({ name, arguments: { ...args } })),
+        close: () => client.close(),
+      }
+    },
+  }
+}
+
+/** Runs one verb, or several, in a connection of its own. */
+export async function using<T>(
+  client: ForeignClient,
+  url: string,
+  token: string,
+  verbs: (session: ForeignSession) => Promise<T>,
+): Promise<T> {
+  const session = await client.connect(url, token)
+  try {
+    return await verbs(session)
+  } finally {
+    await session.close()
   }
 }
 

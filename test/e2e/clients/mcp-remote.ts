@@ -10,7 +10,10 @@ import { type Connected, fromConnected } from './foreign-client.ts'
  * `mcp-remote`, the bridge for clients that speak stdio alone, driven by SDK v1: a process with a
  * static header, and with a home of its own, where it would keep tokens and locks.
  */
-export const mcpRemote = fromConnected(async (url, token): Promise<Connected> => {
+export const mcpRemote = (strategy: 'http-first' | 'sse-only') =>
+  fromConnected((url, token) => connectRemote(url, token, strategy))
+
+async function connectRemote(url: string, token: string, strategy: string): Promise<Connected> {
   const home = await mkdtemp(join(tmpdir(), 'gatehouse-mcp-remote-'))
   const transport = new StdioClientTransport({
     command: process.execPath,
@@ -18,6 +21,8 @@ export const mcpRemote = fromConnected(async (url, token): Promise<Connected> =>
       interopPath('mcp-remote', 'dist/proxy.js'),
       url,
       '--allow-http',
+      '--transport',
+      strategy,
       '--header',
       `Authorization: Bearer ${token}`,
     ],
@@ -46,4 +51,4 @@ export const mcpRemote = fromConnected(async (url, token): Promise<Connected> =>
     getPrompt: (params) => client.getPrompt(params),
     close,
   }
-})
+}
