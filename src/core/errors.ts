@@ -58,8 +58,15 @@ export const ERROR_WIRE = {
   unknown_tool: wire(200, -32602, 'Unknown tool', 'List the tools and use one of them.'),
   unknown_prompt: wire(200, -32602, 'Unknown prompt', 'List the prompts and use one of them.'),
   unknown_resource: wire(200, -32602, 'Unknown resource', 'List the resources and use one.'),
-  // The same in the legacy era, whose code the modern one forbids (MCP 2026-07-28, Error codes).
+  unknown_task: wire(200, -32602, 'Unknown task', 'Use the id of a task that you were given.'),
+  // The same of a resource in the legacy era, whose code the modern one forbids (MCP 2026-07-28, Error codes).
   unknown_resource_legacy: wire(200, -32002, 'Unknown resource', 'List the resources and use one.'),
+  task_only: wire(
+    200,
+    -31017,
+    'Task only',
+    'Use a client of the era of the server, at its own path.',
+  ),
 } as const satisfies Record<string, ErrorWire>
 
 export type ErrorCode = keyof typeof ERROR_WIRE

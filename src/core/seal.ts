@@ -3,7 +3,14 @@ import type { Clock, Random } from './context.ts'
 import { isPlainObject, sha256Hex } from './digest.ts'
 
 /** What a sealed value is for. One derived key each: one purpose never opens as another. */
-export type SealPurpose = 'session' | 'cursor' | 'request-state' | 'headers' | 'event' | 'sse'
+export type SealPurpose =
+  | 'session'
+  | 'cursor'
+  | 'request-state'
+  | 'headers'
+  | 'event'
+  | 'sse'
+  | 'task'
 
 /** AEAD sealing of values that leave the gateway and come back (DESIGN.md, Decision 5). */
 export interface Sealer {

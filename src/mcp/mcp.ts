@@ -18,6 +18,7 @@ import { createRequestRelay } from './relay/relay-request.ts'
 import { createStreamRelay } from './relay/relay-stream.ts'
 import { createRequestStates } from './relay/request-states.ts'
 import { createSettleEra } from './relay/settle-era.ts'
+import { createTaskIds } from './relay/task-ids.ts'
 import { createRelay } from './relay.ts'
 import { createRestVerbs } from './rest/verbs.ts'
 import { createCloseUpstreams } from './session/close-upstreams.ts'
@@ -77,9 +78,10 @@ export function createMcp(deps: McpDeps) {
     // What ends once for all isolates is spent once.
     spend: async (key, until) => (await object(`request-state/${key}`).end(until)) !== undefined,
   })
+  const taskIds = createTaskIds({ sealer, clock })
   const bridge = createBridge({ ...deps, upstreams })
   const relayRequest = createRequestRelay({
-    ...{ upstreams, sessions, inFlight, eventIds, requestStates, bridge },
+    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge },
   })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })

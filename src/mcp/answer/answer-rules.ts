@@ -7,15 +7,25 @@ import type { RawId } from '../wire/reply.ts'
 /** How what a server names looks to clients, where several servers share an endpoint. */
 export interface NameTranslation {
   uri(original: string): string
+  taskId(sealed: string): string
   /** Raw JSON in and out. */
   serverRequestId(raw: RawId): RawId
   /** Raw JSON in and out. */
   progressToken(raw: RawId): RawId
 }
 
+/** Under which id a client knows the task that an answer names. */
+export type TaskPlan =
+  /** One that the answer may give: its id is sealed for the client. */
+  | { readonly kind: 'given'; readonly seal: (id: string) => Promise<string> }
+  /** The one that the client asked about. */
+  | { readonly kind: 'asked'; readonly shown: string }
+
 /** What the answer to one request must become on its way to the client. */
 export interface AnswerPlan {
   readonly inbound: { readonly method: string; readonly era: 'modern' | 'legacy' }
+  /** What the client is told of an error, raw JSON in and out. */
+  readonly error?: (raw: string) => string
   /** The client's id, raw. */
   readonly clientId: RawId
   /** Our id towards the upstream, raw. Absent for a stream that answers nothing. */
@@ -34,6 +44,8 @@ export interface AnswerPlan {
   readonly sealEventId?: (eventId: string) => Promise<string>
   /** Seals the state of a multi round-trip request for the client; absent in the legacy era. */
   readonly sealState?: (state: string) => Promise<string>
+  /** Of requests that may become tasks, or are about one, in the modern era. */
+  readonly task?: TaskPlan
   /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
   readonly takesPriming?: boolean
   /**
@@ -49,6 +61,8 @@ export interface AnswerPlan {
 export interface MessageEdits {
   id(raw: RawId): RawId
   requestState(raw: string): string
+  taskId?(raw: string): string
+  resultType?(raw: string): string
   method?(raw: string): string
 }
 
@@ -58,12 +72,6 @@ export interface MessageEdits {
  */
 export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits): JsonRule {
   const { showsTool, names } = plan
-  const note = (outcome: 'rpc_error' | 'tool_error', applies: (raw: string) => boolean) => ({
-    replace: (raw: string) => {
-      if (applies(raw)) ctx.facts.outcome = outcome
-      return raw
-    },
-  })
   const { method } = plan.inbound
   const filter: Readonly<Record<string, JsonRule>> =
     method === 'tools/list' && showsTool !== 'all'
@@ -79,21 +87,51 @@ export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits
       id: { replace: (raw) => edits.id(raw) },
       ...(edits.method ? { method: { replace: edits.method } } : {}),
       params: { members: { ...(names ? serverMessageRules(names) : {}), _meta: meta } },
-      error: note('rpc_error', () => true),
+      error: {
+        replace(raw) {
+          ctx.facts.outcome = 'rpc_error'
+          return plan.error?.(raw) ?? raw
+        },
+      },
       result: {
         members: {
-          isError: note('tool_error', (raw) => raw === 'true'),
+          isError: {
+            replace(raw) {
+              if (raw === 'true') ctx.facts.outcome = 'tool_error'
+              return raw
+            },
+          },
           requestState: {
             replace: (raw) => edits.requestState(raw),
             ...(plan.sealState ? { mustReplace: true } : {}),
           },
           _meta: meta,
           ...(names ? resultRules(names) : {}),
+          ...taskRules(plan, edits),
           ...filter,
           ...cache,
         },
       },
     },
+  }
+}
+
+/** Of a task: its id, and where several servers meet the names in the result that it came to. */
+function taskRules(
+  { task, names, inbound }: AnswerPlan,
+  edits: MessageEdits,
+): Readonly<Record<string, JsonRule>> {
+  if (!task) return {}
+  const shown = task.kind === 'asked' ? task.shown : undefined
+  const replace = (raw: string): string =>
+    shown === undefined ? (edits.taskId?.(raw) ?? raw) : JSON.stringify(shown)
+  const { resultType } = edits
+  return {
+    taskId: { replace, mustReplace: true },
+    ...(resultType ? { resultType: { replace: (raw) => resultType(raw) } } : {}),
+    ...(names && inbound.method === 'tasks/get'
+      ? { result: { members: { ...resultRules(names), _meta: metaRules({ names }) } } }
+      : {}),
   }
 }
 
@@ -123,7 +161,7 @@ function serverMessageRules(names: NameTranslation): Readonly<Record<string, Jso
  * A server's request may name a token of its own, and a tool's result the resource that shows it
  * (MCP Apps).
  */
-function metaRules({ names }: AnswerPlan): JsonRule {
+function metaRules({ names }: Pick<AnswerPlan, 'names'>): JsonRule {
   if (!names) return {}
   const uri = uriRule(names)
   return {

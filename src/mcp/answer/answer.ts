@@ -12,6 +12,7 @@ import { answerStream } from './event-stream.ts'
 import { heldBody } from './held-body.ts'
 import { judge, withId } from './judge.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
+import { sealMembers } from './sealed-members.ts'
 
 /**
  * Turns the upstream's response into the client's: judged, the id restored, denied tools left out,
@@ -100,26 +101,15 @@ async function editedAnswer(
   plan: AnswerPlan,
   bytes: Uint8Array,
   text: string,
-  verdict: { readonly state: unknown; readonly hasId: boolean },
+  verdict: { readonly state: unknown; readonly task: unknown; readonly hasId: boolean },
 ): Promise<Uint8Array | undefined> {
-  const sealed = await sealedState(plan, verdict.state)
-  if (verdict.state !== undefined && plan.sealState && sealed === undefined) return undefined
-  const editor = createJsonEditor(
-    rulesFor(ctx, plan, {
-      id: () => plan.clientId,
-      requestState: (raw) => (sealed === undefined ? raw : JSON.stringify(sealed)),
-    }),
-  )
+  const sealed = await sealMembers(plan, verdict)
+  if (!sealed) return undefined
+  const editor = createJsonEditor(rulesFor(ctx, plan, { id: () => plan.clientId, ...sealed }))
   const whole = verdict.hasId ? bytes : new TextEncoder().encode(withId(text, verdict))
   const head = editor.write(whole)
   // Nested deeper than anyone reads.
   return editor.isWhole() ? concat([head, editor.end()]) : undefined
-}
-
-/** Undefined for one that is no text, or too large to be sealed. */
-async function sealedState({ sealState }: AnswerPlan, state: unknown): Promise<string | undefined> {
-  if (typeof state !== 'string' || !sealState) return undefined
-  return sealState(state).catch(() => undefined)
 }
 
 /** Empty for what is no UTF-8, and so no JSON. */
@@ -152,8 +142,13 @@ function largeAnswer(
       },
       // It cannot be sealed in passing, and nobody may hold an upstream's own.
       requestState(raw) {
-        isUnsealable = plan.sealState !== undefined
-        return isUnsealable ? '' : raw
+        isUnsealable ||= plan.sealState !== undefined
+        return plan.sealState ? '' : raw
+      },
+      // Nor can the id of a task.
+      resultType(raw) {
+        isUnsealable ||= raw === '"task"'
+        return raw
       },
     }),
   )
@@ -187,7 +182,7 @@ async function errorAnswer(
   // A refused request may not have been read so far as its id: the status says whose answer it is.
   const text = whole && decode(whole)
   const hasId = Object.hasOwn(Object(parseMessage(text ?? '')), 'id')
-  const verdict = { state: undefined, hasId }
+  const verdict = { state: undefined, task: undefined, hasId }
   const edited = whole && text && (await editedAnswer(ctx, plan, whole, text, verdict))
   if (!edited) {
     await source.cancel()

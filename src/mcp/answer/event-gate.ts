@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
 import { type EventFields, isForeignType, readEvent, writeEvent } from '../wire/event-fields.ts'
@@ -9,6 +8,7 @@ import { emptyTalk, lostAnswer, malformed, tooLarge } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { judge, withId } from './judge.ts'
 import { type LargeEvent, openLargeEvent } from './large-event.ts'
+import { sealMembers } from './sealed-members.ts'
 
 /** What has passed a gate so far. */
 export interface Passed {
@@ -56,14 +56,15 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
   let large: LargeEvent | undefined
   /** Of the message that is being edited. */
   let kind: 'answer' | 'request' | 'notification' = 'notification'
-  let sealedState: string | undefined
+  let sealed: Awaited<ReturnType<typeof sealMembers>>
   const editor = createJsonEditor(
     rulesFor(ctx, plan, {
       id: (raw) => {
         if (kind === 'answer') return plan.clientId
         return kind === 'request' && plan.names ? plan.names.serverRequestId(raw) : raw
       },
-      requestState: (raw) => (sealedState === undefined ? raw : JSON.stringify(sealedState)),
+      requestState: (raw) => sealed?.requestState(raw) ?? raw,
+      taskId: (raw) => sealed?.taskId(raw) ?? raw,
     }),
   )
 
@@ -96,11 +97,8 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     // the new ones (`notices/`).
     if (verdict.kind === 'notification' && verdict.isListChange && plan.names) return undefined
     kind = verdict.kind
-    const state = verdict.kind === 'answer' ? verdict.state : undefined
-    try {
-      sealedState =
-        state === undefined ? undefined : await plan.sealState?.(z.string().parse(state))
-    } catch {
+    sealed = verdict.kind === 'answer' ? await sealMembers(plan, verdict) : undefined
+    if (verdict.kind === 'answer' && !sealed) {
       // No text, or too large to be sealed: the answer cannot be given.
       passed.isAnswered = false
       passed.broken = malformed(plan.server)
@@ -130,7 +128,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     return all
   }
 
-  async function sealed(id: string | undefined): Promise<string | undefined> {
+  async function sealedId(id: string | undefined): Promise<string | undefined> {
     if (id === undefined || !SEALABLE_ID.test(id) || !plan.sealEventId) return undefined
     passed.isResumable = true
     return plan.sealEventId(id)
@@ -150,7 +148,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
       return ''
     }
     if (data === '' && !(plan.takesPriming && fields.id !== undefined)) return ''
-    const id = await sealed(fields.id)
+    const id = await sealedId(fields.id)
     if (data === undefined || data === '') return writeEvent({ data, id, others })
     const messages = await editAll(data)
     return messages
@@ -164,7 +162,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
 
   async function begin(bytes: Uint8Array): Promise<Uint8Array> {
     large = openLargeEvent(ctx, plan, bytes, passed.isAnswered)
-    const id = await sealed(large.id)
+    const id = await sealedId(large.id)
     const head = id === undefined ? '' : `id: ${id}\n`
     return concat([encoder.encode(head), large.write(bytes)])
   }

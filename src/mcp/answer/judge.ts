@@ -8,6 +8,8 @@ export type Verdict =
       readonly kind: 'answer'
       /** Of a multi round-trip request (MCP 2026-07-28), where it should be a text. */
       readonly state: unknown
+      /** Of a task that the server made of the request (SEP-2663), where it should be a text. */
+      readonly task: unknown
       /** False for an error about something so unreadable that its id was not. */
       readonly hasId: boolean
     }
@@ -40,7 +42,10 @@ export function judge(message: unknown, upstreamId: RawId | undefined): Verdict 
   // An error about something unreadable has a null id (JSON-RPC 2.0): on our stream it is ours.
   const isOurs = JSON.stringify(id) === upstreamId || (isError && (id ?? null) === null)
   if (upstreamId === undefined || !isOurs) return { kind: 'foreign' }
-  return { kind: 'answer', state: stateOf(message['result']), hasId: Object.hasOwn(message, 'id') }
+  const result = isPlainObject(message['result']) ? message['result'] : {}
+  const task = result['resultType'] === 'task' ? result['taskId'] : undefined
+  const hasId = Object.hasOwn(message, 'id')
+  return { kind: 'answer', state: result['requestState'], task, hasId }
 }
 
 /** The text of an answer with an id that can be restored. */
@@ -57,8 +62,4 @@ const LIST_CHANGE = /^notifications\/(tools|prompts|resources)\/list_changed$/
 function progressOf({ method, params }: Readonly<Record<string, unknown>>) {
   if (method !== PROGRESS) return {}
   return { progress: { token: isPlainObject(params) ? params['progressToken'] : undefined } }
-}
-
-function stateOf(result: unknown): unknown {
-  return isPlainObject(result) ? result['requestState'] : undefined
 }

@@ -67,6 +67,8 @@ export function openLargeEvent(
       },
       // It cannot be sealed in passing, and nobody may hold an upstream's own.
       requestState: (raw) => spoilWhen(plan.sealState !== undefined, raw),
+      // Nor can the id of a task.
+      resultType: (raw) => spoilWhen(raw === '"task"', raw),
       // It began as a response, or is longer than any honest progress.
       method: (raw) => spoilWhen(!isMessage || parseMessage(raw) === PROGRESS, raw),
     }),

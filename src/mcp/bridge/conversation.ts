@@ -14,7 +14,9 @@ import { messageEvent } from '../wire/write-messages.ts'
 import { askClient } from './ask-client.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
 import type { ClientLine } from './client-lines.ts'
+import { requireComplete } from './require-complete.ts'
 import { type Round, retryOf, roundOf } from './rounds.ts'
+import { taskOnly } from './task-only.ts'
 import { legacyResult } from './to-legacy.ts'
 
 /** One request of a legacy client on its way to a modern server. */
@@ -131,8 +133,11 @@ async function* untilAnswer(
     const result = rawMember(heard.text, 'result')
     const round = result === undefined ? undefined : roundOf(result)
     if (round) return { kind: 'round', round }
+    requireComplete(path, result)
     const translate = (raw: string | undefined) => raw && legacyResult(method, raw)
-    return { kind: 'answer', text: editObject(heard.text, { result: translate }) }
+    const error = (raw: string | undefined) =>
+      raw && method === 'tools/call' ? taskOnly(raw) : raw
+    return { kind: 'answer', text: editObject(heard.text, { result: translate, error }) }
   }
 }
 

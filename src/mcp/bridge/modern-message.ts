@@ -5,6 +5,7 @@ import { editObject, rawMember } from '../wire/edit-members.ts'
 import type { RawId } from '../wire/reply.ts'
 import { inputRequired } from './input-required.ts'
 import { type Asked, isDeclared } from './rounds.ts'
+import { taskOnly } from './task-only.ts'
 import { modernError, modernResult } from './to-modern.ts'
 
 /** What has to be known of a modern request to show it a legacy server's messages. */
@@ -57,7 +58,8 @@ function answer(
     })
   }
   if (error['code'] !== URL_ELICITATION_REQUIRED) {
-    return editObject(text, { error: (raw) => raw && modernError(raw) })
+    const own = (raw: string) => (view.method === 'tools/call' ? taskOnly(raw) : raw)
+    return editObject(text, { error: (raw) => raw && modernError(own(raw)) })
   }
   return dialog(view, text, JSON.stringify(id))
 }

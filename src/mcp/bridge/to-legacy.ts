@@ -42,7 +42,8 @@ const meta: MemberEdit = (raw) => {
 /** The request as a legacy server that negotiated `version` must see it. */
 export function legacyRequest(inbound: InboundRequest, version: string): InboundRequest {
   const text = editObject(inbound.text, {
-    params: within({ _meta: meta, inputResponses: remove, requestState: remove }),
+    // A modern client has no tasks of 2025-11-25.
+    params: within({ _meta: meta, inputResponses: remove, requestState: remove, task: remove }),
   })
   return { ...withText(inbound, text), era: 'legacy', version }
 }
@@ -66,7 +67,7 @@ const RESULTS: Readonly<Record<string, MemberEdits>> = {
 
 /** A modern server's tool, given as JSON, as a legacy client must see it. */
 export function legacyTool(tool: string): string {
-  return editObject(tool, { outputSchema: keepObjectSchema })
+  return editObject(tool, { outputSchema: keepObjectSchema, execution: remove })
 }
 
 const keepObjectSchema: MemberEdit = (raw) =>

@@ -9,7 +9,7 @@ import type { InboundRequest } from '../eras.ts'
 import { withText } from '../inbound-text.ts'
 import { MODERN_VERSION, methodFacts } from '../messages.ts'
 import type { ClientHello } from '../upstream/open-session.ts'
-import { editObject, fill, remove, set, within } from '../wire/edit-members.ts'
+import { each, editObject, fill, remove, set, within } from '../wire/edit-members.ts'
 
 /**
  * From the legacy era to the modern one, message by message; every byte that no rule names stays
@@ -53,9 +53,13 @@ export function modernResult(method: string, result: string, serverInfo: object)
   return editObject(result, {
     resultType: set('complete'),
     ...caching,
+    ...(method === 'tools/list' ? { tools: each(withoutExecution) } : {}),
     _meta: within({ [SERVER_INFO_META_KEY]: fill(serverInfo) }),
   })
 }
+
+/** It says how a tool may be called as a task of 2025-11-25, which no modern client can. */
+const withoutExecution = (tool: string): string => editObject(tool, { execution: remove })
 
 /** Resource not found, and a dialog at a URL, until 2025-11-25. */
 const GIVEN_UP: Readonly<Record<string, string>> = { '-32002': '-32602', '-32042': '-32603' }

@@ -12,6 +12,8 @@ export interface Outgoing {
   readonly session?: LegacySession
   /** The client's session with us, where its server knows no sessions of this era. */
   readonly bridged?: BridgedSession
+  /** The sealed id of the task that the request is about; `inbound` has the server's own. */
+  readonly taskId?: string
   /** Where several servers share an endpoint: how this one is named there. */
   readonly shared?: SharedLeg
 }

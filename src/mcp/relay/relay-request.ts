@@ -5,6 +5,7 @@ import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
 import type { ModernAnswer } from '../bridge/ask-modern.ts'
 import { crosses } from '../bridge/crossing.ts'
 import type { Bridge } from '../bridge/index.ts'
+import { taskOnly } from '../bridge/task-only.ts'
 import { rawIdOf } from '../inbound-text.ts'
 import { idScope } from '../session/id-scope.ts'
 import type { InFlight, Running } from '../session/in-flight.ts'
@@ -19,6 +20,7 @@ import type { RawId } from '../wire/reply.ts'
 import { buildCall, headerParams } from './build-call.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { Outgoing } from './outgoing.ts'
+import { withOwnTask } from './own-task.ts'
 import type { RequestStates } from './request-states.ts'
 import { type SealAnswerDeps, sealersOf, stateOf } from './seal-answer.ts'
 import { sendInSession } from './send-in-session.ts'
@@ -40,7 +42,8 @@ type Answered = (UpstreamAnswer & { readonly kind: 'answer' }) | BridgedAnswer |
 
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
-  return async function relayRequest(ctx: CallContext, outgoing: Outgoing): Promise<Response> {
+  return async function relayRequest(ctx: CallContext, given: Outgoing): Promise<Response> {
+    const outgoing = await withOwnTask(deps.taskIds, given)
     const { inbound, target } = outgoing
     const ids = { clientId: rawIdOf(inbound), upstreamId: JSON.stringify(ctx.random.uuid()) }
     if (inbound.era === 'modern') {
@@ -120,6 +123,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       showsTool: toolFilter(actor, server),
       showsProgress: progressFilter(inbound.params),
       ...(shared ? { names: shared.names } : {}),
+      ...(shared && inbound.method === 'tools/call' && inbound.era === 'legacy'
+        ? { error: taskOnly }
+        : {}),
       ...sealersOf(deps, outgoing, ids),
       headers,
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),

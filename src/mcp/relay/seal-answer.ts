@@ -2,24 +2,28 @@ import type { AnswerPlan } from '../answer/answer-rules.ts'
 import type { EventIds } from '../session/event-ids.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type Outgoing, ownSession } from './outgoing.ts'
+import { taskOf } from './own-task.ts'
 import type { RequestStates, StateOf } from './request-states.ts'
 import { clientVersion, takesPriming } from './revisions.ts'
+import type { TaskIds } from './task-ids.ts'
 
 export interface SealAnswerDeps {
   readonly eventIds: EventIds
   readonly requestStates: RequestStates
+  readonly taskIds: TaskIds
 }
 
 /** What of an answer only the gateway may read again, by era. */
 export function sealersOf(
-  { eventIds, requestStates }: SealAnswerDeps,
+  { eventIds, requestStates, taskIds }: SealAnswerDeps,
   outgoing: Outgoing,
   ids: { readonly clientId: RawId; readonly upstreamId: RawId },
-): Pick<AnswerPlan, 'sealEventId' | 'sealState' | 'takesPriming'> {
+): Pick<AnswerPlan, 'sealEventId' | 'sealState' | 'task' | 'takesPriming'> {
   const { inbound, target, session, shared } = outgoing
   const { server, actor } = target
   if (inbound.era === 'modern') {
-    return { sealState: (state) => requestStates.seal(stateOf(outgoing), state) }
+    const sealState = (state: string) => requestStates.seal(stateOf(outgoing), state)
+    return { sealState, ...taskPlan(taskIds, outgoing) }
   }
   const path = shared?.path ?? server.path
   const request = { method: inbound.method, ...ids }
@@ -30,6 +34,17 @@ export function sealersOf(
     ...(sealEventId ? { sealEventId } : {}),
     takesPriming: takesPriming(clientVersion(outgoing)),
   }
+}
+
+/** Only a call may become a task (SEP-2663, Supported Methods). */
+function taskPlan(taskIds: TaskIds, outgoing: Outgoing): Pick<AnswerPlan, 'task'> {
+  const { inbound, shared, taskId } = outgoing
+  const shown = (sealed: string) => shared?.names.taskId(sealed) ?? sealed
+  if (taskId !== undefined) return { task: { kind: 'asked', shown: shown(taskId) } }
+  if (inbound.method !== 'tools/call') return {}
+  const tool = inbound.name ?? ''
+  const seal = async (id: string) => shown(await taskIds.seal(taskOf(outgoing), { id, tool }))
+  return { task: { kind: 'given', seal } }
 }
 
 /** What the request state of a modern request is bound to. */

@@ -1,4 +1,4 @@
-import { type CallContext, GatewayError } from '../../core/index.ts'
+import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import { decide } from '../../policy/index.ts'
 import type { IndexedServer } from '../../registry/index.ts'
 import { negotiatedVersion } from '../messages.ts'
@@ -35,7 +35,7 @@ export function createHello({ sessions, ownTools }: HelloDeps) {
     async initialize(ctx: CallContext, request: SharedRequest): Promise<LocalAnswer> {
       const { params } = request.inbound
       const version = negotiatedVersion(params['protocolVersion'])
-      const hello = helloOf({ ...params, protocolVersion: version })
+      const hello = helloOf(withoutTasks({ ...params, protocolVersion: version }))
       if (!hello) {
         throw new GatewayError('invalid_params', 'The capabilities are larger than is accepted.')
       }
@@ -55,4 +55,12 @@ function takesPart({ endpoint, actor }: SharedRequest, server: IndexedServer): b
   )
     return false
   return decide(actor, server, 'initialize').kind === 'allow'
+}
+
+/** Tasks of 2025-11-25 are of one server and its session: no server here must make any. */
+function withoutTasks(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { capabilities } = params
+  if (!isPlainObject(capabilities)) return params
+  const { tasks: _, ...rest } = capabilities
+  return { ...params, capabilities: rest }
 }

@@ -1,5 +1,7 @@
 import { type Actor, decide, type Target } from '../../policy/index.ts'
 import type { IndexedServer, UpstreamFacts, VirtualItem } from '../../registry/index.ts'
+import { crosses } from '../bridge/crossing.ts'
+import { offersExtension, TASKS, UI } from '../extensions.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS, MODERN_VERSION } from '../messages.ts'
 import { takesSubscriptions, tellsOf } from '../notices/declared.ts'
 import type { ListName } from '../notices/notice.ts'
@@ -84,7 +86,34 @@ function capabilitiesOf(behind: Behind, era: 'modern' | 'legacy'): object {
     ...(offers('resources') ? { resources: { ...subscribe, ...changes('resources') } } : {}),
     ...(declares('completions') ? { completions: {} } : {}),
     ...(declares('logging') ? { logging: {} } : {}),
+    ...extensionsOf(behind, era),
   }
+}
+
+/**
+ * Extensions that a shared endpoint knows how to carry: tasks of the modern era under ids of its
+ * own, and Apps, whose `ui://` stays. Any other may name things that the gateway cannot translate.
+ */
+function extensionsOf(behind: Behind, era: 'modern' | 'legacy'): object {
+  const offers = (name: string, mayBeUsed: (server: IndexedServer) => boolean): object =>
+    behind.servers.some(
+      (server) =>
+        !crosses(server.upstream, era) &&
+        offersExtension(server.upstream, name) &&
+        mayBeUsed(server),
+    )
+      ? { [name]: {} }
+      : {}
+  const extensions = {
+    ...(era === 'modern'
+      ? offers(
+          TASKS,
+          (server) => isChosen(behind, server, 'tools') && isAllowed(behind, server, 'tasks/get'),
+        )
+      : {}),
+    ...offers(UI, (server) => mayUse(behind, server, 'resources')),
+  }
+  return Object.keys(extensions).length > 0 ? { extensions } : {}
 }
 
 function mayUse(behind: Behind, server: IndexedServer, name: Capability): boolean {

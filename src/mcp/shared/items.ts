@@ -1,15 +1,17 @@
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import { type Actor, decide } from '../../policy/index.ts'
 import type { PinnedItem, ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import { crosses } from '../bridge/crossing.ts'
+import { unknownTask } from '../relay/own-task.ts'
 import { requireAllowed, unknownTool } from '../relay/require-allowed.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
 import type { SharedEndpoint } from './endpoint.ts'
-import { originalName, originalUri, splitName } from './naming.ts'
+import { originalName, originalTask, originalUri, splitName } from './naming.ts'
 import { matchesTemplate } from './uri-template.ts'
 
 /** What a request names, and which member of its params does so. */
 export interface Named {
-  readonly kind: 'tool' | 'prompt' | 'uri'
+  readonly kind: 'tool' | 'prompt' | 'uri' | 'task'
   /** Members from `params` down. */
   readonly at: readonly string[]
   readonly value: string
@@ -60,6 +62,8 @@ const byReference: Read = ({ ref: given }) => {
     : { kind: 'uri', at: ['ref', 'uri'], value: textOf(ref['uri']) }
 }
 
+const byTask: Read = (params) => ({ kind: 'task', at: ['taskId'], value: textOf(params['taskId']) })
+
 const NAMED: Readonly<Record<string, Read>> = {
   'tools/call': byName('tool'),
   'prompts/get': byName('prompt'),
@@ -67,6 +71,9 @@ const NAMED: Readonly<Record<string, Read>> = {
   'resources/subscribe': byUri,
   'resources/unsubscribe': byUri,
   'completion/complete': byReference,
+  'tasks/get': byTask,
+  'tasks/update': byTask,
+  'tasks/cancel': byTask,
 }
 
 function textOf(value: unknown): string {
@@ -106,6 +113,8 @@ async function locate(ctx: CallContext, request: FindRequest): Promise<Found | u
   }
   const server = await snapshot.server(ctx, wanted.server)
   if (!server?.enabled) return undefined
+  // Tasks of the eras are two things, and one era has none of the other's.
+  if (named.kind === 'task' && crosses(server.upstream, 'modern')) return undefined
   const original = wanted.find(server)
   return original === undefined ? undefined : { server, original }
 }
@@ -129,6 +138,7 @@ function wantedOf(endpoint: SharedEndpoint, named: Named): Wanted | undefined {
 
 /** On `/mcp` the name says whose it is. */
 function prefixed({ kind, value }: Named): Wanted | undefined {
+  if (kind === 'task') return ofTask(value)
   if (kind === 'uri') {
     const uri = originalUri(value)
     return uri && { server: uri.server, find: () => uri.uri }
@@ -141,10 +151,27 @@ function prefixed({ kind, value }: Named): Wanted | undefined {
   }
 }
 
+/** Whether it was given to the caller is for its seal to say. */
+function ofTask(value: string): Wanted | undefined {
+  const task = originalTask(value)
+  return task && { server: task.server, find: () => task.id }
+}
+
 /** On a virtual server: what was chosen, and has not changed since. */
 function chosen(items: readonly PinnedItem[], { kind, value }: Named): Wanted | undefined {
+  if (kind === 'task') {
+    const task = ofTask(value)
+    return task && hasTool(items, task.server) ? task : undefined
+  }
   const item = kind === 'uri' ? chosenUri(items, value) : chosenName(items, kind, value)
   return item && { server: item.server, find: () => item.original }
+}
+
+/** Whether a server takes part with anything that can become a task. */
+export function hasTool(items: readonly PinnedItem[], path: string): boolean {
+  return items.some(
+    ({ kind, server, state }) => kind === 'tool' && server === path && state === 'ok',
+  )
 }
 
 function chosenName(items: readonly PinnedItem[], kind: 'tool' | 'prompt', value: string) {
@@ -167,6 +194,7 @@ export function chosenUri(items: readonly PinnedItem[], value: string) {
 function unknownItem({ era, named: { kind, value } }: FindRequest): GatewayError {
   const shown = value.slice(0, 128)
   if (kind === 'tool') return unknownTool(value)
+  if (kind === 'task') return unknownTask()
   if (kind === 'prompt') return new GatewayError('unknown_prompt', `Unknown prompt: ${shown}`)
   const code = era === 'legacy' ? 'unknown_resource_legacy' : 'unknown_resource'
   return new GatewayError(code, `Unknown resource: ${shown}`)

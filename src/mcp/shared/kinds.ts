@@ -39,9 +39,11 @@ export function exposedDefinition(
 ): string {
   const definition: unknown = JSON.parse(item.definition)
   if (!isPlainObject(definition)) return item.definition
+  // Tasks of 2025-11-25 cannot be asked for here.
+  const { execution: _, ...rest } = definition
   const { _meta } = definition
   return JSON.stringify({
-    ...definition,
+    ...(list.kind === 'tool' ? rest : definition),
     ...(isPlainObject(_meta) ? { _meta: exposedMeta(server, _meta) } : {}),
     // A tool's or prompt's name is its key, so an override of it wins over what is made here.
     [list.keyMember]: list.expose(server, item.key),

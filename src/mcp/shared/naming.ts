@@ -72,6 +72,19 @@ export function originalUri(
 
 const EXPOSED_URI = /^([uU][iI]:\/\/|mcp\+)([a-z0-9][a-z0-9-]{0,30})\+(.*)$/s
 
+/** `{server}+{id}`: the id of a task, sealed, with the server that runs it. */
+export function exposedTask(server: string, id: string): string {
+  return `${server}+${id}`
+}
+
+/** The server a task belongs to and what it was sealed as; undefined for an id that is not ours. */
+export function originalTask(
+  exposed: string,
+): { readonly server: string; readonly id: string } | undefined {
+  const [, server, id] = /^([a-z0-9][a-z0-9-]{0,30})\+(.+)$/s.exec(exposed) ?? []
+  return server === undefined || id === undefined ? undefined : { server, id }
+}
+
 /** Raw JSON of an id or token of one server, as its client on a shared endpoint sees it. */
 export function exposedId(server: string, raw: string): string {
   return JSON.stringify(`${server}:${raw}`)

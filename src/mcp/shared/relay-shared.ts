@@ -5,16 +5,21 @@ import {
   isPlainObject,
   toGatewayError,
 } from '../../core/index.ts'
+import { decide } from '../../policy/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
 import { crosses } from '../bridge/crossing.ts'
-import { rawIdOf } from '../inbound-text.ts'
+import type { InboundRequest } from '../eras.ts'
+import { keepExtensions, TASKS, UI } from '../extensions.ts'
+import { rawIdOf, withText } from '../inbound-text.ts'
 import { requireLogLevel } from '../log-levels.ts'
 import type { Notices } from '../notices/index.ts'
 import { isSubscribing, subscribe } from '../notices/subscribe.ts'
 import type { OwnTools } from '../own-tools/index.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
+import { isTaskRequest, requireTasks } from '../relay/own-task.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
 import { sessionRequired } from '../session/session-rules.ts'
+import { editObject, remove, within } from '../wire/edit-members.ts'
 import { resultReply } from '../wire/reply.ts'
 import type { createHello } from './hello-verbs.ts'
 import { type FindRequest, type Found, findItem, type Named, namedBy } from './items.ts'
@@ -80,12 +85,20 @@ export function createSharedRelay(deps: SharedRelayDeps) {
       return resultReply(result, rawIdOf(inbound), headers)
     }
     const named = namedBy(inbound.method, inbound.params)
-    // The modern era has them in `subscriptions/listen`.
-    if (!named || (inbound.era === 'modern' && isSubscribing(inbound.method))) {
+    if (!named || isOfOtherEra(inbound, named)) {
       throw new GatewayError('method_not_found', 'Method not found')
     }
+    if (isTaskRequest(inbound)) requireTasks(inbound)
     return toServer(deps, ctx, request, named)
   }
+}
+
+/**
+ * The modern era has subscriptions in `subscriptions/listen`; the tasks of 2025-11-25 belong to a
+ * session with one server, and are not carried here.
+ */
+function isOfOtherEra({ era, method }: InboundRequest, { kind }: Named): boolean {
+  return era === 'modern' ? isSubscribing(method) : kind === 'task'
 }
 
 /** A tool without a server in its name is the gateway's own. */
@@ -129,7 +142,7 @@ async function toServer(
   const leg =
     session && !isBridged ? await deps.sharedSessions.leg(ctx, session, server) : undefined
   return deps.relayRequest(ctx, {
-    inbound: rewriteRequest(inbound, named, original, leg?.version),
+    inbound: rewriteRequest(carriedHere(request), named, original, leg?.version),
     headers,
     target: { actor, server },
     ...(leg?.session ? { session: leg.session } : {}),
@@ -139,6 +152,19 @@ async function toServer(
       ...(session ? { session } : {}),
     },
   })
+}
+
+/** Without what a client declares or asks for and several servers at one endpoint cannot have. */
+function carriedHere({ endpoint, actor, inbound }: SharedRequest): InboundRequest {
+  if (inbound.era === 'modern') {
+    const hasTasks =
+      endpoint.kind !== 'virtual' || decide(actor, endpoint.virtual, 'tasks/get').kind === 'allow'
+    return keepExtensions(inbound, (name) => name === UI || (name === TASKS && hasTasks))
+  }
+  if (inbound.params['task'] === undefined) return inbound
+  const { task: _, ...params } = inbound.params
+  const text = editObject(inbound.text, { params: within({ task: remove }) })
+  return { ...withText(inbound, text), params }
 }
 
 /**

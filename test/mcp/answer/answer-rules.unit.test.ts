@@ -7,6 +7,7 @@ import {
 import { createJsonEditor } from '../../../src/mcp/wire/json-editor.ts'
 
 const names: NameTranslation = {
+  taskId: (sealed) => `shop+${sealed}`,
   uri: (original) => `mcp+shop+${original}`,
   serverRequestId: (raw) => JSON.stringify(`shop:${raw}`),
   progressToken: (raw) => JSON.stringify(`shop:${raw}`),

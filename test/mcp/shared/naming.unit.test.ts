@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest'
 import {
   exposedId,
   exposedName,
+  exposedTask,
   exposedUri,
   originalId,
   originalName,
+  originalTask,
   originalUri,
   splitName,
 } from '../../../src/mcp/shared/naming.ts'
@@ -113,6 +115,21 @@ describe('ids of server requests', () => {
     'takes %j for none of ours',
     (value) => {
       expect(originalId(value)).toBeUndefined()
+    },
+  )
+})
+
+describe('ids of tasks', () => {
+  it.each(['0123abcd.aZ_-9', 'a+b', '+', 'b:1', '\n'])('gives %j back as it was', (id) => {
+    const exposed = exposedTask('9lives', id)
+    expect(exposed).toBe(`9lives+${id}`)
+    expect(originalTask(exposed)).toEqual({ server: '9lives', id })
+  })
+
+  it.each(['', 'srv', 'srv+', '+x', 'SRV+x', 'a b+x', 'mcp_+x', `${'a'.repeat(32)}+x`])(
+    'takes %j for none of ours',
+    (value) => {
+      expect(originalTask(value)).toBeUndefined()
     },
   )
 })
