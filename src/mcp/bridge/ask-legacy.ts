@@ -10,28 +10,32 @@ import {
   type OutboundFault,
   type OutboundRequest,
   type OutboundResult,
+  toGatewayError,
 } from '../../core/index.ts'
 import { isLogLevel } from '../log-levels.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
 import { type BuildCall, buildCall } from '../relay/build-call.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import { cancelRequest, createOneWaySender } from '../relay/relay-message.ts'
-import { sendInSession } from '../relay/send-in-session.ts'
+import { type SendInSessionDeps, sendInSession } from '../relay/send-in-session.ts'
 import type { LegacySession } from '../session/sessions.ts'
 import type { ClientHello } from '../upstream/open-session.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { rawMember } from '../wire/edit-members.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
-import { type BridgeStub, FAULT_HEADER, type HeldCall } from './bridge-state.ts'
+import { type BridgeStub, BUSY_HEADER, FAULT_HEADER, type HeldCall } from './bridge-state.ts'
 import { modernAnswer } from './modern-answer.ts'
 import type { ModernView } from './modern-message.ts'
 import { openState } from './parked-state.ts'
+import { takeUp } from './take-up.ts'
 import { legacyRequest } from './to-legacy.ts'
 import type { BridgeSessions, LegacyLeg } from './upstream-sessions.ts'
 
 export interface AskLegacyDeps {
+  readonly outbound: UpstreamOutbound
   readonly upstreams: Upstreams
   readonly sessions: BridgeSessions
   readonly object: (name: string) => BridgeStub
@@ -77,6 +81,9 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const keeping = { upstreams, sessions: sessions.keeper(actor.principal.tenant) }
     const send = (built: BuildCall) => sendInSession(ctx, keeping, within, built)
 
+    const leaving = { ...keeping, ctx, within, version: leg.version }
+    const tell = createTell(leaving)
+    const cancel = (): Promise<void> => tell(cancelRequest(upstreamId))
     if (session && isHeld(outgoing, view)) {
       const held = { asking, leg, session, view }
       const sent = await send((sessionId) => heldCall(deps, held, build(sessionId), sessionId))
@@ -85,18 +92,20 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       return { kind: 'answer', ...sent, onEnd }
     }
 
-    // Told when the client has left: its own signal would stop that too.
-    const patient = { ...ctx, signal: new AbortController().signal }
-    const sendOneWay = createOneWaySender(keeping)
-    const tell = (text: string) =>
-      sendOneWay(patient, { ...within, text, version: leg.version }).catch(() => undefined)
-    const { endpoint, response } = await send(build)
-    return {
-      kind: 'answer',
-      endpoint,
-      response: modernAnswer(view, upstreamId, server, response, tell),
-      onEnd: whenLeft(() => ctx.waitUntil(tell(cancelRequest(upstreamId)))),
-    }
+    const { endpoint, response } = await untilAnswered(ctx, () => send(build), cancel)
+    const { path, timeoutMs, headers: custom, transport } = server
+    const source = { transport, custom, timeoutMs, version: leg.version, url: endpoint.url }
+    const at = { ...source, endpoint: endpoint.id }
+    const answer = modernAnswer(view, upstreamId, { path, timeoutMs }, response, {
+      tell,
+      async resume(lastEventId) {
+        if (!session) return undefined
+        const sessionId = keeping.sessions.currentUpstreamId(session)
+        return takeUp(deps.outbound, { ...at, sessionId }, lastEventId, ctx.signal)
+      },
+    })
+    const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
+    return { kind: 'answer', endpoint, response: answer, onEnd }
   }
 
   async function resume(
@@ -106,19 +115,50 @@ export function createAskLegacy(deps: AskLegacyDeps) {
   ): Promise<BridgedAnswer> {
     const { target, inbound } = outgoing
     const parked = openState(state)
+    const endpoint = target.server.endpoints.find(({ id }) => id === parked?.endpoint)
+    if (!parked || !endpoint) throw gone(target.server.path)
     const params = rawMember(inbound.text, 'params') ?? '{}'
     const inputs = rawMember(params, 'inputResponses') ?? '{}'
-    const response =
-      parked &&
-      (await deps.object(parked.bridge).fetch('http://bridge/resume', {
-        method: 'POST',
-        body: JSON.stringify({ callId: parked.callId, inputs, upstreamId }),
-      }))
-    const endpoint = target.server.endpoints.find(({ id }) => id === parked?.endpoint)
-    if (!parked || !response?.ok || !endpoint) throw gone(target.server.path)
+    const response = await deps.object(parked.bridge).fetch('http://bridge/resume', {
+      method: 'POST',
+      body: JSON.stringify({ callId: parked.callId, inputs, upstreamId }),
+    })
+    if (!response.ok) throw gone(target.server.path)
     const cancel = () => ctx.waitUntil(deps.object(parked.bridge).cancel(parked.callId))
     return { kind: 'answer', endpoint, response, onEnd: whenLeft(cancel) }
   }
+}
+
+/** A legacy server does not take a disconnect for a cancel, and a caller may leave before it answers. */
+async function untilAnswered<T>(
+  ctx: CallContext,
+  ask: () => Promise<T>,
+  cancel: () => Promise<void>,
+): Promise<T> {
+  const leave = (): void => ctx.waitUntil(cancel())
+  ctx.signal.addEventListener('abort', leave, { once: true })
+  try {
+    return await ask()
+  } catch (thrown) {
+    if (toGatewayError(thrown).code === 'upstream_timeout') leave()
+    throw thrown
+  } finally {
+    ctx.signal.removeEventListener('abort', leave)
+  }
+}
+
+interface Leaving extends SendInSessionDeps {
+  readonly ctx: CallContext
+  readonly within: Pick<Outgoing, 'target' | 'session'>
+  readonly version: string
+}
+
+/** Sends messages of our own in the session, also when the caller has left. */
+function createTell({ ctx, within, version, ...keeping }: Leaving) {
+  const patient = { ...ctx, signal: new AbortController().signal }
+  const sendOneWay = createOneWaySender(keeping)
+  return (text: string): Promise<void> =>
+    sendOneWay(patient, { ...within, text, version }).catch(() => undefined)
 }
 
 interface Holding {
@@ -156,6 +196,7 @@ function heldCall(
       body: JSON.stringify(held),
     })
     signal?.removeEventListener('abort', leave)
+    if (response.headers.has(BUSY_HEADER)) throw tooManyCalls()
     const fault = response.headers.get(FAULT_HEADER)
     return fault === null ? { kind: 'response', response } : failed(fault)
   }
@@ -213,6 +254,12 @@ function isHeld({ inbound, target }: Outgoing, { capabilities, logLevel }: Moder
   if (logLevel !== undefined && hasLogging(target.server)) return true
   const takes = (name: string): boolean => isPlainObject(capabilities[name])
   return MAY_ASK.has(inbound.method) && ['elicitation', 'sampling', 'roots'].some(takes)
+}
+
+function tooManyCalls(): GatewayError {
+  return new GatewayError('rate_limited', 'Too many calls to this server wait for answers.', {
+    fix: 'Answer or abandon some of them first; an abandoned one ends after 15 minutes.',
+  })
 }
 
 function gone(server: string): GatewayError {

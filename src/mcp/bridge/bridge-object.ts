@@ -4,17 +4,25 @@ import { isLogLevel, leastSevere } from '../log-levels.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
 import type { Opening, OpenSessionInput } from '../session/session-state.ts'
 import { COURTESY_MS } from '../upstream/courtesy.ts'
-import { isMcpAnswer } from '../upstream/failure.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { openMessages } from '../wire/read-messages.ts'
+import { resumedMessages } from '../wire/resumed-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
-import { type BridgeStub, FAULT_HEADER, HeldCall, ResumedCall } from './bridge-state.ts'
+import {
+  type BridgeStub,
+  BUSY_HEADER,
+  FAULT_HEADER,
+  HeldCall,
+  ResumedCall,
+} from './bridge-state.ts'
 import { createKeptSession, type Kept, type KeptSession } from './kept-session.ts'
+import { mayAnswer } from './modern-answer.ts'
 import { createParkedCall, type ParkedCall } from './parked-call.ts'
 import { writeState } from './parked-state.ts'
 import { openSessionStream, type SessionStream } from './session-stream.ts'
+import { takeUp } from './take-up.ts'
 
 /** An object without events may be put away after about a minute, and with it what it reads. */
 const STAY_MS = 30_000
@@ -24,10 +32,13 @@ const MAX_PARKED_MS = 15 * 60_000
 const IDLE_MS = 2 * 60 * 60_000
 /** Of one client at one server. */
 const MAX_CALLS = 200
+/** Whoever reads it may have vanished without a word: no answer takes longer (an hour), waits aside. */
+const MAX_CALL_MS = 2 * 60 * 60_000
 
 interface Live {
   readonly call: ParkedCall
   readonly held: HeldCall
+  readonly startedAt: number
   parkedAt?: number
 }
 
@@ -49,6 +60,7 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     #stream: SessionStream | undefined
     /** As it was set last, of the session that is open. */
     #level: string | undefined
+    #levelling: Promise<void> = Promise.resolve()
     #usedAt = 0
     readonly #waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work)
     readonly #session = createKeptSession({
@@ -93,7 +105,8 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     override async alarm(): Promise<void> {
       const now = deps.clock.now()
       for (const live of this.#calls.values()) {
-        if (now - (live.parkedAt ?? now) > MAX_PARKED_MS) await this.#end(live)
+        const isForgotten = now - (live.parkedAt ?? now) > MAX_PARKED_MS
+        if (isForgotten || now - live.startedAt > MAX_CALL_MS) await this.#end(live)
       }
       if (this.#calls.size > 0) {
         await this.ctx.storage.setAlarm(now + STAY_MS)
@@ -105,9 +118,24 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     }
 
     async #call(held: HeldCall): Promise<Response> {
-      if (this.#calls.size >= MAX_CALLS) return new Response(null, { status: 429 })
+      if (this.#levels.size >= MAX_CALLS) {
+        return new Response(null, { status: 429, headers: { [BUSY_HEADER]: 'calls' } })
+      }
       this.#levels.set(held.callId, held.logLevel)
-      await this.#setLevel(held)
+      try {
+        return await this.#begin(held)
+      } finally {
+        if (!this.#calls.has(held.callId)) {
+          this.#levels.delete(held.callId)
+          await this.#quiet()
+        }
+      }
+    }
+
+    async #begin(held: HeldCall): Promise<Response> {
+      // One after the other: a call is sent when its level holds.
+      this.#levelling = this.#levelling.then(() => this.#setLevel(held)).catch(() => undefined)
+      await this.#levelling
       // Before the call: what the server asks on it would be lost.
       this.#stream ??= openSessionStream({
         outbound: deps.outbound(),
@@ -120,18 +148,15 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       await this.#stream.opened
       const sent = await this.#send(held)
       if (sent.kind === 'fault') {
-        this.#levels.delete(held.callId)
-        if (sent.fault === 'cancelled') await this.#post(held, cancelRequest(held.upstreamId))
-        await this.#quiet()
+        // It may have got the call, and be at it.
+        await this.#post(held, cancelRequest(held.upstreamId))
         return new Response(null, { status: 502, headers: { [FAULT_HEADER]: sent.fault } })
       }
       const { response } = sent
-      if (!response.body || !isMcpAnswer(response)) {
-        this.#levels.delete(held.callId)
-        await this.#quiet()
-        return response
-      }
-      return streamed(await this.#hold(held, response, response.body))
+      const { body } = response
+      return body && mayAnswer(response)
+        ? streamed(await this.#hold(held, response, body))
+        : passedOn(response)
     }
 
     async #send(held: HeldCall): Promise<OutboundResult> {
@@ -161,14 +186,18 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       const call = createParkedCall({
         ...{ callId, upstreamId, timeoutMs },
         view: logLevel === undefined ? view : { ...view, logLevel },
-        messages: openMessages(body, type, MAX_BRIDGED_BYTES),
+        clock: deps.clock,
+        messages: resumedMessages(openMessages(body, type, MAX_BRIDGED_BYTES), {
+          resume: (lastEventId) => takeUp(deps.outbound(), held, lastEventId),
+        }),
         state: writeState({ bridge: held.bridge, callId, endpoint: held.endpoint }),
         post: (text) => this.#post(held, text),
         onParked: () => {
           live.parkedAt = deps.clock.now()
         },
+        onLeft: () => this.#waitUntil(this.cancel(callId)),
       })
-      const live: Live = { call, held }
+      const live: Live = { call, held, startedAt: deps.clock.now() }
       this.#calls.set(callId, live)
       await this.ctx.storage.setAlarm(deps.clock.now() + STAY_MS)
       // Read by nobody, the stream and the object would be lost.
@@ -198,8 +227,9 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     async #end({ call, held }: Live): Promise<void> {
       this.#calls.delete(held.callId)
       this.#levels.delete(held.callId)
-      await call.stop()
+      // Before its stream is closed: afterwards nobody may know the call any more.
       await this.#post(held, cancelRequest(held.upstreamId))
+      await call.stop()
       await this.#quiet()
     }
 
@@ -212,13 +242,15 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       await this.touch()
     }
 
-    async #post(held: HeldCall, text: string): Promise<void> {
+    async #post(held: HeldCall, text: string): Promise<boolean> {
       const { url, endpoint, transport, custom, sessionId, version } = held
       const sent = await deps.outbound().send({
         ...{ url, endpoint, transport, method: 'POST', body: text, timeoutMs: COURTESY_MS },
         headers: hopTwoHeaders({ custom, version, sessionId }),
       })
-      if (sent.kind === 'response') await sent.response.body?.cancel()
+      if (sent.kind === 'fault') return false
+      await sent.response.body?.cancel()
+      return sent.response.ok
     }
 
     /** The least severe that anybody wants now: each gets of it what it wants. */
@@ -226,10 +258,10 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       const { url, endpoint, transport, custom, timeoutMs, sessionId, version } = held
       const level = leastSevere([...this.#levels.values()].filter(isLogLevel))
       if (level === undefined || level === this.#level) return
-      this.#level = level
       const session = { upstreamId: sessionId, version }
       const address = { url, endpoint, transport, headers: custom, timeoutMs }
       await setLogLevel(deps.outbound(), address, session, level)
+      this.#level = level
     }
 
     async #close(): Promise<void> {
@@ -238,6 +270,12 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       if (kept && kept.session.upstreamId !== '') await deps.close(kept, this.#waitUntil)
     }
   }
+}
+
+/** What is none of ours; no header of it says anything to us. */
+function passedOn({ body, status, headers }: Response): Response {
+  const type = headers.get('content-type')
+  return new Response(body, { status, headers: type === null ? {} : { 'content-type': type } })
 }
 
 function streamed(body: ReadableStream<Uint8Array>): Response {

@@ -69,5 +69,7 @@ export interface BridgeStub {
   fetch(url: string, init: RequestInit): Promise<Response>
 }
 
+/** Of a `HeldCall` that is not sent, since too many are held. */
+export const BUSY_HEADER = 'x-gatehouse-busy'
 /** Of a `HeldCall` that got no response. */
 export const FAULT_HEADER = 'x-gatehouse-fault'

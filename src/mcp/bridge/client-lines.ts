@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { CallContext } from '../../core/index.ts'
-import { openChannel, type SessionStub } from '../session/session-state.ts'
+import { ENDED, openChannel, type SessionStub } from '../session/session-state.ts'
 
 /**
  * How what a legacy client says reaches the call that it is about: the call streams in one isolate,
@@ -39,8 +39,9 @@ type Told = z.infer<typeof Told>
 
 /** Most calls are over before a client could change its mind; only the others listen. */
 const LISTEN_AFTER_MS = 100
-/** A cancel may come before its call listens. */
-const CANCEL_AGAIN_MS = 2 * LISTEN_AFTER_MS
+const TELL_AFTER_MS = [0, 2 * LISTEN_AFTER_MS, 5 * LISTEN_AFTER_MS]
+/** A channel breaks when its object is put away or moved; each time a little later. */
+const RELISTEN_MS = [0, 200, 1_000, 5_000]
 
 const OWN_ID = /^([0-9a-f-]{36})\.\d+$/
 
@@ -51,19 +52,26 @@ export function createClientLines(deps: {
   const tell = (session: string, callId: string, told: Told): Promise<boolean> =>
     deps.object(session).tell(channelOf(callId), JSON.stringify(told))
 
+  /** What comes before its call listens, or while it has to listen anew, is told again. */
+  async function tellSoon(session: string, callId: string, told: Told): Promise<boolean> {
+    for (const waitMs of TELL_AFTER_MS) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
+      if (await tell(session, callId, told)) return true
+    }
+    return false
+  }
+
   return {
     open: (ctx, session, callId) => openLine(ctx, deps.object(session), callId),
 
     async answer(session, id, text) {
       const [, callId] = typeof id === 'string' ? (OWN_ID.exec(id) ?? []) : []
       if (typeof id !== 'string' || callId === undefined) return false
-      return tell(session, callId, { kind: 'answer', id, text })
+      return tellSoon(session, callId, { kind: 'answer', id, text })
     },
 
     async cancel(session, callId) {
-      if (await tell(session, callId, { kind: 'cancel' })) return
-      await new Promise((resolve) => setTimeout(resolve, CANCEL_AGAIN_MS))
-      await tell(session, callId, { kind: 'cancel' })
+      await tellSoon(session, callId, { kind: 'cancel' })
     },
   }
 }
@@ -80,6 +88,8 @@ function openLine(
   const cancelled = new AbortController()
   const answers = new Map<string, string>()
   const waiting = new Map<string, () => void>()
+  /** Ids of requests that have no answer yet. */
+  const open = new Set<string>()
   let connecting: Promise<WebSocket | undefined> | undefined
   let asked = 0
   let isClosed = false
@@ -89,22 +99,36 @@ function openLine(
       cancelled.abort(new Error('cancelled by the client'))
       return
     }
-    // The first answer counts.
-    if (!answers.has(told.id)) answers.set(told.id, told.text)
+    // The first answer counts, and only to what was asked.
+    if (!open.delete(told.id)) return
+    answers.set(told.id, told.text)
     waiting.get(told.id)?.()
   }
 
   async function connect(): Promise<WebSocket | undefined> {
     const socket = await openChannel(object, channelOf(callId))
     if (isClosed) socket?.close()
+    if (!socket) cancelled.abort(new Error('the session ended'))
     socket?.addEventListener('message', ({ data }) => {
       const told = Told.safeParse(JSON.parse(String(data)))
       if (told.success) hear(told.data)
     })
-    socket?.addEventListener('close', () => {
-      if (!isClosed) cancelled.abort(new Error('the session ended'))
+    socket?.addEventListener('close', ({ reason }) => {
+      if (isClosed) return
+      if (reason === ENDED) cancelled.abort(new Error('the session ended'))
+      else ctx.waitUntil(relisten())
     })
     return socket
+  }
+
+  /** The object may have been put away: what it knew of its listeners is gone with the channel. */
+  async function relisten(): Promise<void> {
+    for (const waitMs of RELISTEN_MS) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
+      if (isClosed) return
+      connecting = connect().catch(() => undefined)
+      if (await connecting) return
+    }
   }
 
   function listen(): Promise<WebSocket | undefined> {
@@ -124,7 +148,9 @@ function openLine(
 
     nextId() {
       asked += 1
-      return `${callId}.${asked}`
+      const id = `${callId}.${asked}`
+      open.add(id)
+      return id
     },
 
     listen: async () => (await listen()) !== undefined,

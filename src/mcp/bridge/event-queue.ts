@@ -18,8 +18,8 @@ interface Item {
   readonly isLast: boolean
 }
 
-/** @see EventQueue */
-export function createEventQueue(): EventQueue {
+/** @see EventQueue. `onLeft`: a reader went away before its stream had ended. */
+export function createEventQueue(onLeft: () => void): EventQueue {
   const items: Item[] = []
   let queuedBytes = 0
   let onItem: (() => void) | undefined
@@ -61,6 +61,7 @@ export function createEventQueue(): EventQueue {
           if (bytes.byteLength > 0) controller.enqueue(bytes)
           if (isLast) controller.close()
         },
+        cancel: onLeft,
       }),
 
     async write(bytes, isDroppable) {

@@ -4,6 +4,7 @@ import { sessionRequired } from '../session/session-rules.ts'
 import type { SessionStub } from '../session/session-state.ts'
 import type { Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
+import type { UpstreamOutbound } from '../upstream/transports.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type BridgedAnswer, createAskLegacy } from './ask-legacy.ts'
 import { createAskModern, type ModernAnswer } from './ask-modern.ts'
@@ -35,17 +36,19 @@ export interface Crossing {
 }
 
 export interface BridgeDeps {
+  readonly outbound: UpstreamOutbound
   readonly upstreams: Upstreams
   readonly sessionObject: (name: string) => SessionStub
   readonly bridgeObject: (name: string) => BridgeStub
 }
 
 /** @see Bridge */
-export function createBridge({ upstreams, sessionObject, bridgeObject }: BridgeDeps): Bridge {
+export function createBridge(deps: BridgeDeps): Bridge {
+  const { upstreams, outbound, sessionObject, bridgeObject } = deps
   const lines = createClientLines({ object: sessionObject })
   const askModern = createAskModern({ upstreams, lines })
   const sessions = createBridgeSessions({ upstreams, object: bridgeObject })
-  const askLegacy = createAskLegacy({ upstreams, sessions, object: bridgeObject })
+  const askLegacy = createAskLegacy({ upstreams, outbound, sessions, object: bridgeObject })
 
   async function forLegacyClient(ctx: CallContext, { outgoing, upstreamId }: Crossing) {
     const client = ownSession(outgoing)

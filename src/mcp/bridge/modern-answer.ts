@@ -1,29 +1,42 @@
+import { mediaType } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import { tooLarge } from '../answer/answer-errors.ts'
 import { judge } from '../answer/judge.ts'
 import { isMcpAnswer } from '../upstream/failure.ts'
 import { type Heard, openMessages } from '../wire/read-messages.ts'
 import type { RawId } from '../wire/reply.ts'
+import { type Resuming, resumedMessages } from '../wire/resumed-messages.ts'
 import { eventResponse, messageEvent } from '../wire/write-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
 import { refusalOf } from './input-required.ts'
 import { type ModernView, modernMessage } from './modern-message.ts'
 
+/** The server's end of the session that the answer comes in. */
+export interface LegacyEnd extends Resuming {
+  /** Sends it a message. Never rejects. */
+  tell(text: string): Promise<void>
+}
+
+/** Whether a legacy server's response may hold an answer: errors come under HTTP 400 too. */
+export function mayAnswer(response: Response): boolean {
+  const type = mediaType(response.headers.get('content-type'))
+  return isMcpAnswer(response) || (response.status === 400 && type === 'application/json')
+}
+
 /**
  * A legacy server's answer to a client that can be asked nothing, as a modern server gives it; what
- * is no answer comes back as it is. `tell` sends a message to the server and never rejects.
+ * is no answer comes back as it is.
  */
 export function modernAnswer(
   view: ModernView,
   upstreamId: RawId,
   server: Pick<ServerRecord, 'path' | 'timeoutMs'>,
   response: Response,
-  tell: (text: string) => Promise<void>,
+  { tell, resume }: LegacyEnd,
 ): Response {
   const type = response.headers.get('content-type')
-  const isError = response.status === 400 && type?.startsWith('application/json') === true
-  if (!response.body || !(isMcpAnswer(response) || isError)) return response
-  const messages = openMessages(response.body, type, MAX_BRIDGED_BYTES)
+  if (!response.body || !mayAnswer(response)) return response
+  const messages = resumedMessages(openMessages(response.body, type, MAX_BRIDGED_BYTES), { resume })
   let isOver = false
 
   async function shown({ text, message }: Extract<Heard, { kind: 'message' }>) {

@@ -1,4 +1,6 @@
+import type { Clock } from '../../core/index.ts'
 import { judge } from '../answer/judge.ts'
+import { cancelRequest } from '../relay/relay-message.ts'
 import { editObject, members, rawMember } from '../wire/edit-members.ts'
 import type { Messages } from '../wire/read-messages.ts'
 import type { RawId } from '../wire/reply.ts'
@@ -39,10 +41,13 @@ export interface ParkedCallDeps {
   readonly timeoutMs: number
   /** The state that brings the client's retry back here. */
   readonly state: string
-  /** Sends a message in the session. Never rejects. */
-  post(text: string): Promise<void>
+  readonly clock: Clock
+  /** Sends a message in the session: whether the server took it. Never rejects. */
+  post(text: string): Promise<boolean>
   /** It waits for its client. */
   onParked(): void
+  /** Whoever read it went away. */
+  onLeft(): void
 }
 
 /** Requests that come together are asked together. */
@@ -53,7 +58,7 @@ const MAX_PENDING = 20
 /** @see ParkedCall */
 export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
   const { view, messages } = deps
-  const queue = createEventQueue()
+  const queue = createEventQueue(deps.onLeft)
   const pending = new Map<string, { readonly id: RawId; readonly asked: Asked }>()
   let currentId = deps.upstreamId
   let counted = 0
@@ -62,6 +67,8 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
   let isOver = false
   /** The answer, once there is one. */
   let last: string | undefined
+  /** Since then the server has the word. */
+  let activeSince = deps.clock.now()
 
   function park(): void {
     grace = undefined
@@ -104,16 +111,20 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
   /** False when there is nothing more to read. */
   async function hear(): Promise<boolean> {
     const heard = await messages.next(deps.timeoutMs)
+    // Stopped meanwhile: whoever did it has told the server.
+    if (isOver) return false
     if (heard.kind === 'silent') {
-      // A person takes the time that a person takes; a server has its own.
-      if (isParked || grace !== undefined) return true
-      finish()
-      return false
+      // A person takes the time that a person takes; a server has its own, from when it was told.
+      const isPatient = deps.clock.now() - activeSince < deps.timeoutMs
+      if (isParked || grace !== undefined || isPatient) return true
     }
     if (heard.kind !== 'message') {
+      // It may be at it still.
+      if (heard.kind !== 'end') await deps.post(cancelRequest(deps.upstreamId))
       finish()
       return false
     }
+    activeSince = deps.clock.now()
     const { text, message } = heard
     const verdict = judge(message, deps.upstreamId)
     if (verdict.kind === 'request') {
@@ -152,16 +163,20 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
     async resume(inputs, upstreamId) {
       currentId = upstreamId
       isParked = false
-      const given = members(inputs).filter(([, raw]) => isInput(raw))
-      for (const [key, raw] of given) {
-        const one = pending.get(key)
-        if (!one) continue
+      const given = members(inputs).flatMap(([key, raw]) => {
+        const one = isInput(raw) ? pending.get(key) : undefined
+        if (!one) return []
+        // All at once: what the server asks meanwhile is asked by itself.
         pending.delete(key)
-        await deps.post(responseTo(one.id, raw))
-      }
+        return [responseTo(one.id, raw)]
+      })
       if (isOver) end()
+      for (const response of given) {
+        if (!(await deps.post(response))) finish()
+      }
+      activeSince = deps.clock.now()
       // What was not answered, or was asked meanwhile, is asked again.
-      else if (pending.size > 0) parkSoon()
+      if (!isOver && pending.size > 0) parkSoon()
       return queue.open()
     },
 

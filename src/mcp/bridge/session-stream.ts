@@ -1,12 +1,11 @@
-import { isPlainObject, mediaType } from '../../core/index.ts'
+import { isPlainObject } from '../../core/index.ts'
 import { judge } from '../answer/judge.ts'
-import { streamHeaders } from '../upstream/headers.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
-import { openMessages } from '../wire/read-messages.ts'
-import { MAX_BRIDGED_BYTES } from './bounds.ts'
+import type { Messages } from '../wire/read-messages.ts'
 import type { HeldCall } from './bridge-state.ts'
 import { refusalOf } from './input-required.ts'
 import type { ParkedCall } from './parked-call.ts'
+import { takeUp } from './take-up.ts'
 
 /**
  * What a legacy server says in a session besides its answers: some ask their client on this stream
@@ -25,7 +24,7 @@ export interface SessionStreamDeps {
   youngest(): ParkedCall | undefined
   everyone(): readonly ParkedCall[]
   /** Sends a message in the session. Never rejects. */
-  post(text: string): Promise<void>
+  post(text: string): Promise<boolean>
   waitUntil(work: Promise<unknown>): void
 }
 
@@ -36,25 +35,9 @@ const LISTEN_MS = 60_000
 
 /** @see SessionStream */
 export function openSessionStream(deps: SessionStreamDeps): SessionStream {
-  const { url, endpoint, transport, custom, sessionId, version, timeoutMs } = deps.held
   const over = new AbortController()
 
-  async function open() {
-    const sent = await deps.outbound.send({
-      ...{ url, endpoint, transport, method: 'GET', timeoutMs, signal: over.signal },
-      headers: streamHeaders({ custom, version, sessionId }),
-    })
-    if (sent.kind === 'fault') return undefined
-    const { response } = sent
-    const type = response.headers.get('content-type')
-    if (response.ok && response.body && mediaType(type) === 'text/event-stream') {
-      return openMessages(response.body, type, MAX_BRIDGED_BYTES)
-    }
-    await response.body?.cancel()
-    return undefined
-  }
-
-  async function listen(opening: ReturnType<typeof open>): Promise<void> {
+  async function listen(opening: Promise<Messages | undefined>): Promise<void> {
     const messages = await opening
     while (messages && !over.signal.aborted) {
       const heard = await messages.next(LISTEN_MS)
@@ -68,13 +51,14 @@ export function openSessionStream(deps: SessionStreamDeps): SessionStream {
     const { kind } = judge(message, undefined)
     if (kind === 'request') {
       const call = deps.youngest()
-      await (call ? call.ask(text) : deps.post(refusalOf(text)))
+      if (call) await call.ask(text)
+      else await deps.post(refusalOf(text))
     } else if (isPlainObject(message) && message['method'] === 'notifications/message') {
       for (const call of deps.everyone()) call.log(text, message)
     }
   }
 
-  const opening = open().catch(() => undefined)
+  const opening = takeUp(deps.outbound, deps.held, undefined, over.signal)
   deps.waitUntil(listen(opening).catch(() => undefined))
   return {
     opened: within(OPENING_MS, opening),

@@ -29,7 +29,7 @@ export function modernRequest(
   { hello, logLevel }: ClientFace,
 ): InboundRequest {
   // Tasks of 2025-11-25 are another thing than the extension of the same name.
-  const { tasks: _, ...capabilities } = hello.capabilities
+  const { tasks: _tasks, extensions: _extensions, ...capabilities } = hello.capabilities
   const meta = within({
     [PROTOCOL_VERSION_META_KEY]: set(MODERN_VERSION),
     [CLIENT_CAPABILITIES_META_KEY]: set(capabilities),

@@ -7,6 +7,7 @@ import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import {
+  ENDED,
   type KnownSession,
   type Opening,
   type OpeningFailed,
@@ -54,7 +55,7 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
       this.ctx.storage.kv.delete('calls')
       this.ctx.storage.kv.delete('subscriptions')
       await this.#write({ ...EMPTY, ended: true }, expiresAt)
-      for (const socket of this.ctx.getWebSockets()) socket.close(1000, 'ended')
+      for (const socket of this.ctx.getWebSockets()) socket.close(1000, ENDED)
       return Object.values(upstreams)
     }
 

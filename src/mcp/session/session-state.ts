@@ -128,6 +128,8 @@ export interface SessionState {
   tell(channel: string, text: string): Promise<boolean>
 }
 
+/** Why a channel is closed whose session has ended; for any other reason it may be opened again. */
+export const ENDED = 'ended'
 /** The channel on which each upstream session is told as it is opened. */
 export const UPSTREAMS = 'upstreams'
 

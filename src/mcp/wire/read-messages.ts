@@ -17,9 +17,17 @@ export type Heard =
   /** Nothing came in time; what comes later is not lost. */
   | { readonly kind: 'silent' }
 
+export interface Position {
+  readonly lastEventId?: string
+  /** How long the server wants to be left alone before. */
+  readonly retryMs?: number
+}
+
 /** The JSON-RPC messages of a body, one after the other. */
 export interface Messages {
   next(timeoutMs: number): Promise<Heard>
+  /** How far it was read, where a server lets its streams be taken up again. */
+  position(): Position
   /** Stops reading and closes the connection. */
   cancel(): Promise<void>
 }
@@ -38,12 +46,17 @@ export function openMessages(
   const decoder = new TextDecoder()
   const queue: { readonly text: string; readonly message: unknown }[] = []
   let bytes = 0
+  let position: Position = {}
   let over: Exclude<Heard['kind'], 'message' | 'silent'> | undefined
   const isStream = mediaType(contentType) === 'text/event-stream'
   let text = ''
   const parser = createParser({
-    onEvent({ data, event }: EventSourceMessage) {
+    onRetry(retryMs) {
+      position = { ...position, retryMs }
+    },
+    onEvent({ data, event, id }: EventSourceMessage) {
       bytes = 0
+      if (id !== undefined && id !== '') position = { ...position, lastEventId: id }
       // No reader of MCP knows an event of another type.
       if (data !== '' && (event === undefined || event === 'message'))
         queue.push(...messagesIn(data))
@@ -85,6 +98,7 @@ export function openMessages(
         if (!(await read(timeoutMs))) return { kind: 'silent' }
       }
     },
+    position: () => position,
     cancel: () => source.cancel(),
   }
 }

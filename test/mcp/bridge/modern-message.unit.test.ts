@@ -36,7 +36,7 @@ describe('a legacy server for a modern client', () => {
   it.each([
     [-32002, -32602],
     [-32042, -32603],
-    [-32601, -32601],
+    [-32603, -32603],
     [-31000, -31000],
   ])('has its error %s told as %s', (code, expected) => {
     expect(JSON.parse(shown(error(code)) ?? '')).toMatchObject({ error: { code: expected } })
