@@ -91,7 +91,7 @@ export function createMcp(deps: McpDeps) {
   const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
-  const notices = createNotices({ snapshots, eventsObject, clock, object })
+  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds })
   const bridged = createServeBridged({
     ...{ sessions, inFlight, object, relayRequest, notices },
     lines: bridge.lines,

@@ -53,7 +53,12 @@ interface Room {
 interface Message {
   readonly id?: unknown
   readonly method?: string
-  readonly params?: { readonly uri?: string; readonly notifications?: Record<string, unknown> }
+  readonly params?: {
+    readonly uri?: string
+    readonly name?: string
+    readonly notifications?: Record<string, unknown>
+    readonly _meta?: Record<string, unknown>
+  }
 }
 
 const CAPABILITIES = {
@@ -124,8 +129,16 @@ function modern(room: Room, message: Message, response: ServerResponse): void {
   const { id, method, params } = message
   if (method === 'subscriptions/listen') {
     const asked = params?.notifications ?? {}
+    const declared = JSON.stringify(params?._meta ?? {}).includes('io.modelcontextprotocol/tasks')
+    if (room.honours?.['taskIds'] === 'refused' && asked['taskIds'] !== undefined) {
+      const error = { code: -32602, message: 'Unknown task' }
+      sendJson(response, { jsonrpc: '2.0', id, error }, 400)
+      return
+    }
     const honoured = Object.fromEntries(
-      Object.entries(asked).filter(([name]) => room.honours?.[name] !== false),
+      Object.entries(asked).filter(
+        ([name]) => room.honours?.[name] !== false && (name !== 'taskIds' || declared),
+      ),
     )
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     const listen = { id, asked, response }
@@ -139,7 +152,8 @@ function modern(room: Room, message: Message, response: ServerResponse): void {
   const base = { resultType: 'complete', ttlMs: 0, cacheScope: 'public' }
   const result = resultOf(room, message)
   if (method === 'server/discover') {
-    const hello = { supportedVersions: ['2026-07-28'], capabilities: CAPABILITIES }
+    const capabilities = { ...CAPABILITIES, extensions: { 'io.modelcontextprotocol/tasks': {} } }
+    const hello = { supportedVersions: ['2026-07-28'], capabilities }
     sendJson(response, { jsonrpc: '2.0', id, result: { ...base, ...hello } })
   } else if (result) sendJson(response, { jsonrpc: '2.0', id, result: { ...base, ...result } })
   else unknownMethod(message, response, 404)
@@ -166,11 +180,15 @@ function legacy(room: Room, message: Message, session: string, response: ServerR
   else unknownMethod(message, response, 200)
 }
 
-function resultOf(room: Room, { method }: Message): object | undefined {
+function resultOf(room: Room, { method, params }: Message): object | undefined {
   switch (method) {
     case 'tools/list':
       return { tools: room.tools.map((name) => ({ name, inputSchema: { type: 'object' } })) }
     case 'tools/call':
+      // In the modern era it becomes a task, whose id its arguments cannot choose.
+      if (params?.name?.startsWith('task')) {
+        return { resultType: 'task', taskId: `own-${params.name}`, status: 'working', ttlMs: null }
+      }
       return { content: [{ type: 'text', text: 'done' }] }
     case 'prompts/list':
       return { prompts: [] }
@@ -204,7 +222,15 @@ const ASKS: Readonly<Record<string, string>> = {
   'notifications/resources/list_changed': 'resourcesListChanged',
 }
 
-function wants({ asked }: Listen, method: string, params: { readonly uri?: string }): boolean {
+function wants(
+  { asked }: Listen,
+  method: string,
+  params: { readonly uri?: string; readonly taskId?: string },
+): boolean {
+  if (method === 'notifications/tasks') {
+    const ids = asked['taskIds']
+    return Array.isArray(ids) && ids.includes(params.taskId)
+  }
   if (method !== 'notifications/resources/updated') return asked[ASKS[method] ?? ''] === true
   const uris = asked['resourceSubscriptions']
   return Array.isArray(uris) && uris.some((uri) => params.uri?.startsWith(uri))

@@ -129,10 +129,13 @@ function taskRules(
   return {
     taskId: { replace, mustReplace: true },
     ...(resultType ? { resultType: { replace: (raw) => resultType(raw) } } : {}),
-    ...(names && inbound.method === 'tasks/get'
-      ? { result: { members: { ...resultRules(names), _meta: metaRules({ names }) } } }
-      : {}),
+    ...(names && inbound.method === 'tasks/get' ? taskNames(names) : {}),
   }
+}
+
+/** Members of a task: what it came to is the result of its call (SEP-2663, Task Polling). */
+export function taskNames(names: NameTranslation): Readonly<Record<string, JsonRule>> {
+  return { result: { members: { ...resultRules(names), _meta: metaRules({ names }) } } }
 }
 
 /** Wherever a result of MCP names a resource. What a tool writes in its own words stays. */

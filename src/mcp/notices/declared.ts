@@ -1,5 +1,7 @@
 import { isPlainObject } from '../../core/index.ts'
 import type { UpstreamFacts } from '../../registry/index.ts'
+import { crosses } from '../bridge/crossing.ts'
+import { offersExtension, TASKS } from '../extensions.ts'
 import { ListName, type Wanted } from './notice.ts'
 
 /** Whether a server says that it tells of changes of this list. */
@@ -15,8 +17,10 @@ export function takesSubscriptions({ capabilities }: UpstreamFacts): boolean {
 }
 
 /** What of this a server says that it tells. */
-export function declaredBy(upstream: UpstreamFacts, { lists, uris }: Wanted): Wanted {
+export function declaredBy(upstream: UpstreamFacts, { lists, uris, tasks }: Wanted): Wanted {
+  const hasTasks = offersExtension(upstream, TASKS) && !crosses(upstream, 'modern')
   return {
+    ...(tasks && hasTasks ? { tasks } : {}),
     lists: ListName.options.filter((list) => lists.includes(list) && tellsOf(upstream, list)),
     uris: takesSubscriptions(upstream) ? uris : [],
   }

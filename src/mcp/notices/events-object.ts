@@ -175,7 +175,7 @@ export function createEventsObject(deps: EventsObjectDeps) {
       await before
       const object = deps.watchObject(`${serverId}/shared`)
       const { data: tenant } = TenantId.safeParse(this.ctx.storage.kv.get(TENANT_KEY))
-      const wanted = union ? { lists: union.lists, uris: union.uris } : NOTHING
+      const wanted = union ? both(union, union) : NOTHING
       try {
         if (union && tenant)
           return await object.want({ tenant, path: union.path, serverId }, wanted)
@@ -188,12 +188,12 @@ export function createEventsObject(deps: EventsObjectDeps) {
       }
     }
 
-    async #toldOf({ server, lists, uris }: ServerWant): Promise<Wanted> {
-      const said = this.#said.get(server)
+    async #toldOf(want: ServerWant): Promise<Wanted> {
+      const said = this.#said.get(want.server)
       if (!said) return NOTHING
       let timer: ReturnType<typeof setTimeout> | undefined
       const late = new Promise<Wanted>((resolve) => {
-        timer = setTimeout(() => resolve({ lists, uris }), TOLD_MS)
+        timer = setTimeout(() => resolve(want), TOLD_MS)
       })
       try {
         return await Promise.race([said.told, late])

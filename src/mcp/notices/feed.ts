@@ -1,6 +1,7 @@
 import { type CallContext, type Principal, setBounded, type TenantId } from '../../core/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
 import { type Arrival, arriveAgain, requireHearing } from '../relay/listening.ts'
+import { type HeldTask, shownTask } from './held-tasks.ts'
 import {
   type EventsStub,
   isWithin,
@@ -16,6 +17,8 @@ import { openSocket, PING, PONG } from './socket.ts'
 export type Shown =
   | { readonly kind: 'list'; readonly list: ListName }
   | { readonly kind: 'resource'; readonly uri: string }
+  /** Raw JSON of what it is now. */
+  | { readonly kind: 'task'; readonly params: string }
 
 /** Why a feed ended by itself: its client may hear nothing any more, or it was cut off. */
 export type FeedEnd =
@@ -29,6 +32,8 @@ export interface FeedRequest {
   readonly by: ListeningBy
   /** The client's own names. */
   readonly wanted: Wanted
+  /** The tasks of which the client wants to be told, by whom it was given them. */
+  readonly tasks?: readonly HeldTask[]
   /** Who is there by the policy of now; throws what refuses him. Default: `arriveAgain`. */
   readonly arrive?: () => Promise<Pick<Arrival, 'actor' | 'snapshot' | 'resolved'>>
   /** One after the other: the next waits, and what is said twice meanwhile is told once. */
@@ -86,7 +91,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
   }
 
   return async function openFeed(ctx, request) {
-    const { principal, path, by } = request
+    const { principal, path, by, tasks = [] } = request
     const { tenant } = principal
     const again = request.arrive ?? (() => arriveAgain(ctx, deps.snapshots, principal, path))
     async function arrive() {
@@ -102,7 +107,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     const arrival = await arrive()
     const object = deps.eventsObject(tenant)
     const subscriber = ctx.random.uuid()
-    let wants = await reachOf(ctx, arrival, wanted, by)
+    let wants = await reachOf(ctx, arrival, wanted, by, tasks)
     const socket = await openSocket(object, principal, subscriber)
     let isOver = false
     let isStarted = false
@@ -136,7 +141,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
 
     /** Asks for what is behind the endpoint now. */
     async function look(): Promise<void> {
-      const next = await reachOf(ctx, await arrive(), wanted, by)
+      const next = await reachOf(ctx, await arrive(), wanted, by, tasks)
       if (isOver || JSON.stringify(next) === JSON.stringify(wants)) return
       wants = next
       await object.want(tenant, subscriber, wants)
@@ -145,7 +150,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     async function tell(notice: Notice): Promise<void> {
       await catchUp(ctx, tenant, notice.generation)
       const now = await arrive()
-      const reach = await reachOf(ctx, now, wanted, by)
+      const reach = await reachOf(ctx, now, wanted, by, tasks)
       const server = reach.find(({ server }) => server === notice.server)
       const { change } = notice
       if (isOver || !server) return
@@ -153,6 +158,15 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
         const isHeard = server.uris.some((uri) => isWithin(change.uri, uri))
         if (isHeard)
           await request.onChange({ kind: 'resource', uri: shownUri(now, notice.path, change.uri) })
+        return
+      }
+      if (change.kind === 'task') {
+        const names = now.resolved.kind === 'shared' ? notice.path : undefined
+        const isMeant = (task: HeldTask) => task.server === server.server && task.id === change.id
+        const meant = server.tasks?.includes(change.id) ? tasks.filter(isMeant) : []
+        for (const { shown } of meant) {
+          await request.onChange({ kind: 'task', params: shownTask(change.params, shown, names) })
+        }
         return
       }
       if (!server.lists.includes(change.list)) return
@@ -179,7 +193,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     socket.addEventListener('message', ({ data }) => {
       if (isOver || data === PONG) return
       const notice = Notice.parse(JSON.parse(String(data)))
-      pending.set(JSON.stringify([notice.server, notice.change]), notice)
+      pending.set(keyOf(notice), notice)
       ctx.waitUntil(tellAll())
     })
     socket.addEventListener('close', () => end({ kind: 'lost' }))
@@ -187,7 +201,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     try {
       const told = await object.want(tenant, subscriber, wants)
       return {
-        honoured: honouredBy(arrival, wanted, told),
+        honoured: honouredBy(arrival, wanted, told, tasks),
         start() {
           isStarted = true
           ctx.waitUntil(tellAll())
@@ -205,11 +219,17 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
   }
 }
 
+/** Of a task only what it is now is told. */
+function keyOf({ server, change }: Notice): string {
+  return JSON.stringify([server, change.kind === 'task' ? ['task', change.id] : change])
+}
+
 /** What the servers tell, said in the client's own names and in the order it asked. */
 function honouredBy(
   arrival: Pick<Arrival, 'resolved'>,
   wanted: Wanted,
   told: readonly ServerWant[],
+  held: readonly HeldTask[],
 ): Wanted {
   const shown = new Set(
     told.flatMap(({ path, uris }) => uris.map((uri) => shownUri(arrival, path, uri))),
@@ -217,5 +237,10 @@ function honouredBy(
   return {
     lists: wanted.lists.filter((list) => told.some(({ lists }) => lists.includes(list))),
     uris: wanted.uris.filter((uri) => shown.has(uri)),
+    tasks: held
+      .filter((task) =>
+        told.some(({ server, tasks }) => server === task.server && tasks?.includes(task.id)),
+      )
+      .map((task) => task.shown),
   }
 }

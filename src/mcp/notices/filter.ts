@@ -8,6 +8,8 @@ const Filter = z.looseObject({
   promptsListChanged: z.boolean().optional(),
   resourcesListChanged: z.boolean().optional(),
   resourceSubscriptions: z.array(z.string()).optional(),
+  /** Of the extension for tasks (SEP-2663). */
+  taskIds: z.array(z.string()).optional(),
 })
 type Filter = z.infer<typeof Filter>
 
@@ -18,10 +20,11 @@ const MEMBERS = {
 } as const satisfies Record<ListName, keyof Filter>
 
 /** What was asked for, as MCP 2026-07-28 writes it; what was not is absent. */
-export function filterOf({ lists, uris }: Wanted): object {
+export function filterOf({ lists, uris, tasks = [] }: Wanted): object {
   return {
     ...Object.fromEntries(lists.map((list) => [MEMBERS[list], true])),
     ...(uris.length > 0 ? { resourceSubscriptions: uris } : {}),
+    ...(tasks.length > 0 ? { taskIds: tasks } : {}),
   }
 }
 
@@ -41,7 +44,9 @@ export function wantedIn({ params }: Readonly<Record<string, unknown>>): Wanted 
 }
 
 function wantedBy(filter: Filter): Wanted {
+  const tasks = [...new Set(filter.taskIds)]
   return {
+    ...(tasks.length > 0 ? { tasks } : {}),
     lists: ListName.options.filter((list) => filter[MEMBERS[list]] === true),
     uris: [...new Set(filter.resourceSubscriptions ?? [])],
   }

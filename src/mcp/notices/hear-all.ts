@@ -11,16 +11,16 @@ const SILENT_MS = 15 * 60_000
 
 /**
  * Hears a server's stream until it ends, breaks, says something too large, or is silent for 15
- * minutes. What is no JSON-RPC message is passed over. Never rejects.
+ * minutes. What is no JSON-RPC message is passed over; `raw` is its text. Never rejects.
  */
 export async function hearAll(
   messages: Messages,
-  onMessage: (message: Readonly<Record<string, unknown>>) => void,
+  onMessage: (message: Readonly<Record<string, unknown>>, raw: string) => void,
 ): Promise<void> {
   for (;;) {
     const heard = await messages.next(SILENT_MS).catch(() => undefined)
     if (heard?.kind !== 'message') break
-    if (isPlainObject(heard.message)) onMessage(heard.message)
+    if (isPlainObject(heard.message)) onMessage(heard.message, heard.text)
   }
   await messages.cancel()
 }

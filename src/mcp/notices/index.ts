@@ -1,4 +1,5 @@
 import type { CallContext, Clock } from '../../core/index.ts'
+import type { TaskIds } from '../relay/task-ids.ts'
 import type { SessionStub } from '../session/session-state.ts'
 import { type BridgedStreamRequest, createBridgedStream } from './bridged-stream.ts'
 import { createOpenFeed, type FeedDeps } from './feed.ts'
@@ -23,6 +24,7 @@ export interface Notices {
 
 export interface NoticesDeps extends FeedDeps {
   readonly clock: Clock
+  readonly taskIds: TaskIds
   readonly object: (key: string) => SessionStub
 }
 

@@ -26,6 +26,10 @@ export interface Interests {
 export const MAX_URIS_OF_SERVER = 1_000
 /** Of one stream, over all servers. */
 export const MAX_URIS_OF_STREAM = 500
+/** Of one server, by all its subscribers; more are not honoured. */
+export const MAX_TASKS_OF_SERVER = 1_000
+/** Of one stream, over all servers. */
+export const MAX_TASKS_OF_STREAM = 100
 /** That one stream may be told of. */
 export const MAX_SERVERS_OF_STREAM = 500
 
@@ -34,6 +38,7 @@ interface Counted {
   path: ServerWant['path']
   readonly lists: Map<ListName, number>
   readonly uris: Map<string, number>
+  readonly tasks: Map<string, number>
   readonly wants: Map<string, Wanted>
 }
 
@@ -42,25 +47,29 @@ export function createInterests(): Interests {
   const servers = new Map<ServerId, Counted>()
   const bySubscriber = new Map<string, readonly ServerWant[]>()
 
-  function count({ server, path, lists, uris }: ServerWant, subscriber: string): void {
+  function count(want: ServerWant, subscriber: string): void {
+    const { server, path, lists, uris, tasks = [] } = want
     const counted = servers.get(server) ?? {
       path,
       lists: new Map<ListName, number>(),
       uris: new Map<string, number>(),
+      tasks: new Map<string, number>(),
       wants: new Map<string, Wanted>(),
     }
     servers.set(server, counted)
     counted.path = path
-    for (const list of lists) counted.lists.set(list, (counted.lists.get(list) ?? 0) + 1)
-    for (const uri of uris) counted.uris.set(uri, (counted.uris.get(uri) ?? 0) + 1)
-    counted.wants.set(subscriber, { lists, uris })
+    for (const list of lists) increase(counted.lists, list)
+    for (const uri of uris) increase(counted.uris, uri)
+    for (const task of tasks) increase(counted.tasks, task)
+    counted.wants.set(subscriber, want)
   }
 
-  function discount({ server, lists, uris }: ServerWant, subscriber: string): void {
+  function discount({ server, lists, uris, tasks = [] }: ServerWant, subscriber: string): void {
     const counted = servers.get(server)
     if (!counted) return
     for (const list of lists) decrease(counted.lists, list)
     for (const uri of uris) decrease(counted.uris, uri)
+    for (const task of tasks) decrease(counted.tasks, task)
     counted.wants.delete(subscriber)
     if (counted.wants.size === 0) servers.delete(server)
   }
@@ -79,12 +88,14 @@ export function createInterests(): Interests {
     union(server) {
       const counted = servers.get(server)
       if (!counted) return undefined
-      const { path, lists, uris } = counted
+      const { path, lists, uris, tasks } = counted
+      const ids = [...tasks.keys()].slice(0, MAX_TASKS_OF_SERVER)
       return {
         server,
         path,
         lists: ListName.options.filter((list) => lists.has(list)),
         uris: [...uris.keys()].slice(0, MAX_URIS_OF_SERVER),
+        ...(ids.length > 0 ? { tasks: ids } : {}),
       }
     },
 
@@ -92,16 +103,28 @@ export function createInterests(): Interests {
 
     hearers(server, change) {
       const wants = servers.get(server)?.wants ?? new Map<string, Wanted>()
-      const hears = ({ lists, uris }: Wanted): boolean =>
-        change.kind === 'list'
-          ? lists.includes(change.list)
-          : uris.some((uri) => isWithin(change.uri, uri))
-      return [...wants].flatMap(([subscriber, want]) => (hears(want) ? [subscriber] : []))
+      return [...wants].flatMap(([subscriber, want]) => (hears(want, change) ? [subscriber] : []))
     },
 
     subscribers: () => [...bySubscriber.keys()],
     servers: () => [...servers.keys()],
   }
+}
+
+/** Whether a change is one of what is wanted. */
+function hears({ lists, uris, tasks = [] }: Wanted, change: Change): boolean {
+  switch (change.kind) {
+    case 'list':
+      return lists.includes(change.list)
+    case 'resource':
+      return uris.some((uri) => isWithin(change.uri, uri))
+    case 'task':
+      return tasks.includes(change.id)
+  }
+}
+
+function increase<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
 function decrease<K>(counts: Map<K, number>, key: K): void {
@@ -114,10 +137,15 @@ function decrease<K>(counts: Map<K, number>, key: K): void {
 function bounded(wants: readonly ServerWant[]): ServerWant[] {
   const byServer = new Map(wants.map((want) => [want.server, want]))
   let left = MAX_URIS_OF_STREAM
+  let tasksLeft = MAX_TASKS_OF_STREAM
   return [...byServer.values()].slice(0, MAX_SERVERS_OF_STREAM).map((want) => {
     const known = want.uris.filter((uri) => uri.length <= MAX_URI_CHARS)
     const uris = [...new Set(known)].slice(0, left)
     left -= uris.length
-    return { ...want, lists: [...new Set(want.lists)], uris }
+    const { tasks: wanted, ...rest } = want
+    const tasks = [...new Set(wanted)].slice(0, tasksLeft)
+    tasksLeft -= tasks.length
+    const lists = [...new Set(want.lists)]
+    return { ...rest, lists, uris, ...(tasks.length > 0 ? { tasks } : {}) }
   })
 }

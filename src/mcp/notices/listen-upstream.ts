@@ -1,5 +1,6 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
 import { isPlainObject, mediaType } from '../../core/index.ts'
+import { TASKS } from '../extensions.ts'
 import { GATEWAY_INFO, MODERN_VERSION } from '../messages.ts'
 import { outcomeOf } from '../upstream/failure.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
@@ -45,7 +46,7 @@ export async function openListen(request: WatchRequest): Promise<WatchOpening> {
     acknowledge = resolve
   })
   const timer = setTimeout(() => acknowledge(wanted), ACK_MS)
-  const ended = hearAll(messages, (message) => {
+  const ended = hearAll(messages, (message, raw) => {
     if (message['method'] === ACKNOWLEDGED) {
       acknowledge(isOurs(message, id) ? both(wantedIn(message), wanted) : wanted)
       return
@@ -56,7 +57,7 @@ export async function openListen(request: WatchRequest): Promise<WatchOpening> {
       void messages.cancel()
       return
     }
-    const change = changeIn(message)
+    const change = changeIn(message, raw)
     if (!change) return
     acknowledge(wanted)
     hear(change)
@@ -83,7 +84,9 @@ function bodyOf(id: string, wanted: Wanted): string {
       notifications: filterOf(wanted),
       _meta: {
         'io.modelcontextprotocol/protocolVersion': MODERN_VERSION,
-        'io.modelcontextprotocol/clientCapabilities': {},
+        'io.modelcontextprotocol/clientCapabilities': wanted.tasks
+          ? { extensions: { [TASKS]: {} } }
+          : {},
         'io.modelcontextprotocol/clientInfo': GATEWAY_INFO,
       },
     },

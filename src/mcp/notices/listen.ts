@@ -2,12 +2,15 @@ import { type CallContext, GatewayError, type Principal, toGatewayError } from '
 import type { Snapshots } from '../../registry/index.ts'
 import type { Inbound, InboundRequest } from '../eras.ts'
 import { arriveAgain } from '../relay/listening.ts'
+import { requireTasks } from '../relay/own-task.ts'
 import { authorise } from '../relay/target.ts'
+import type { TaskIds } from '../relay/task-ids.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { createEventWriter } from './event-writer.ts'
 import type { Feed, OpenFeed } from './feed.ts'
 import { wantedOf } from './filter.ts'
-import { MAX_URIS_OF_STREAM } from './interests.ts'
+import { heldTasks } from './held-tasks.ts'
+import { MAX_TASKS_OF_STREAM, MAX_URIS_OF_STREAM } from './interests.ts'
 import { acknowledgeEvent, changeEvent, endEvent } from './shown-events.ts'
 
 /** A client that wants to hear of changes at an endpoint. */
@@ -29,11 +32,12 @@ export function isListen(inbound: Inbound): inbound is ListenInbound {
  * Answers `subscriptions/listen` for the servers behind an endpoint, whatever era they speak: first
  * what of it is honoured, then each change once (MCP 2026-07-28, subscriptions/listen). It ends with
  * an empty result when the gateway ends it, and without one when its client may hear nothing any
- * more. Throws `invalid_params`, `rate_limited`, and what refuses the caller.
+ * more. Throws `invalid_params`, `missing_capability`, `rate_limited`, and what refuses the caller.
  */
 export function createListen(deps: {
   readonly openFeed: OpenFeed
   readonly snapshots: Pick<Snapshots, 'tenant'>
+  readonly taskIds: TaskIds
 }) {
   /** Who is there by the policy of now. At one server the method is asked for as any other. */
   async function arriveNow(ctx: CallContext, { principal, path, inbound }: ListenRequest) {
@@ -53,6 +57,12 @@ export function createListen(deps: {
         `A stream may subscribe to ${MAX_URIS_OF_STREAM} resources.`,
       )
     }
+    const ids = wanted.tasks ?? []
+    if (ids.length > MAX_TASKS_OF_STREAM) {
+      throw new GatewayError('invalid_params', `A stream may tell of ${MAX_TASKS_OF_STREAM} tasks.`)
+    }
+    if (ids.length > 0) requireTasks(inbound)
+    const tasks = await heldTasks(ctx, deps.taskIds, await arriveNow(ctx, request), ids)
     const release = ctx.holdEvent()
     let feed: Feed | undefined
     const writer = createEventWriter(
@@ -69,7 +79,7 @@ export function createListen(deps: {
     }
     try {
       feed = await deps.openFeed(ctx, {
-        ...{ principal, path, by: 'listen', wanted },
+        ...{ principal, path, by: 'listen', wanted, tasks },
         arrive: () => arriveNow(ctx, request),
         onChange: (change) => writer.write(changeEvent(change, id)),
         onEnd(end) {

@@ -13,6 +13,7 @@ export const LIST_CHANGED: Readonly<Record<ListName, string>> = {
 }
 
 export const RESOURCE_UPDATED = 'notifications/resources/updated'
+export const TASK_CHANGED = 'notifications/tasks'
 
 /** A longer URI is none that anybody subscribes to. */
 export const MAX_URI_CHARS = 2_048
@@ -27,6 +28,8 @@ export interface Wanted {
   readonly lists: readonly ListName[]
   /** The server's own URIs. */
   readonly uris: readonly string[]
+  /** The server's own ids of tasks; absent for none. */
+  readonly tasks?: readonly string[] | undefined
 }
 
 export const NOTHING: Wanted = { lists: [], uris: [] }
@@ -37,10 +40,14 @@ export interface ServerWant extends Wanted {
   readonly path: ServerPath
 }
 
-/** What has changed: a list, or what a URI of the server stands for. */
+/**
+ * What has changed: a list, what a URI of the server stands for, or a task of its, which is all there
+ * as raw JSON (SEP-2663, Task Status Notifications).
+ */
 export const Change = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('list'), list: ListName }),
   z.object({ kind: z.literal('resource'), uri: z.string() }),
+  z.object({ kind: z.literal('task'), id: z.string(), params: z.string() }),
 ])
 export type Change = Readonly<z.infer<typeof Change>>
 
@@ -97,22 +104,25 @@ export interface EventsStub extends EventsState {
 }
 
 /** Whether there is nothing in it. */
-export function isNothing({ lists, uris }: Wanted): boolean {
-  return lists.length === 0 && uris.length === 0
+export function isNothing({ lists, uris, tasks = [] }: Wanted): boolean {
+  return lists.length === 0 && uris.length === 0 && tasks.length === 0
 }
 
 /** What is in both. */
 export function both(one: Wanted, other: Wanted): Wanted {
   const uris = new Set(other.uris)
+  const ids = new Set(other.tasks)
+  const tasks = one.tasks?.filter((id) => ids.has(id)) ?? []
   return {
     lists: one.lists.filter((list) => other.lists.includes(list)),
     uris: one.uris.filter((uri) => uris.has(uri)),
+    tasks: tasks.length > 0 ? tasks : undefined,
   }
 }
 
 /** Equal for the same things in any order. */
-export function digestOf({ lists, uris }: Wanted): string {
-  return JSON.stringify([[...lists].sort(), [...uris].sort()])
+export function digestOf({ lists, uris, tasks = [] }: Wanted): string {
+  return JSON.stringify([[...lists].sort(), [...uris].sort(), [...tasks].sort()])
 }
 
 /**

@@ -3,9 +3,9 @@ import type { ServerRecord } from '../../registry/index.ts'
 import type { Upstreams } from '../upstream/send.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { openListen } from './listen-upstream.ts'
-import type { Change, Wanted } from './notice.ts'
+import { type Change, isNothing, type Wanted } from './notice.ts'
 import { openSessionWatch } from './session-upstream.ts'
-import type { WatchOpening } from './upstream-watch.ts'
+import type { WatchOpening, WatchRequest } from './upstream-watch.ts'
 
 export interface OpenUpstreamDeps {
   readonly outbound: UpstreamOutbound
@@ -31,7 +31,7 @@ export async function openUpstream(
       const request = { outbound, server: path, address, wanted, uuid, hear }
       const { eras } = server.upstream
       if (eras === 'legacy') return openSessionWatch(request)
-      const opening = await openListen(request)
+      const opening = await openAll(request)
       return opening.kind === 'refused' && eras === 'dual' ? openSessionWatch(request) : opening
     })
   } catch (thrown) {
@@ -39,4 +39,13 @@ export async function openUpstream(
     // Its breaker is open: it is left alone for a while.
     return { kind: 'failed', outcome: undefined }
   }
+}
+
+/** A server that will not hear of a task must not cost the others what else it tells. */
+async function openAll(request: WatchRequest): Promise<WatchOpening> {
+  const opening = await openListen(request)
+  const { lists, uris, tasks } = request.wanted
+  const rest = { lists, uris }
+  if (opening.kind !== 'refused' || !tasks || isNothing(rest)) return opening
+  return openListen({ ...request, wanted: rest })
 }

@@ -6,8 +6,9 @@ import type { SharedEndpoint } from '../shared/endpoint.ts'
 import { chosenUri } from '../shared/items.ts'
 import { exposedUri, originalUri } from '../shared/naming.ts'
 import { declaredBy } from './declared.ts'
+import { type HeldTask, heardTasks } from './held-tasks.ts'
 import { MAX_SERVERS_OF_STREAM } from './interests.ts'
-import type { ListName, ServerWant, Wanted } from './notice.ts'
+import { isNothing, type ListName, type ServerWant, type Wanted } from './notice.ts'
 
 /** By a listen request (2026-07-28), or by the stream that a legacy client opens by GET. */
 export type ListeningBy = 'listen' | 'stream'
@@ -58,16 +59,18 @@ type Told = Target &
 /**
  * What a client wants, said of each server that it is about: those behind the endpoint that tell it,
  * and only what the caller may be told (MCP 2026-07-28, subscriptions/listen: the honoured subset).
- * `uris` of `wanted` are the client's own.
+ * `uris` of `wanted` are the client's own; the tasks it is about are those that it holds.
  */
 export async function reachOf(
   ctx: CallContext,
   { actor, snapshot, resolved }: Pick<Arrival, 'actor' | 'snapshot' | 'resolved'>,
   wanted: Wanted,
   by: ListeningBy,
+  held: readonly HeldTask[] = [],
 ): Promise<readonly ServerWant[]> {
   if (resolved.kind === 'server') {
-    return wantsOf(resolved.server, actor, wanted, by)
+    const { server } = resolved
+    return wantsOf(server, actor, { ...wanted, tasks: heardTasks(actor, {}, server, held) }, by)
   }
   const { endpoint } = resolved
   if (endpoint.kind === 'own') return []
@@ -77,7 +80,8 @@ export async function reachOf(
   return servers
     .flatMap((server) => {
       const lists = listsOf(endpoint, server, heard.lists)
-      return wantsOf(server, actor, { lists, uris: uris.get(server.path) ?? [] }, by)
+      const tasks = heardTasks(actor, { endpoint }, server, held)
+      return wantsOf(server, actor, { lists, uris: uris.get(server.path) ?? [], tasks }, by)
     })
     .slice(0, MAX_SERVERS_OF_STREAM)
 }
@@ -93,8 +97,11 @@ export function shownUri(
 
 function wantsOf(server: Told, actor: Actor, wanted: Wanted, by: ListeningBy): ServerWant[] {
   const { id, path, upstream } = server
-  const { lists, uris } = heardOf(actor, server, declaredBy(upstream, wanted), by)
-  return lists.length > 0 || uris.length > 0 ? [{ server: id, path, lists, uris }] : []
+  const declared = declaredBy(upstream, wanted)
+  const { lists, uris } = heardOf(actor, server, declared, by)
+  const { tasks = [] } = declared
+  const heard = { lists, uris, ...(tasks.length > 0 ? { tasks } : {}) }
+  return isNothing(heard) ? [] : [{ server: id, path, ...heard }]
 }
 
 /** A virtual server tells of what it contains alone. */

@@ -50,14 +50,14 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
   const messages = openMessages(body, 'text/event-stream', MAX_HEARD_BYTES)
   const subscriptions = createSubscriptions(request, hop)
   let answering = 0
-  const ended = hearAll(messages, (message) => {
+  const ended = hearAll(messages, (message, raw) => {
     if ('method' in message && 'id' in message && answering < MAX_ANSWERING) {
       answering += 1
       void answerServer(request, hop, message).finally(() => {
         answering -= 1
       })
     }
-    const change = changeIn(message)
+    const change = changeIn(message, raw)
     if (change) request.hear(change)
   })
   const watch: UpstreamWatch = {

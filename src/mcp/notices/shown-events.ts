@@ -1,8 +1,9 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
+import { editObject, within } from '../wire/edit-members.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { Shown } from './feed.ts'
 import { filterOf } from './filter.ts'
-import { LIST_CHANGED, RESOURCE_UPDATED, type Wanted } from './notice.ts'
+import { LIST_CHANGED, RESOURCE_UPDATED, TASK_CHANGED, type Wanted } from './notice.ts'
 
 /** An event that carries one message. */
 const event = (message: string): string => `event: message\ndata: ${message}\n\n`
@@ -12,6 +13,7 @@ const event = (message: string): string => `event: message\ndata: ${message}\n\n
  * legacy client has none.
  */
 export function changeEvent(change: Shown, subscription?: RawId): string {
+  if (change.kind === 'task') return taskEvent(change.params, subscription)
   const method = change.kind === 'list' ? LIST_CHANGED[change.list] : RESOURCE_UPDATED
   const members = [
     ...(change.kind === 'resource' ? [`"uri":${JSON.stringify(change.uri)}`] : []),
@@ -19,6 +21,14 @@ export function changeEvent(change: Shown, subscription?: RawId): string {
   ]
   const params = members.length > 0 ? `,"params":{${members.join()}}` : ''
   return event(`{"jsonrpc":"2.0","method":${JSON.stringify(method)}${params}}`)
+}
+
+/** The server's own subscription is none of its client's. */
+function taskEvent(task: string, subscription: RawId | undefined): string {
+  const params = editObject(task, {
+    _meta: within({ [SUBSCRIPTION_ID_META_KEY]: () => subscription }),
+  })
+  return event(`{"jsonrpc":"2.0","method":"${TASK_CHANGED}","params":${params}}`)
 }
 
 /** The first event of a listen stream: what of it is honoured. */

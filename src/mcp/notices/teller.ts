@@ -10,7 +10,7 @@ export interface Teller {
   tell(change: Change): void
   /**
    * Nobody listened for a while: lists are told if what the server offers is another now, resources
-   * in any case, since nobody can know.
+   * in any case, since nobody can know. Clients ask for their tasks besides (SEP-2663, Task Polling).
    */
   afterGap(told: Wanted): void
 }
@@ -23,7 +23,7 @@ export interface TellerDeps {
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
-/** Resources that have changed and are not told yet; a server that says more is not listened to. */
+/** Resources and tasks that have changed and are not told yet; a server that says more is not listened to. */
 const MAX_PENDING = 1_000
 /** Upstreams are spoken to with the server's own credentials; there are no others yet. */
 const PARTITION = 'shared'
@@ -32,7 +32,8 @@ const PARTITION = 'shared'
 export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTarget): Teller {
   const { tenant, path, serverId } = target
   const lists = new Set<ListName>()
-  const uris = new Set<string>()
+  /** Resources and tasks, by what they are: of a task only what it is now is told. */
+  const others = new Map<string, Change>()
   let isRefreshing = false
   let isTelling = false
 
@@ -81,13 +82,14 @@ export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTa
     }
   }
 
-  async function tellResources(): Promise<void> {
+  async function tellOthers(): Promise<void> {
     if (isTelling) return
     isTelling = true
     try {
-      for (let uri = first(uris); uri !== undefined; uri = first(uris)) {
-        uris.delete(uri)
-        await send({ kind: 'resource', uri }, 0)
+      for (let one = first(others); one !== undefined; one = first(others)) {
+        const [key, change] = one
+        others.delete(key)
+        await send(change, 0)
       }
     } finally {
       isTelling = false
@@ -102,10 +104,12 @@ export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTa
     if (change.kind === 'list') {
       lists.add(change.list)
       behind(tellLists())
-    } else if (uris.size < MAX_PENDING) {
-      uris.add(change.uri)
-      behind(tellResources())
+      return
     }
+    const key = JSON.stringify([change.kind, change.kind === 'task' ? change.id : change.uri])
+    if (others.size >= MAX_PENDING && !others.has(key)) return
+    others.set(key, change)
+    behind(tellOthers())
   }
 
   return {
@@ -124,7 +128,7 @@ export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTa
   }
 }
 
-function first(set: ReadonlySet<string>): string | undefined {
-  const [one] = set
+function first<K, V>(map: ReadonlyMap<K, V>): readonly [K, V] | undefined {
+  const [one] = map
   return one
 }

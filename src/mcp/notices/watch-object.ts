@@ -23,7 +23,11 @@ const LEASE_MS = 3 * 60_000
 const Stored = z.strictObject({
   schema: z.literal(SCHEMA_VERSION),
   target: z.strictObject({ tenant: TenantId, path: ServerPath, serverId: ServerId }),
-  wanted: z.strictObject({ lists: z.array(ListName), uris: z.array(z.string()) }),
+  wanted: z.strictObject({
+    lists: z.array(ListName),
+    uris: z.array(z.string()),
+    tasks: z.array(z.string()).optional(),
+  }),
   /** Epoch ms. */
   until: z.number(),
 })
@@ -50,11 +54,11 @@ export function createWatchObject(deps: WatchObjectDeps) {
 
     async want(target: WatchTarget, wanted: Wanted): Promise<Wanted> {
       const now = deps.clock.now()
-      const { lists, uris } = wanted
+      const { lists, uris, tasks } = wanted
       const stored: Stored = {
         schema: SCHEMA_VERSION,
         target,
-        wanted: { lists: [...lists], uris: [...uris] },
+        wanted: { lists: [...lists], uris: [...uris], ...(tasks ? { tasks: [...tasks] } : {}) },
         until: now + LEASE_MS,
       }
       this.ctx.storage.kv.put('state', stored)

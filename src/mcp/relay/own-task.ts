@@ -1,11 +1,10 @@
 import { GatewayError } from '../../core/index.ts'
-import { decide } from '../../policy/index.ts'
+import { type Actor, decide, type Target } from '../../policy/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { declaresExtension, keepExtensions, offersExtension, TASKS } from '../extensions.ts'
 import { withText } from '../inbound-text.ts'
 import { replaceMember } from '../wire/replace-member.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { Target } from './target.ts'
 import type { TaskIds, TaskOf } from './task-ids.ts'
 
 /** Whether a request is about a task of the extension. */
@@ -27,7 +26,11 @@ export function unknownTask(): GatewayError {
 }
 
 /** Whether the policy of now lets the caller ask for a task that was made of this tool. */
-export function mayUseTask({ actor, server }: Target, method: string, tool: string): boolean {
+export function mayUseTask(
+  { actor, server }: { readonly actor: Actor; readonly server: Target },
+  method: string,
+  tool: string,
+): boolean {
   const { kind } = decide(actor, server, 'tools/call', tool)
   // Reading what a call came to needs less of a token than to make it.
   const mayCall = kind === 'allow' || kind === 'insufficient_scope'

@@ -390,3 +390,55 @@ describe('a response without an answer', () => {
     expect(ends[0]).toBe(end)
   })
 })
+
+describe('an answer that gives a task', () => {
+  const seal = async (id: string): Promise<string> => {
+    if (id === 'too long') throw new Error('too long')
+    return `sealed ${id}`
+  }
+  const more: Partial<AnswerPlan> = {
+    inbound: { method: 'tools/call', era: 'modern' },
+    task: { kind: 'given', seal },
+  }
+  const task = (taskId: string, rest = '') =>
+    `{"jsonrpc":"2.0","id":${OUR_ID},"result":{"taskId":${taskId},"resultType":"task"${rest}}}`
+  const event = (text: string) => `data: ${text}\n\n`
+
+  it('has its id sealed, in JSON and in events', async () => {
+    const given = task('"a \\u00fc"')
+      .replace(OUR_ID, '"mine"')
+      .replace('"a \\u00fc"', '"sealed a ü"')
+    expect((await json(task('"a \\u00fc"'), more)).text).toBe(given)
+    expect((await sse(event(task('"a \\u00fc"')), more)).text).toBe(event(given))
+  })
+
+  it.each(['7', 'null', '{"a":1}', '"too long"'])('is refused when its id is %s', async (id) => {
+    expect((await json(task(id), more)).text).toBe('THROWN')
+    const { text, ends } = await sse(event(task(id)), more)
+    expect(text).toContain('"error"')
+    expect(text).not.toContain(id)
+    expect(ends).toEqual(['broken'])
+  })
+
+  it('is broken off when it is too large to be judged whole', async () => {
+    const large = task('"a"', `,"statusMessage":"${BIG}"`)
+    expect((await json(large, more)).text).toContain('BROKEN')
+    const { text, ends } = await sse(event(large), more)
+    expect(ends).toEqual(['broken'])
+    expect(text).toContain('"error"')
+  })
+
+  it('is another than one with a member of that name', async () => {
+    const own = `{"jsonrpc":"2.0","id":${OUR_ID},"result":{"taskId":"a","resultType":"complete"}}`
+    expect((await json(own, more)).text).toBe(own.replace(OUR_ID, '"mine"'))
+  })
+
+  it('names it as its client does where it was asked about one', async () => {
+    const asked = { ...more, task: { kind: 'asked', shown: 'shop+x' } } as const
+    const own = `{"jsonrpc":"2.0","id":${OUR_ID},"result":{"taskId":"a","big":"${BIG}"}}`
+    for (const text of [own, own.replace(BIG, '')]) {
+      const known = text.replace(OUR_ID, '"mine"').replace('"a"', '"shop+x"')
+      expect((await json(text, asked)).text).toBe(known)
+    }
+  })
+})

@@ -45,6 +45,7 @@ function world() {
   }
   const snapshots = { tenant: async () => snapshot, confirmed: async () => snapshot }
   const notices = createNotices({
+    taskIds: {} as never,
     snapshots: snapshots as never,
     eventsObject: (name) => env.EVENTS.getByName(name) as never,
     object: (key) => env.SESSIONS.getByName(key) as never,

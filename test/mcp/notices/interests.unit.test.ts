@@ -3,6 +3,7 @@ import { ServerId, ServerPath } from '../../../src/core/index.ts'
 import {
   createInterests,
   MAX_SERVERS_OF_STREAM,
+  MAX_TASKS_OF_STREAM,
   MAX_URIS_OF_STREAM,
 } from '../../../src/mcp/notices/interests.ts'
 import type { ListName, ServerWant } from '../../../src/mcp/notices/notice.ts'
@@ -65,5 +66,38 @@ describe('what is wanted of a server', () => {
       ids.map((id) => want(['tools'], [], ServerId.parse(id))),
     )
     expect(interests.of('b')).toHaveLength(MAX_SERVERS_OF_STREAM)
+  })
+})
+
+describe('tasks that are wanted', () => {
+  const tasks = (ids: string[], server = SERVER): ServerWant => ({
+    ...want([], [], server),
+    tasks: ids,
+  })
+  const task = (id: string) => ({ kind: 'task', id, params: '{}' }) as const
+
+  it('are told to who wants them, for as long as somebody does', () => {
+    const interests = createInterests()
+    interests.set('a', [tasks(['1', '2', '1'])])
+    interests.set('b', [tasks(['2'])])
+    interests.set('c', [want(['tools'], ['1'])])
+    expect(interests.union(SERVER)).toMatchObject({ lists: ['tools'], tasks: ['1', '2'] })
+    expect(interests.hearers(SERVER, task('1'))).toEqual(['a'])
+    expect(interests.hearers(SERVER, task('2'))).toEqual(['a', 'b'])
+    expect(interests.hearers(SERVER, task('3'))).toEqual([])
+    interests.set('a', [])
+    expect(interests.union(SERVER)?.tasks).toEqual(['2'])
+    interests.set('b', [])
+    expect(interests.union(SERVER)).not.toHaveProperty('tasks')
+  })
+
+  it('are bounded for each stream', () => {
+    const interests = createInterests()
+    const other = ServerId.parse('00000000-0000-4000-8000-000000000002')
+    const many = Array.from({ length: MAX_TASKS_OF_STREAM }, (_, index) => `${index}`)
+    interests.set('a', [tasks(['x']), tasks(many, other)])
+    const kept = interests.of('a').flatMap(({ tasks: ids = [] }) => ids)
+    expect(kept).toHaveLength(MAX_TASKS_OF_STREAM)
+    expect(kept).not.toContain(many.at(-1))
   })
 })
