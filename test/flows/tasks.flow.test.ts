@@ -10,9 +10,10 @@ const OWN = 'task 1/ü'
 const METHODS = ['tasks/get', 'tasks/update', 'tasks/cancel'] as const
 
 const POLICY = {
-  group_mappings: { askers: ['asker'], callers: ['caller'], others: ['other'] },
+  group_mappings: { askers: ['asker'], callers: ['caller'], others: ['other'], losers: ['loser'] },
   asker: [{ server: '*', methods: ['*'], tools: ['*'] }],
   caller: [{ server: '*', methods: ['tools/list', 'tools/call'], tools: ['*'] }],
+  loser: [{ server: '*', methods: ['*'], tools: ['other'] }],
   other: [{ server: 'b', methods: ['*'], tools: ['*'] }],
 }
 
@@ -67,6 +68,7 @@ describe('tasks of the extension (SEP-2663)', () => {
   }
   const UNKNOWN = [200, { error: { code: -32602, message: 'Unknown task' } }]
 
+  // req: mirrored-name-without-prefix
   it.each<[string, string, string, RegExp]>([
     ['one server', 'a', 'slow', /^[0-9a-f]{8}\.[\w-]+$/],
     ['all servers', 'mcp', 'a__slow', /^a\+[0-9a-f]{8}\.[\w-]+$/],
@@ -100,6 +102,7 @@ describe('tasks of the extension (SEP-2663)', () => {
     },
   )
 
+  // req: uri-rewritten-everywhere
   it('name resources in what they came to as the endpoint does', async () => {
     const [, { result }] = await ask('mcp', 'tasks/get', { taskId: await begin('mcp', 'b__slow') })
     expect(result).toMatchObject({
@@ -200,6 +203,10 @@ describe('tasks of the extension (SEP-2663)', () => {
       const caller = await gateway.token({ subject: 'asker', groups: ['callers'] })
       expect(await ask('mcp', 'tasks/get', { taskId }, other)).toMatchObject(UNKNOWN)
       expect(await ask('mcp', 'tasks/get', { taskId }, caller)).toMatchObject(UNKNOWN)
+      const loser = await gateway.token({ subject: 'asker', groups: ['losers'] })
+      expect(await ask('mcp', 'tasks/get', { taskId }, loser)).toMatchObject(UNKNOWN)
+      const single = await begin('a', 'slow')
+      expect(await ask('a', 'tasks/get', { taskId: single }, loser)).toMatchObject(UNKNOWN)
       expect(await ask('nobody', 'tasks/get', { taskId }, other)).toMatchObject([404, {}])
       expect(posted).toEqual([])
     })
