@@ -23,12 +23,18 @@ export interface Call {
 export interface Exchange {
   /** The text to send; undefined when too many requests run. */
   begin(call: Call, text: string): { readonly id: RawId; readonly text: string } | undefined
-  /** The request is over, or was never sent. */
+  /** The request was refused: it never runs. */
   forget(id: RawId): void
-  /** Its hearer is gone: what it was asked nobody will answer. Gives the texts that say so. */
-  leave(sink: Sink): readonly string[]
-  /** A notification as the other side knows its ids; undefined for a cancel of what runs no more. */
-  outgoing(text: string, message: Message): string | undefined
+  /**
+   * Its hearer is gone: what it was asked nobody will answer. Gives the texts that say so. For 30 s a
+   * cancel still finds the request, which may run on.
+   */
+  leave(sink: Sink, now: number): readonly string[]
+  /**
+   * What `member` sends, as the other side knows its ids; undefined for a cancel of what it does not
+   * run (any more).
+   */
+  outgoing(member: Member, text: string, message: Message): string | undefined
   /** Whether this is an answer that the other side waits for; it waits no more. */
   takeAnswer(id: RawId): boolean
   /** Hands on what came. Gives what is to be sent back at once. */
@@ -43,6 +49,8 @@ export interface Exchange {
 
 /** Of one connection; far more than a server works at, at once. */
 const MAX_CALLS = 1_000
+/** Who hangs up says why at once, if at all. */
+const UNHEARD_MS = 30_000
 /** Questions of a server that wait for their answers. */
 const MAX_QUESTIONS = 100
 /** Of a server that asks what nobody hears, pings included: answers to it must not pile up. */
@@ -66,8 +74,8 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
   let garbage = 0
   let answered = { count: 0, since: 0 }
   const calls = new Map<RawId, Call>()
-  /** Requests that run though nobody hears them any more, so that a cancel still finds them. */
-  const unheard = new Map<RawId, RawId>()
+  /** Requests that run though nobody hears them any more; since when, the oldest first. */
+  const unheard = new Map<RawId, { readonly call: Call; readonly since: number }>()
   /** By the token on the connection. */
   const tokens = new Map<RawId, RawId>()
   /** Questions of the server, and where they were told. */
@@ -76,6 +84,14 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
   function forget(id: RawId): void {
     calls.delete(id)
     for (const [token, of] of tokens) if (of === id) tokens.delete(token)
+  }
+
+  function keepUnheard(id: RawId, call: Call, now: number): void {
+    for (const [old, { since }] of unheard) {
+      if (now - since <= UNHEARD_MS) break
+      unheard.delete(old)
+    }
+    setBounded(unheard, id, { call, since: now }, MAX_CALLS)
   }
 
   function mayAnswer(now: number): boolean {
@@ -150,23 +166,24 @@ export function createExchange({ hearers, uuid }: ExchangeDeps): Exchange {
       return { id, text: editObject(text, { id: () => id, params }) }
     },
 
-    leave(sink) {
+    leave(sink, now) {
       for (const [id, call] of calls) {
         if (call.sink !== sink) continue
         forget(id)
-        setBounded(unheard, id, call.id, MAX_CALLS)
+        keepUnheard(id, call, now)
       }
       const open = [...questions].filter(([, told]) => told === sink).map(([id]) => id)
       for (const id of open) questions.delete(id)
       return open.map(refusal)
     },
 
-    outgoing(text, message) {
+    outgoing(member, text, message) {
       if (message.kind !== 'notification') return text
       if (message.method !== 'notifications/cancelled') return text
       const wanted = message.params.requestId
-      const heard = [...calls].map(([id, call]) => [id, call.id] as const)
-      const [id] = [...heard, ...unheard].find(([, sent]) => sent === wanted) ?? []
+      const left = [...unheard].map(([id, { call }]) => [id, call] as const)
+      const own = [...calls, ...left].filter(([, call]) => call.member === member)
+      const [id] = own.find(([, call]) => call.id === wanted) ?? []
       return id && editObject(text, { params: within({ requestId: set(Number(id)) }) })
     },
 

@@ -71,7 +71,7 @@ export async function openLine(deps: LineDeps, options: LineOptions): Promise<Op
       send,
       close,
       isOpen: () => isOpen,
-      leave: (sink) => answer(exchange.leave(sink)),
+      leave: (sink) => answer(exchange.leave(sink, deps.clock.now())),
     },
   }
 }

@@ -94,7 +94,9 @@ export function createLinkSession(deps: LinkSessionDeps): LinkSession {
       if (!begun) return notNow(1_000)
       const sent = await line.send(begun.text, request)
       if (sent.kind === 'sent') return eventAnswer(outlet.readable)
-      line.exchange.forget(begun.id)
+      // What broke off on its way may have arrived.
+      if (sent.kind === 'fault') line.leave(outlet)
+      else line.exchange.forget(begun.id)
       return refused(line, sent)
     },
 
@@ -106,7 +108,7 @@ export function createLinkSession(deps: LinkSessionDeps): LinkSession {
       if (message.kind === 'response' && !line.exchange.takeAnswer(message.id)) return accepted()
       const talk = channel.talk(place, request.body, message)
       if (talk.kind === 'answered') return talk.response
-      const text = line.exchange.outgoing(talk.text, message)
+      const text = line.exchange.outgoing(place, talk.text, message)
       if (text === undefined) return accepted()
       const sent = await line.send(text, request)
       return sent.kind === 'sent' ? accepted() : refused(line, sent)

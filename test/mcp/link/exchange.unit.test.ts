@@ -53,6 +53,13 @@ function begin(member: Place | undefined, id = '"a"', token?: string) {
 const hear = (message: object | string, now = 0) =>
   exchange.hear(typeof message === 'string' ? message : JSON.stringify(message), now)
 
+/** What becomes of a cancel by this sender. */
+function cancel(member: Place, id: string): string | undefined {
+  const text = `{"method":"notifications/cancelled","params":{"requestId":${id}}}`
+  const message = readMessage(text)
+  return message && exchange.outgoing(member, text, message)
+}
+
 describe('requests on one connection', () => {
   it('go under numbers, and come back under the ids that they had; other bytes stay', () => {
     const [one, two] = [begin(place(), '"a"'), begin(place(), '7')]
@@ -87,27 +94,39 @@ describe('requests on one connection', () => {
   })
 
   it('are cancelled by the ids that the other side knows', () => {
-    begin(place(), '"a"')
-    begin(place(), '"b"')
-    const cancel = (id: string) => {
-      const text = `{"method":"notifications/cancelled","params":{"requestId":${id}}}`
-      const message = readMessage(text)
-      return message && exchange.outgoing(text, message)
-    }
-    expect(cancel('"b"')).toBe('{"method":"notifications/cancelled","params":{"requestId":2}}')
-    expect(cancel('"gone"')).toBeUndefined()
+    const own = place()
+    begin(own, '"a"')
+    begin(own, '"b"')
+    expect(cancel(own, '"b"')).toBe('{"method":"notifications/cancelled","params":{"requestId":2}}')
+    expect(cancel(own, '"gone"')).toBeUndefined()
+  })
+
+  it('are cancelled by their own senders alone', () => {
+    const [one, other] = [place(), place()]
+    begin(one, '"a"')
+    expect(cancel(other, '"a"')).toBeUndefined()
+    begin(other, '"a"')
+    expect(cancel(other, '"a"')).toContain('"requestId":2')
   })
 
   it('can be cancelled though nobody hears them any more, until they are answered', () => {
-    const call = begin(place(), '"a"')
-    const text = '{"method":"notifications/cancelled","params":{"requestId":"a"}}'
-    const message = readMessage(text)
-    if (!message) throw new Error('no message')
-    exchange.leave(call.sink)
-    expect(exchange.outgoing(text, message)).toContain('"requestId":1')
+    const own = place()
+    const call = begin(own, '"a"')
+    exchange.leave(call.sink, 0)
+    expect(cancel(own, '"a"')).toContain('"requestId":1')
     hear({ jsonrpc: '2.0', id: 1, result: {} })
     expect(call.sink.heard).toEqual([])
-    expect(exchange.outgoing(text, message)).toBeUndefined()
+    expect(cancel(own, '"a"')).toBeUndefined()
+  })
+
+  it('are forgotten half a minute after their hearers left', () => {
+    const own = place()
+    exchange.leave(begin(own, '"a"').sink, 0)
+    exchange.leave(begin(own, '"b"').sink, 30_000)
+    expect(cancel(own, '"a"')).toContain('"requestId":1')
+    exchange.leave(begin(own, '"c"').sink, 30_001)
+    expect(cancel(own, '"a"')).toBeUndefined()
+    expect(cancel(own, '"b"')).toContain('"requestId":2')
   })
 
   it('all fail when the connection breaks', () => {
@@ -171,7 +190,7 @@ describe('what a server asks', () => {
     hear(question('one'))
     hear(question('two'))
     exchange.takeAnswer('"one"')
-    expect(parse(exchange.leave(call.sink))).toEqual([refusal('two')])
+    expect(parse(exchange.leave(call.sink, 0))).toEqual([refusal('two')])
     expect(exchange.running()).toEqual([])
     expect(exchange.takeAnswer('"two"')).toBe(false)
   })

@@ -114,6 +114,35 @@ describe.each(['sse', 'websocket'] as const)('a link of %s', (transport) => {
       .toMatchObject({ id: 'q', error: { code: -32603 } })
   })
 
+  it('passes on a cancel that comes right behind the hang-up', async () => {
+    const { server, open, request, post } = linkTo(transport)
+    const id = await open(asking)
+    server.onMessage = ({ method }) => method === 'tools/call'
+    const response = await request('tools/call', {}, id)
+    await response.body?.cancel()
+    const cancel = { method: 'notifications/cancelled', params: { requestId: 'r2' } }
+    expect((await post(cancel, id)).status).toBe(202)
+    const cancels = () =>
+      server.connections[0]?.got.filter(({ method }) => method === 'notifications/cancelled')
+    await expect.poll(cancels).toMatchObject([{ params: { requestId: 2 } }])
+  })
+
+  it('passes on no cancel of a call of another session', async () => {
+    const { server, open, request, post } = linkTo(transport)
+    const [own, foreign] = [await open(), await open()]
+    server.onMessage = ({ method }) => method === 'tools/call'
+    const response = await request('tools/call', {}, own)
+    const cancel = { method: 'notifications/cancelled', params: { requestId: 'r3' } }
+    expect((await post(cancel, foreign)).status).toBe(202)
+    expect((await post(cancel, own)).status).toBe(202)
+    const cancels = () =>
+      server.connections.map(
+        ({ got }) => methods(got).filter((method) => method === 'notifications/cancelled').length,
+      )
+    await expect.poll(() => cancels().reduce((sum, one) => sum + one, 0)).toBe(1)
+    await response.body?.cancel()
+  })
+
   it('tells what belongs to no request on the stream that was opened last', async () => {
     const { server, open, send } = linkTo(transport)
     const id = await open(asking)
@@ -268,6 +297,16 @@ describe('a link of sse', () => {
     server.acceptBy = undefined
     const answered = await request('tools/list', {}, id)
     expect(data((await answered.text()).trim())).toMatchObject({ result: {} })
+  })
+
+  it('passes on a cancel of a message of which nobody knows whether it arrived', async () => {
+    const { server, open, request, post } = linkTo('sse')
+    const id = await open()
+    server.acceptBy = fault('timeout')
+    expect(faultOf(await request('tools/call', {}, id))).toBe('timeout')
+    server.acceptBy = undefined
+    await post({ method: 'notifications/cancelled', params: { requestId: 'r2' } }, id)
+    expect(methods(server.connections[0]?.got ?? [])).toContain('notifications/cancelled')
   })
 
   it('ends a session that the server says it does not know', async () => {
