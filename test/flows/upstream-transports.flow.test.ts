@@ -4,12 +4,15 @@ import {
   createTestGateway,
   hello,
   legacy,
+  modern,
+  NOTIFICATION,
   PUBLIC_URL,
   rest,
   type TestGateway,
 } from '../support/gateway.ts'
 import type { LinkControl, LinkLog } from '../support/link-servers.ts'
 
+const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities'
 const origin = () => inject('linkOrigin')
 
 /** What happened in a room of the link servers. */
@@ -73,6 +76,23 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
     )
     clients.push(client)
     return client
+  }
+
+  /** A session of the legacy era without a client that would know better. */
+  async function openSession() {
+    const response = await gateway.fetch('/room/mcp', legacy(token, 'initialize', hello()))
+    await response.text()
+    const session = { 'mcp-session-id': response.headers.get('mcp-session-id') ?? '' }
+    return (
+      method: string,
+      params: Record<string, unknown>,
+      id: unknown = NOTIFICATION,
+      signal?: AbortSignal,
+    ) =>
+      gateway.fetch('/room/mcp', {
+        ...legacy(token, method, params, session, id),
+        ...(signal ? { signal } : {}),
+      })
   }
 
   const textOf = (result: unknown) =>
@@ -160,6 +180,50 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
     leave.abort()
     expect(await call).toBe('cancelled')
     await expect.poll(async () => (await logOf(room)).cancelled.length).toBe(before + 1)
+  })
+
+  describe.each([
+    ['can be asked nothing', {}],
+    ['can be asked', { elicitation: {} }],
+  ])('cancels what a modern client leaves that %s', (_what, capabilities) => {
+    /** A call that runs at the server when this returns. */
+    async function leavable() {
+      const { cancelled, calls } = await logOf(room)
+      const leave = new AbortController()
+      const _meta = { [CAPABILITIES]: capabilities }
+      const held = modern(token, 'tools/call', { name: 'hold', arguments: {}, _meta }, {}, 'mine')
+      const answering = gateway.fetch('/room/mcp', { ...held, signal: leave.signal })
+      answering.catch(() => undefined)
+      await expect.poll(async () => (await logOf(room)).calls.length).toBe(calls.length + 1)
+      const isTold = () =>
+        expect.poll(async () => (await logOf(room)).cancelled.length).toBe(cancelled.length + 1)
+      return { leave, answering, isTold }
+    }
+
+    it('before there was an answer', async () => {
+      const { leave, isTold } = await leavable()
+      leave.abort()
+      await isTold()
+    })
+
+    it('while it reads', async () => {
+      const { answering, isTold } = await leavable()
+      await (await answering).body?.cancel()
+      await isTold()
+    })
+  })
+
+  it('cancels for a client that hung up before it said so', async () => {
+    const send = await openSession()
+    const { cancelled, calls } = await logOf(room)
+    const leave = new AbortController()
+    const call = { name: 'hold', arguments: {} }
+    const answering = send('tools/call', call, 'held', leave.signal)
+    answering.catch(() => undefined)
+    await expect.poll(async () => (await logOf(room)).calls.length).toBe(calls.length + 1)
+    leave.abort()
+    await send('notifications/cancelled', { requestId: 'held' })
+    await expect.poll(async () => (await logOf(room)).cancelled.length).toBe(cancelled.length + 1)
   })
 
   it('tells of changed lists, of resources that were subscribed to, and writes a log', async () => {

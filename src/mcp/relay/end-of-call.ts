@@ -14,10 +14,12 @@ export function endOfCall(
   return (end) => {
     if (isOver) return
     isOver = true
-    if (end === 'suspended') running.suspend()
-    else running.forget()
     // A caller who leaves closes the upstream's connection too: no fault of the upstream.
-    if (end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)) {
+    const isLeft = end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)
+    // To leave is not to cancel (MCP 2025-11-25, Sending messages to the server): that may follow.
+    if (end === 'suspended' || isLeft) running.suspend()
+    else running.forget()
+    if (isLeft) {
       ctx.facts.outcome = 'cancelled'
     } else if (end === 'broken' || end === 'faulty') {
       // What half an answer said of itself counts for nothing; a reason of ours stands.

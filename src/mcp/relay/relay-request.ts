@@ -96,7 +96,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
             ...(await sendInSession(ctx, deps, outgoing, buildCall(outgoing, upstreamId, state))),
           }
     } catch (thrown) {
-      running.forget()
+      // Whose client left may have reached its server, and a cancel may follow.
+      if (ctx.signal.aborted) running.suspend()
+      else running.forget()
       throw thrown
     }
   }

@@ -17,7 +17,7 @@ export interface InFlightCall {
 export interface Running {
   /** The call is over. */
   forget(): void
-  /** Its stream has ended and the call runs on: a cancel must still find it. */
+  /** Its stream has ended, or its client left, and the call runs on: a cancel must still find it. */
   suspend(): void
 }
 
