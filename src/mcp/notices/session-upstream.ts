@@ -30,7 +30,10 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
     ...{ ...at, server, custom },
     hello: GATEWAY_HELLO,
   })
-  if (opened.kind === 'failed') return { kind: 'failed', outcome: opened.outcome }
+  if (opened.kind === 'failed') {
+    const { outcome, status } = opened
+    return { kind: 'failed', outcome, status }
+  }
   const { sessionId, version } = opened
   const hop = { custom, version, ...(sessionId === undefined ? {} : { sessionId }) }
   const leave = new AbortController()

@@ -24,7 +24,12 @@ export type WatchOpening =
   /** It answers, and tells nothing: not now and not in a minute. */
   | { readonly kind: 'refused'; readonly outcome: Outcome | undefined }
   /** It may tell later. */
-  | { readonly kind: 'failed'; readonly outcome: Outcome | undefined }
+  | {
+      readonly kind: 'failed'
+      readonly outcome: Outcome | undefined
+      /** The HTTP status that refused the handshake. */
+      readonly status?: number | undefined
+    }
 
 export interface WatchRequest {
   readonly outbound: UpstreamOutbound

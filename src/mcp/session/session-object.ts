@@ -194,7 +194,7 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
       try {
         const outbound = deps.outbound(this.env)
         const hello = await openSession(outbound, input)
-        if (hello.kind === 'failed') return failed(hello.error, hello.outcome)
+        if (hello.kind === 'failed') return failed(hello.error, hello.outcome, hello.status)
         const { sessionId: upstreamId, version, outcome } = hello
         if (upstreamId === undefined) return failed(noSession(), outcome)
         const { server: path, endpoint, transport, url, custom: headers, timeoutMs } = input
@@ -247,9 +247,13 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
   }
 }
 
-function failed({ code, message }: GatewayError, outcome: Outcome | undefined): OpeningFailed {
+function failed(
+  { code, message }: GatewayError,
+  outcome: Outcome | undefined,
+  status?: number,
+): OpeningFailed {
   const known = code === 'upstream_timeout' ? code : 'upstream_failed'
-  return { kind: 'failed', code: known, message, outcome }
+  return { kind: 'failed', code: known, message, outcome, status }
 }
 
 function noSession(): GatewayError {

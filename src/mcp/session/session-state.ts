@@ -36,6 +36,8 @@ export interface OpeningFailed {
   readonly code: 'upstream_failed' | 'upstream_timeout'
   readonly message: string
   readonly outcome: Outcome | undefined
+  /** The HTTP status that refused the handshake. */
+  readonly status?: number | undefined
 }
 
 /** What came of asking for the upstream session of one server. */

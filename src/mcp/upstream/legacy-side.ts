@@ -20,11 +20,14 @@ export type LegacyAnswer =
       /** Undefined for one that does not serve it. */
       readonly side: LegacySide | undefined
       readonly outcome: 'success'
+      readonly status?: number | undefined
     }
   | {
       readonly kind: 'unsettled'
       readonly error: GatewayError
       readonly outcome: Outcome | undefined
+      /** The HTTP status that refused it. */
+      readonly status?: number | undefined
     }
 
 /** Asks a modern upstream for the legacy handshake, and ends the session it opened. */
@@ -38,9 +41,9 @@ export async function askLegacySide(
   const input = { server, ...where, custom, hello: GATEWAY_HELLO }
   const answer = await openSession(outbound, input, signal)
   if (answer.kind === 'failed') {
-    const { error, outcome } = answer
-    if (outcome !== 'success') return { kind: 'unsettled', error, outcome }
-    return { kind: 'settled', side: undefined, outcome }
+    const { error, outcome, status } = answer
+    if (outcome !== 'success') return { kind: 'unsettled', error, outcome, status }
+    return { kind: 'settled', side: undefined, outcome, status }
   }
   const { sessionId, version, outcome } = answer
   if (sessionId !== undefined) await closeSession(outbound, upstream, sessionId)

@@ -2,11 +2,11 @@ import { type CallContext, type EndpointId, setBounded } from '../../core/index.
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 
-/** What a call got, as far as it says something of the transport. */
+/** What a call or a handshake got, as far as it says something of the transport. */
 interface Refused {
   readonly server: Pick<ServerRecord, 'upstream'>
   readonly method: 'POST' | 'GET'
-  readonly headers: Headers
+  readonly isInSession: boolean
   readonly status: number
 }
 
@@ -43,10 +43,10 @@ export function createRecheckTransport(deps: RecheckTransportDeps): RecheckTrans
  * 405 to a message, always. 404 where nothing else can be meant by it: not a session that is gone,
  * and not a method that a modern server does not know. 400 is what clients get for their mistakes.
  */
-function speaksOfAnother({ server, method, headers, status }: Refused): boolean {
+function speaksOfAnother({ server, method, isInSession, status }: Refused): boolean {
   if (method !== 'POST') return false
   if (status === 405) return true
   const { eras } = server.upstream
   const isLegacy = eras === 'legacy' || eras === 'unknown'
-  return status === 404 && isLegacy && !headers.has('mcp-session-id')
+  return status === 404 && isLegacy && !isInSession
 }

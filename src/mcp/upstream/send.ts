@@ -35,15 +35,23 @@ export interface UpstreamAnswer {
   readonly response: Response
 }
 
+/** What a handshake made elsewhere says of its endpoint. */
+interface Opened {
+  readonly outcome?: Outcome | undefined
+  /** The HTTP status that refused it. */
+  readonly status?: number | undefined
+}
+
 /** Picks an endpoint, asks its breaker, sends, tells the breaker. */
 export interface Upstreams {
   /** Throws `upstream_unavailable`, `upstream_timeout` or `upstream_failed`. */
   send(ctx: CallContext, call: UpstreamCall): Promise<UpstreamAnswer>
   /**
    * For a handshake that is made elsewhere: picks an endpoint, asks its breaker, runs, and tells the
-   * breaker what came of it. Throws `upstream_unavailable`, and what `run` throws.
+   * breaker what came of it. A `status` that refused it may speak of another transport. Throws
+   * `upstream_unavailable`, and what `run` throws.
    */
-  open<T extends { readonly outcome?: Outcome | undefined }>(
+  open<T extends Opened>(
     ctx: CallContext,
     where: Pick<UpstreamCall, 'server' | 'pinned'>,
     run: (endpoint: Endpoint) => Promise<T>,
@@ -132,7 +140,8 @@ export function createUpstreams({
       })
       if (result.kind === 'response') {
         const { status } = result.response
-        recheckTransport?.(ctx, endpoint.id, { ...call, status })
+        const isInSession = call.headers.has('mcp-session-id')
+        recheckTransport?.(ctx, endpoint.id, { ...call, isInSession, status })
         return { endpoint, response: result.response }
       }
       throw faultError(result.fault, call.server.path, call.server.timeoutMs)
@@ -142,7 +151,12 @@ export function createUpstreams({
       const endpoint = await choose(ctx, where, new Set())
       ctx.facts.endpoint = endpoint.id
       const opened = await run(endpoint)
-      if (opened.outcome) breakers.record(ctx, endpoint.id, opened.outcome)
+      const { outcome, status } = opened
+      if (outcome) breakers.record(ctx, endpoint.id, outcome)
+      if (status !== undefined) {
+        const refused = { server: where.server, method: 'POST', isInSession: false } as const
+        recheckTransport?.(ctx, endpoint.id, { ...refused, status })
+      }
       return opened
     },
 

@@ -130,6 +130,7 @@ describe('the legacy side of a modern server', () => {
       kind: 'settled',
       side: undefined,
       outcome: 'success',
+      status: 400,
     })
   })
 })

@@ -25,13 +25,13 @@ function setUp(probeSoon: () => Promise<void> = async () => undefined) {
   })
   const refuse = (
     status: number,
-    more: { eras?: 'legacy' | 'modern'; method?: 'GET'; session?: string } = {},
+    more: { eras?: 'legacy' | 'modern'; method?: 'GET'; isInSession?: true } = {},
     endpoint = A,
   ) =>
     recheck(ctx, endpoint, {
       server: { upstream: { eras: more.eras ?? 'legacy' } as never },
       method: more.method ?? 'POST',
-      headers: new Headers(more.session ? { 'mcp-session-id': more.session } : {}),
+      isInSession: more.isInSession ?? false,
       status,
     })
   return { refuse, probed, events, behind, pass: (ms: number) => (now += ms) }
@@ -54,7 +54,7 @@ describe('a call that was refused as if it spoke another transport', () => {
     ['a mistake of the client', 400, {}],
     ['missing rights', 401, {}],
     ['a server that is down', 503, {}],
-    ['a session that is gone', 404, { session: 's' }],
+    ['a session that is gone', 404, { isInSession: true }],
     ['a method that a modern server does not know', 404, { eras: 'modern' }],
     ['a server without a stream', 405, { method: 'GET' }],
   ] as const)('is not %s', (_what, status, more) => {

@@ -22,6 +22,7 @@ const server = {
 function upstreamsOver(answers: (() => OutboundResult)[], open: readonly EndpointId[] = []) {
   const sent: string[] = []
   const learned: string[] = []
+  const doubted: string[] = []
   const ctx = {
     requestId: 'r',
     clock: { now: () => 0 },
@@ -44,12 +45,17 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
     },
     getJson: async () => undefined,
   }
-  const upstreams = createUpstreams({ outbound, breakers })
+  const upstreams = createUpstreams({
+    outbound,
+    breakers,
+    recheckTransport: (_ctx, endpoint, { method, isInSession, status }) =>
+      doubted.push(`${endpoint.slice(-1)} ${method} ${status}${isInSession ? ' in session' : ''}`),
+  })
   const send = (canRetry: boolean, pinned?: EndpointId) => {
     const call = { server, method: 'POST' as const, headers: new Headers(), body: '{}', canRetry }
     return upstreams.send(ctx as never, { ...call, ...(pinned ? { pinned } : {}) })
   }
-  return { upstreams, send, sent, learned, ctx }
+  return { upstreams, send, sent, learned, doubted, ctx }
 }
 
 const ok = (): OutboundResult => ({ kind: 'response', response: new Response('ok') })
@@ -185,6 +191,19 @@ describe('sending to an upstream', () => {
     const { upstreams, learned, ctx } = upstreamsOver([])
     await upstreams.open(ctx as never, { server }, async () => ({ outcome: undefined }))
     expect(learned).toEqual([])
+  })
+
+  it.each([404, 405])('has a handshake elsewhere looked at that HTTP %i refused', async (code) => {
+    const { upstreams, doubted, ctx } = upstreamsOver([])
+    const refused = { outcome: 'success' as const, status: code }
+    await upstreams.open(ctx as never, { server, pinned: B }, async () => refused)
+    expect(doubted).toEqual([`2 POST ${code}`])
+  })
+
+  it('has no handshake looked at that no status refused', async () => {
+    const { upstreams, doubted, ctx } = upstreamsOver([])
+    await upstreams.open(ctx as never, { server }, async () => ({ outcome: 'failure' as const }))
+    expect(doubted).toEqual([])
   })
 
   it('runs nothing elsewhere while every breaker is open', async () => {
