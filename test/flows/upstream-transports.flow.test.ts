@@ -262,11 +262,43 @@ describe.each(Object.keys(URLS) as (keyof typeof URLS)[])('an upstream of %s', (
   })
 })
 
+type Post = (path: string, init: RequestInit) => Promise<Response>
+
+/** How clients meet a server: by a call, by a handshake in the object of a session, of a bridge. */
+const MEETINGS: readonly (readonly [
+  name: string,
+  meet: (post: Post, token: string, server: string) => Promise<string>,
+])[] = [
+  [
+    'a call',
+    async (post, token, server) =>
+      (await post(`/${server}/mcp`, legacy(token, 'initialize', hello()))).text(),
+  ],
+  [
+    'the handshake for a shared session',
+    async (post, token, server) => {
+      const opened = await post('/mcp', legacy(token, 'initialize', hello()))
+      await opened.text()
+      const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+      const call = { name: `${server}__echo`, arguments: { n: 1 } }
+      return (await post('/mcp', legacy(token, 'tools/call', call, session))).text()
+    },
+  ],
+  [
+    'the handshake for a modern client',
+    async (post, token, server) => {
+      const call = { name: 'echo', arguments: { n: 1 }, _meta: { [CAPABILITIES]: {} } }
+      return (await post(`/${server}/mcp`, modern(token, 'tools/call', call))).text()
+    },
+  ],
+]
+
 describe('a server that changes its transport', () => {
-  it('is found out when calls fail in a way that speaks of it, and served again', async () => {
+  it.each(MEETINGS)('is found out by %s, and served again', async (name, meet) => {
     const gateway = createTestGateway()
     const token = await gateway.token()
-    const endpoints = [{ url: `${origin()}/switch/changing` }]
+    const room = name.replaceAll(' ', '-')
+    const endpoints = [{ url: `${origin()}/switch/${room}` }]
     const body = { path: 'changing', name: 'changing', endpoints }
     await gateway.fetch('/api/v1/servers', rest(token, 'POST', body))
     const shown = async () => {
@@ -274,17 +306,14 @@ describe('a server that changes its transport', () => {
       return ((await response.json()) as { transport: string }).transport
     }
     expect(await shown()).toBe('streamable-http')
-    await control('changing', 'become-sse')
+    await control(room, 'become-sse')
 
-    const initialize = async () => {
-      const response = await gateway.fetch('/changing/mcp', legacy(token, 'initialize', hello()))
-      return response.text()
-    }
-    expect(await initialize()).toContain('answered with HTTP 405')
+    const meeting = () => meet((path, init) => gateway.fetch(path, init), token, 'changing')
+    expect(await meeting()).toContain('answered with HTTP 405')
     await expect.poll(shown, { timeout: 5_000 }).toBe('sse')
     // The snapshot of this isolate is up to 5 s old.
     await expect
-      .poll(initialize, { timeout: 8_000, interval: 500 })
-      .toContain('"serverInfo":{"name":"link-room"')
+      .poll(meeting, { timeout: 8_000, interval: 500 })
+      .toMatch(/"serverInfo":\{"name":"link-room"|"text":"\{\\"n\\":1\}"/)
   })
 })

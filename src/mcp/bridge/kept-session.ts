@@ -46,9 +46,9 @@ export function createKeptSession({ kv, outbound, onGone }: KeptSessionDeps): Ke
       await onGone()
       const opened = await openSession(outbound(), input)
       if (opened.kind === 'failed') {
-        const { error, outcome } = opened
+        const { error, outcome, status } = opened
         const code = error.code === 'upstream_timeout' ? error.code : 'upstream_failed'
-        return { kind: 'failed', code, message: error.message, outcome }
+        return { kind: 'failed', code, message: error.message, outcome, status }
       }
       const { sessionId: upstreamId = '', version, outcome } = opened
       const { server: path, endpoint } = input
