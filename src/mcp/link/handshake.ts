@@ -37,6 +37,19 @@ export function readHello(text: string): ClientHello | undefined {
   return { version, isCapable: Object.keys(capabilities).length > 0 }
 }
 
+const OWN_ID = '"gatehouse"'
+
+/** A request of the gateway's own, for `ask`. */
+export function requestOf(
+  method: string,
+  params: object,
+): { readonly id: string; readonly text: string } {
+  return {
+    id: OWN_ID,
+    text: `{"jsonrpc":"2.0","id":${OWN_ID},"method":"${method}","params":${JSON.stringify(params)}}`,
+  }
+}
+
 export type Asked =
   | { readonly kind: 'answered'; readonly text: string; readonly message: Message }
   | { readonly kind: 'failed'; readonly response: Response }

@@ -14,6 +14,8 @@ export interface Line {
   /** Idempotent; requests that run fail. */
   close(): void
   isOpen(): boolean
+  /** How many texts have come so far. */
+  heard(): number
 }
 
 export interface LineDeps {
@@ -43,6 +45,7 @@ export async function openLine(deps: LineDeps, options: LineOptions): Promise<Op
   const exchange = createExchange({ hearers, uuid: () => deps.random.uuid() })
   let connection: Connection | undefined
   let isOpen = true
+  let heard = 0
 
   function answer(texts: readonly string[]): void {
     for (const text of texts) {
@@ -52,6 +55,7 @@ export async function openLine(deps: LineDeps, options: LineOptions): Promise<Op
 
   const opened = await kind.open(deps.outbound, target, (text) => {
     if (!isOpen) return
+    heard += 1
     answer(exchange.hear(text, deps.clock.now()))
     if (exchange.isGarbled()) connection?.close()
   })
@@ -71,6 +75,7 @@ export async function openLine(deps: LineDeps, options: LineOptions): Promise<Op
       send,
       close,
       isOpen: () => isOpen,
+      heard: () => heard,
       leave: (sink) => answer(exchange.leave(sink, deps.clock.now())),
     },
   }

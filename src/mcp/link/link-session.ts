@@ -1,6 +1,7 @@
 import type { Line } from './line.ts'
 import { accepted, eventAnswer, noSession, notNow, refusalAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
+import type { Liveness } from './liveness.ts'
 import type { Message } from './message.ts'
 import { type Backlog, createOutlet, type Outlet, type Sink } from './outlet.ts'
 import type { Member } from './route.ts'
@@ -49,6 +50,7 @@ export interface LinkSessionDeps {
   readonly channel: Channel
   readonly place: Place
   readonly backlog: Backlog
+  readonly liveness: Liveness
   readonly credentials: string
   readonly now: () => number
   readonly waitUntil: (work: Promise<unknown>) => void
@@ -87,7 +89,9 @@ export function createLinkSession(deps: LinkSessionDeps): LinkSession {
       const { line } = found
       const talk = channel.talk(place, request.body, message)
       if (talk.kind === 'answered') return talk.response
-      const outlet = outletOn(() => undefined)
+      const mark = deps.liveness.mark(line)
+      const doubt = (): void => deps.waitUntil(deps.liveness.doubt(line, mark, request))
+      const outlet = outletOn(doubt)
       const { id, params } = message
       const call = { member: place, id, token: params.ownToken, sink: outlet }
       const begun = line.exchange.begin(call, talk.text)
@@ -95,8 +99,10 @@ export function createLinkSession(deps: LinkSessionDeps): LinkSession {
       const sent = await line.send(begun.text, request)
       if (sent.kind === 'sent') return eventAnswer(outlet.readable)
       // What broke off on its way may have arrived.
-      if (sent.kind === 'fault') line.leave(outlet)
-      else line.exchange.forget(begun.id)
+      if (sent.kind === 'fault') {
+        line.leave(outlet)
+        doubt()
+      } else line.exchange.forget(begun.id)
       return refused(line, sent)
     },
 

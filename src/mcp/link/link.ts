@@ -5,6 +5,7 @@ import { type LineDeps, openLine } from './line.ts'
 import { jsonAnswer, noSession, notNow, refusalAnswer, resultAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
 import { createLinkSession, createPlace, type LinkSession, type Place } from './link-session.ts'
+import { createLiveness } from './liveness.ts'
 import { readMessage } from './message.ts'
 import type { Backlog } from './outlet.ts'
 import { createOwnChannel } from './own-channel.ts'
@@ -40,6 +41,7 @@ export function createLink(deps: LinkDeps): Link {
   const trunks = new Map<string, Trunk>()
   const backlog: Backlog = { bytes: 0 }
   const now = (): number => deps.clock.now()
+  const liveness = createLiveness(now)
   let ownConnections = 0
 
   function drop(id: string): void {
@@ -63,8 +65,8 @@ export function createLink(deps: LinkDeps): Link {
     const id = deps.random.uuid()
     const credentials = credentialsOf(request.headers)
     const { waitUntil } = deps
-    const options = { channel, place, backlog, credentials, now, waitUntil, idleMs: IDLE_MS }
-    sessions.set(id, createLinkSession(options))
+    const options = { channel, place, backlog, liveness, credentials, now, waitUntil }
+    sessions.set(id, createLinkSession({ ...options, idleMs: IDLE_MS }))
     return id
   }
 
@@ -101,7 +103,7 @@ export function createLink(deps: LinkDeps): Link {
     if (known?.credentials === credentials) return known
     known?.close()
     const kind = CONNECTIONS[request.transport]
-    const trunk = createTrunk({ ...deps, kind, version, credentials, idleMs: IDLE_MS })
+    const trunk = createTrunk({ ...deps, kind, liveness, version, credentials, idleMs: IDLE_MS })
     trunks.set(version, trunk)
     return trunk
   }

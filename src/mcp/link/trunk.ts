@@ -2,11 +2,12 @@ import { GATEWAY_INFO } from '../messages.ts'
 import { createBackoff } from './backoff.ts'
 import type { ConnectionKind } from './connections.ts'
 import { createDeadline } from './deadline.ts'
-import { ask, resultOf } from './handshake.ts'
+import { ask, requestOf, resultOf } from './handshake.ts'
 import { type Line, type LineDeps, openLine } from './line.ts'
 import { refusalAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
 import type { Channel, LineOrNot, Place } from './link-session.ts'
+import type { Liveness } from './liveness.ts'
 import { talkShared, wishesOf } from './shared-talk.ts'
 
 /** A connection that clients share who declare nothing: the gateway said hello on it, once. */
@@ -25,6 +26,7 @@ export type Joined =
 export interface TrunkDeps extends LineDeps {
   readonly random: LineDeps['random'] & { fraction(): number }
   readonly kind: ConnectionKind
+  readonly liveness: Liveness
   /** The revision that its clients asked for. */
   readonly version: string
   readonly credentials: string
@@ -110,12 +112,6 @@ export function createTrunk(deps: TrunkDeps): Trunk {
     }
   }
 
-  /** Whether the server still answers: what is open may lead nowhere. */
-  async function isAlive(on: Line, request: LinkRequest): Promise<boolean> {
-    const answer = await ask(on, requestOf('ping', {}), request)
-    return answer.kind === 'answered'
-  }
-
   async function use(request: LinkRequest): Promise<LineOrNot> {
     usedAt = deps.clock.now()
     return line ? { kind: 'line', line } : open(wayOf(request))
@@ -130,7 +126,8 @@ export function createTrunk(deps: TrunkDeps): Trunk {
 
     async join(request, place) {
       const known = line
-      if (known && !(await isAlive(known, request))) {
+      // What is open may lead nowhere.
+      if (known && !(await deps.liveness.isAlive(known, request))) {
         known.close()
         if (line === known) line = undefined
       }
@@ -159,15 +156,6 @@ export function createTrunk(deps: TrunkDeps): Trunk {
 
 function wayOf({ url, headers, timeoutMs }: LinkRequest): Way {
   return { url, headers, timeoutMs }
-}
-
-const OWN_ID = '"gatehouse"'
-
-function requestOf(method: string, params: object): { readonly id: string; readonly text: string } {
-  return {
-    id: OWN_ID,
-    text: `{"jsonrpc":"2.0","id":${OWN_ID},"method":"${method}","params":${JSON.stringify(params)}}`,
-  }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -173,6 +173,81 @@ describe.each(['sse', 'websocket'] as const)('a link of %s', (transport) => {
     expect(link.sweep()).toBe(false)
   })
 
+  describe('over which a call got no answer', () => {
+    /** Leaves a call that ran for so long. */
+    async function leaveCall({ time, request }: ReturnType<typeof linkTo>, id: string, ms: number) {
+      const response = await request('tools/call', {}, id, { timeoutMs: 20_000 })
+      time.now += ms
+      await response.body?.cancel()
+    }
+    const SILENT = ['tools/call', 'ping']
+
+    it.each([['with questions', asking] as const, ['with none', {}] as const])(
+      'is closed when its server says nothing to a ping either: a client %s',
+      async (_what, capabilities) => {
+        const given = linkTo(transport)
+        const { server, open, request, time } = given
+        const id = await open(capabilities)
+        server.onMessage = ({ method = '' }, side) =>
+          side === server.connections[0] && SILENT.includes(method)
+        const response = await request('tools/call', {}, id, { timeoutMs: 50 })
+        time.now += 50
+        await response.body?.cancel()
+        await expect.poll(() => server.connections[0]?.isClosed()).toBe(true)
+        expect(methods(server.connections[0]?.got ?? [])).toContain('ping')
+        // One that others share is opened again by itself.
+        const isShared = transport === 'websocket' && capabilities !== asking
+        const next = await request('tools/list', {}, id)
+        expect(next.status).toBe(isShared ? 200 : 404)
+        await next.body?.cancel()
+      },
+    )
+
+    it('stays when its server answers the ping', async () => {
+      const given = linkTo(transport)
+      const { server, open, request } = given
+      const id = await open(asking)
+      server.onMessage = ({ method }) => method === 'tools/call'
+      await leaveCall(given, id, 20_000)
+      await expect.poll(() => methods(server.connections[0]?.got ?? [])).toContain('ping')
+      expect((await (await request('tools/list', {}, id)).text()).length).toBeGreaterThan(0)
+      expect(server.connections[0]?.isClosed()).toBe(false)
+    })
+
+    it('is asked nothing when something came meanwhile, or hardly any time has passed', async () => {
+      const given = linkTo(transport)
+      const { server, open, request } = given
+      const id = await open(asking)
+      server.onMessage = ({ method }, side) => {
+        if (method !== 'tools/call') return false
+        side.send({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info' } })
+        return true
+      }
+      const response = await request('tools/call', {}, id, { timeoutMs: 20_000 })
+      const events = readEvents(response)
+      await events.next()
+      given.time.now += 20_000
+      await events.cancel()
+      server.onMessage = ({ method }) => method === 'tools/call'
+      await leaveCall(given, id, 4_999)
+      await (await request('tools/list', {}, id)).text()
+      expect(methods(server.connections[0]?.got ?? [])).not.toContain('ping')
+    })
+
+    it('is asked once, however many calls were left', async () => {
+      const given = linkTo(transport)
+      const { server, open, request } = given
+      const id = await open(asking)
+      server.onMessage = ({ method = '' }) => SILENT.includes(method)
+      const calls = [await request('tools/call', {}, id), await request('tools/call', {}, id)]
+      given.time.now += 5_000
+      for (const call of calls) await call.body?.cancel()
+      const pings = () => methods(server.connections[0]?.got ?? []).filter((one) => one === 'ping')
+      await expect.poll(() => server.connections[0]?.isClosed()).toBe(true)
+      expect(pings()).toHaveLength(1)
+    })
+  })
+
   it('takes other credentials for another client', async () => {
     const { server, open, request } = linkTo(transport)
     const id = await open(asking)
