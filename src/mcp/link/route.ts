@@ -1,3 +1,4 @@
+import { isLogged } from '../log-levels.ts'
 import type { Params } from './message.ts'
 import type { Sink } from './outlet.ts'
 
@@ -55,9 +56,7 @@ export function route(
   }
   const concerned = concernedBy(members, running)
   if (concerned.length !== 1) return []
-  const isHeard = concerned.every(
-    ({ level }) => !hearers.isShared || isAtLeast(params.level, level),
-  )
+  const isHeard = concerned.every(({ level }) => !hearers.isShared || isWanted(params.level, level))
   return isHeard ? nearest(concerned, running) : []
 }
 
@@ -77,15 +76,7 @@ function streamsOf(members: readonly Member[]): readonly Sink[] {
   return members.flatMap(({ stream }) => stream ?? [])
 }
 
-/** Levels of RFC 5424, the least severe first (MCP 2025-11-25, Logging). */
-const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
-
-function isAtLeast(level: string | undefined, wanted: string | undefined): boolean {
-  if (level === undefined || wanted === undefined) return true
-  return LEVELS.indexOf(level) >= LEVELS.indexOf(wanted)
-}
-
-/** The one that lets through what any of them wants; undefined when none was named. */
-export function mostTalkative(levels: readonly (string | undefined)[]): string | undefined {
-  return LEVELS.find((level) => levels.includes(level))
+/** What has no level is no log message, and who named none hears all. */
+function isWanted(level: string | undefined, wanted: string | undefined): boolean {
+  return level === undefined || wanted === undefined || isLogged(level, wanted)
 }

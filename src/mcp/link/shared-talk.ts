@@ -1,7 +1,7 @@
+import { isLogLevel, leastSevere } from '../log-levels.ts'
 import { editObject, set, within } from '../wire/edit-members.ts'
 import { accepted, resultAnswer } from './link-answers.ts'
 import type { Message } from './message.ts'
-import { mostTalkative } from './route.ts'
 
 /** What a client's message becomes: something to send, or an answer at once. */
 export type Talk =
@@ -38,7 +38,7 @@ export function talkShared(
   const { level, uri } = message.params
   if (method === 'logging/setLevel' && level !== undefined) {
     own.level = level
-    const heard = mostTalkative([level, ...others.map((one) => one.level)]) ?? level
+    const heard = mostTalkative([own, ...others]) ?? level
     return { kind: 'send', text: editObject(text, { params: within({ level: set(heard) }) }) }
   }
   if (method === 'resources/subscribe' && uri !== undefined && own.uris.size < MAX_URIS) {
@@ -56,10 +56,15 @@ export function talkShared(
 /** The requests, without ids, that bring a new connection to what they all asked for. */
 export function wishesOf(all: Iterable<Wishes>): { method: string; params: object }[] {
   const wishes = [...all]
-  const level = mostTalkative(wishes.map((one) => one.level))
+  const level = mostTalkative(wishes)
   const uris = new Set(wishes.flatMap((one) => [...one.uris]))
   return [
     ...(level === undefined ? [] : [{ method: 'logging/setLevel', params: { level } }]),
     ...[...uris].map((uri) => ({ method: 'resources/subscribe', params: { uri } })),
   ]
+}
+
+/** The level that lets through what any of them wants; undefined when none was named. */
+function mostTalkative(wishes: readonly Wishes[]): string | undefined {
+  return leastSevere(wishes.map((one) => one.level).filter(isLogLevel))
 }
