@@ -5,7 +5,7 @@ import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
 import type { LegacyFeed, OpenLegacyFeed } from './legacy-feed.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { Followed, Subscriptions } from './subscriptions.ts'
 
 /** The stream that a legacy client opens by GET where its session is the gateway's own. */
 export interface BridgedStreamRequest {
@@ -32,6 +32,7 @@ export function createBridgedStream(deps: BridgedStreamDeps) {
     { session, ...request }: BridgedStreamRequest,
   ): Promise<Response> {
     let feed: LegacyFeed | undefined
+    let followed: Followed | undefined
     const release = ctx.holdEvent()
     const merger = createEventMerger((end) => {
       clearInterval(timer)
@@ -47,7 +48,7 @@ export function createBridgedStream(deps: BridgedStreamDeps) {
       latest = uris
       if (feed) ctx.waitUntil(feed.subscribe(uris))
     }
-    const followed = await deps.subscriptions.follow(session, change, close).catch(failed)
+    followed = await deps.subscriptions.follow(session, change, close).catch(failed)
     if (!followed) return failed(sessionNotFound())
     feed = await deps
       .openLegacyFeed(ctx, {

@@ -67,7 +67,12 @@ export function createSubscriptions(deps: {
         if (uris.success) onChange(uris.data)
       })
       socket.addEventListener('close', onEnd)
-      return { uris: await object.subscribed(), stop: () => socket.close() }
+      try {
+        return { uris: await object.subscribed(), stop: () => socket.close() }
+      } catch (thrown) {
+        socket.close()
+        throw thrown
+      }
     },
   }
 }

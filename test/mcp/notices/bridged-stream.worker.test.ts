@@ -1,81 +1,9 @@
-import { createExecutionContext, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import {
-  type CallContext,
-  EndpointId,
-  type Principal,
-  ServerId,
-  ServerPath,
-  systemClock,
-  systemRandom,
-  TenantId,
-} from '../../../src/core/index.ts'
-import { createNotices } from '../../../src/mcp/notices/index.ts'
-import type { Change, Notice } from '../../../src/mcp/notices/notice.ts'
+import type { Change } from '../../../src/mcp/notices/notice.ts'
 import { readEvents } from '../../support/event-reader.ts'
-
-const HOUR_MS = 3_600_000
-
-/** One modern server that somebody may see as long as the test says so, and its notices. */
-function world() {
-  const tenant = TenantId.parse(`t-${crypto.randomUUID()}`)
-  const state = { isGranted: true }
-  const server = {
-    id: ServerId.parse(crypto.randomUUID()),
-    path: ServerPath.parse('one'),
-    enabled: true,
-    owner: 'o',
-    visibility: 'public',
-    allowedGroups: [],
-    endpoints: [{ id: EndpointId.parse(crypto.randomUUID()) }],
-    upstream: {
-      eras: 'modern',
-      capabilities: { tools: { listChanged: true }, resources: { subscribe: true } },
-    },
-  }
-  const snapshot = {
-    generation: 1,
-    rights: () => ({
-      isAdmin: false,
-      grantsOf: () =>
-        state.isGranted ? { methods: 'all', listed: 'all', callable: 'all' } : undefined,
-    }),
-    endpoint: async () => ({ kind: 'server', server }),
-  }
-  const snapshots = { tenant: async () => snapshot, confirmed: async () => snapshot }
-  const notices = createNotices({
-    taskIds: {} as never,
-    snapshots: snapshots as never,
-    eventsObject: (name) => env.EVENTS.getByName(name) as never,
-    object: (key) => env.SESSIONS.getByName(key) as never,
-    clock: systemClock,
-  })
-  const execution = createExecutionContext()
-  const facts: CallContext['facts'] = {}
-  const ctx: CallContext = {
-    requestId: 'r',
-    clock: systemClock,
-    random: systemRandom,
-    signal: new AbortController().signal,
-    facts,
-    waitUntil: (work) => execution.waitUntil(work),
-    holdEvent: () => () => undefined,
-  }
-  const principal: Principal = {
-    kind: 'user',
-    ...{ issuer: 'i', subject: 's', key: 'i#s', tenant, groups: [], scopes: [] },
-    ...{ expiresAt: Date.now() + HOUR_MS, claims: {} },
-  }
-  const session = { key: crypto.randomUUID() }
-  const object = env.EVENTS.getByName(tenant)
-  const tell = async (change: Change) => {
-    const notice: Notice = { server: server.id, path: server.path, generation: 1, change }
-    await object.tell(notice)
-  }
-  const open = () => notices.stream(ctx, { principal, path: 'one', session })
-  return { state, facts, notices, session, object, tell, open }
-}
+import { HOUR_MS, world } from './world.ts'
 
 const TOOLS: Change = { kind: 'list', list: 'tools' }
 const told = (message: object) =>
@@ -111,6 +39,13 @@ describe("a legacy client's stream at a server of the modern era", () => {
     await env.SESSIONS.getByName(session.key).end(Date.now() + HOUR_MS)
     expect(await events.next()).toBeUndefined()
     await expect(open()).rejects.toMatchObject({ code: 'session_not_found' })
+  })
+
+  it('holds its event no longer when the session cannot be reached', async () => {
+    const session = { fetch: async () => Promise.reject(new Error('overloaded')) }
+    const { held, open } = world({ session })
+    await expect(open()).rejects.toThrow('overloaded')
+    await expect.poll(() => held.events).toBe(0)
   })
 
   it('leaves nothing behind at the tenant’s object, also when its goodbye is missed', async () => {
