@@ -93,11 +93,13 @@ export function createListen(deps: {
       throw thrown
     }
     const opened = feed
-    ctx.signal.addEventListener('abort', () => {
+    const leave = (): void => {
       ctx.facts.outcome = 'cancelled'
       opened.stop()
       ctx.waitUntil(close())
-    })
+    }
+    if (ctx.signal.aborted) leave()
+    else ctx.signal.addEventListener('abort', leave, { once: true })
     // Not awaited: it is read when the response is.
     ctx.waitUntil(writer.write(acknowledgeEvent(opened.honoured, id)))
     opened.start()

@@ -101,7 +101,9 @@ export function createOpenStream(deps: OpenStreamDeps) {
     // The object is gone: nothing that is posted would be heard.
     socket.addEventListener('close', () => ctx.waitUntil(merger.close()))
     // A stream that writes nothing would not notice that its reader left.
-    ctx.signal.addEventListener('abort', () => end('cancelled'), { once: true })
+    const leave = (): void => end('cancelled')
+    if (ctx.signal.aborted) leave()
+    else ctx.signal.addEventListener('abort', leave, { once: true })
     ctx.waitUntil(merger.add(endpointEvent(path, sessionId)))
     return new Response(merger.readable, {
       headers: EVENT_STREAM_HEADERS,
