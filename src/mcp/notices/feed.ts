@@ -20,7 +20,10 @@ export type Shown =
   /** Raw JSON of what it is now. */
   | { readonly kind: 'task'; readonly params: string }
 
-/** Why a feed ended by itself: its client may hear nothing any more, or it was cut off. */
+/**
+ * Why a feed ended by itself: its client may hear nothing any more, or something was not heard, since
+ * it was cut off or its client reads too slowly.
+ */
 export type FeedEnd =
   | { readonly kind: 'refused'; readonly thrown: unknown }
   | { readonly kind: 'lost' }
@@ -70,6 +73,8 @@ const PING_MS = 25_000
 const CHASE_MS = 500
 const CHASE_STEP_MS = 25
 const MAX_CHASED = 200
+/** Changes that a client has not read yet; one that is so far behind is better off starting anew. */
+const MAX_PENDING = 500
 
 /** Opens feeds. What is opened throws what refuses the caller, and `rate_limited`. */
 export type OpenFeed = (ctx: CallContext, request: FeedRequest) => Promise<Feed>
@@ -194,6 +199,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
       if (isOver || data === PONG) return
       const notice = Notice.parse(JSON.parse(String(data)))
       pending.set(keyOf(notice), notice)
+      if (pending.size > MAX_PENDING) return end({ kind: 'lost' })
       ctx.waitUntil(tellAll())
     })
     socket.addEventListener('close', () => end({ kind: 'lost' }))
