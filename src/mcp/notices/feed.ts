@@ -10,7 +10,8 @@ import {
   type ServerWant,
   type Wanted,
 } from './notice.ts'
-import { contentDigest, type ListeningBy, reachOf, shownUri } from './reach.ts'
+import { contentDigest, type ListeningBy, shownUri } from './reach.ts'
+import { createReachOfStream } from './reach-of-stream.ts'
 import { openSocket, PING, PONG } from './socket.ts'
 
 /** A change as the client is told of it. */
@@ -112,7 +113,8 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     const arrival = await arrive()
     const object = deps.eventsObject(tenant)
     const subscriber = ctx.random.uuid()
-    let wants = await reachOf(ctx, arrival, wanted, by, tasks)
+    const reachNow = createReachOfStream(ctx, by, tasks)
+    let wants = await reachNow(arrival, wanted)
     const socket = await openSocket(object, principal, subscriber)
     let isOver = false
     let isStarted = false
@@ -146,8 +148,8 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
 
     /** Asks for what is behind the endpoint now. */
     async function look(): Promise<void> {
-      const next = await reachOf(ctx, await arrive(), wanted, by, tasks)
-      if (isOver || JSON.stringify(next) === JSON.stringify(wants)) return
+      const next = await reachNow(await arrive(), wanted)
+      if (isOver || next === wants) return
       wants = next
       await object.want(tenant, subscriber, wants)
     }
@@ -155,7 +157,7 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     async function tell(notice: Notice): Promise<void> {
       await catchUp(ctx, tenant, notice.generation)
       const now = await arrive()
-      const reach = await reachOf(ctx, now, wanted, by, tasks)
+      const reach = await reachNow(now, wanted)
       const server = reach.find(({ server }) => server === notice.server)
       const { change } = notice
       if (isOver || !server) return
