@@ -25,6 +25,7 @@ export {
   countWaiting,
   createOutbound,
   type Fetcher,
+  OUTBOUND_FAULTS,
   type Outbound,
   type OutboundFault,
   type OutboundOptions,

@@ -17,7 +17,14 @@ export interface OutboundRequest {
 }
 
 /** Why no response came. Whether the other side acted on the request cannot be known. */
-export type OutboundFault = 'refused_address' | 'redirect' | 'timeout' | 'cancelled' | 'network'
+export const OUTBOUND_FAULTS = [
+  'refused_address',
+  'redirect',
+  'timeout',
+  'cancelled',
+  'network',
+] as const
+export type OutboundFault = (typeof OUTBOUND_FAULTS)[number]
 
 export type OutboundResult =
   | { readonly kind: 'response'; readonly response: Response }

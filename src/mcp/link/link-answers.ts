@@ -1,6 +1,6 @@
+import { faultResponse } from '../wire/fault-header.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { Sent } from './connection.ts'
-import { faultResponse } from './link-request.ts'
 
 /** A stream of messages, of a request or of a session. */
 export function eventAnswer(readable: ReadableStream<Uint8Array>): Response {

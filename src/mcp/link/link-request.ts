@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type OutboundFault, type OutboundRequest, readBounded } from '../../core/index.ts'
+import { type OutboundRequest, readBounded } from '../../core/index.ts'
 import { Transport } from '../../registry/index.ts'
 
 /** A LinkObject as the gateway reaches it. */
@@ -31,7 +31,6 @@ export type LinkTransport = LinkTarget['transport']
 
 /** Tells the object whom it speaks to; a custom header of this name is overwritten. */
 const LINK_HEADER = 'x-gatehouse-link'
-const FAULT_HEADER = 'x-gatehouse-fault'
 const SESSION_HEADER = 'mcp-session-id'
 
 /** What is for one hop alone, or is made anew. */
@@ -60,16 +59,4 @@ export async function readLinkRequest(request: Request): Promise<LinkRequest> {
   const method = z.enum(['POST', 'GET', 'DELETE']).parse(request.method)
   const body = method === 'POST' ? await readBounded(request.body, MAX_BODY_BYTES) : ''
   return { ...target, method, headers, sessionId, body, signal: request.signal }
-}
-
-/** The answer to a request that got none. */
-export function faultResponse(fault: OutboundFault): Response {
-  return new Response(null, { status: 502, headers: { [FAULT_HEADER]: fault } })
-}
-
-const Fault = z.enum(['refused_address', 'redirect', 'timeout', 'cancelled', 'network'])
-
-/** Why there is no response; undefined when this is one. */
-export function faultOf(headers: Headers): OutboundFault | undefined {
-  return Fault.safeParse(headers.get(FAULT_HEADER)).data
 }

@@ -7,7 +7,8 @@ import {
   type OutboundResult,
 } from '../../core/index.ts'
 import type { Transport } from '../../registry/index.ts'
-import { describeLink, faultOf, type LinkStub } from '../link/link-request.ts'
+import { describeLink, type LinkStub } from '../link/link-request.ts'
+import { faultOf } from '../wire/fault-header.ts'
 
 /** A request for an upstream, in the words of Streamable HTTP whatever it speaks. */
 export interface UpstreamRequest extends OutboundRequest {
