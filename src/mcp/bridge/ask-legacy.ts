@@ -24,9 +24,10 @@ import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { rawMember } from '../wire/edit-members.ts'
+import { faultOf } from '../wire/fault-header.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
-import { type BridgeStub, BUSY_HEADER, FAULT_HEADER, type HeldCall } from './bridge-state.ts'
+import { type BridgeStub, BUSY_HEADER, type HeldCall } from './bridge-state.ts'
 import { modernAnswer } from './modern-answer.ts'
 import type { ModernView } from './modern-message.ts'
 import { openState } from './parked-state.ts'
@@ -197,15 +198,15 @@ function heldCall(
     })
     signal?.removeEventListener('abort', leave)
     if (response.headers.has(BUSY_HEADER)) throw tooManyCalls()
-    const fault = response.headers.get(FAULT_HEADER)
-    return fault === null ? { kind: 'response', response } : failed(fault)
+    const fault = faultOf(response.headers)
+    return fault ? failed(fault) : { kind: 'response', response }
   }
   // A second attempt would be a second call.
   return { ...call, send, canRetry: false }
 }
 
-function failed(fault: string): OutboundResult {
-  return { kind: 'fault', fault: fault as OutboundFault, message: 'The server was not reached.' }
+function failed(fault: OutboundFault): OutboundResult {
+  return { kind: 'fault', fault, message: 'The server was not reached.' }
 }
 
 function whenLeft(then: () => void): (end: StreamEnd) => void {

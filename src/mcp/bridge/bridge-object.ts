@@ -7,16 +7,11 @@ import { COURTESY_MS } from '../upstream/courtesy.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
+import { faultResponse } from '../wire/fault-header.ts'
 import { openMessages } from '../wire/read-messages.ts'
 import { resumedMessages } from '../wire/resumed-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
-import {
-  type BridgeStub,
-  BUSY_HEADER,
-  FAULT_HEADER,
-  HeldCall,
-  ResumedCall,
-} from './bridge-state.ts'
+import { type BridgeStub, BUSY_HEADER, HeldCall, ResumedCall } from './bridge-state.ts'
 import { createKeptSession, type Kept, type KeptSession } from './kept-session.ts'
 import { mayAnswer } from './modern-answer.ts'
 import { createParkedCall, type ParkedCall } from './parked-call.ts'
@@ -150,7 +145,7 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       if (sent.kind === 'fault') {
         // It may have got the call, and be at it.
         await this.#post(held, cancelRequest(held.upstreamId))
-        return new Response(null, { status: 502, headers: { [FAULT_HEADER]: sent.fault } })
+        return faultResponse(sent.fault)
       }
       const { response } = sent
       const { body } = response

@@ -64,12 +64,10 @@ export interface BridgeStub {
   /**
    * `POST /call` with a `HeldCall`, `POST /resume` with a `ResumedCall`: the answer as a modern
    * server gives it; 410 for a call that is not held here (any more). A request that got no answer
-   * is 502 with the fault in `OutboundFault`'s words.
+   * is 502 with its fault (`wire/fault-header.ts`).
    */
   fetch(url: string, init: RequestInit): Promise<Response>
 }
 
 /** Of a `HeldCall` that is not sent, since too many are held. */
 export const BUSY_HEADER = 'x-gatehouse-busy'
-/** Of a `HeldCall` that got no response. */
-export const FAULT_HEADER = 'x-gatehouse-fault'

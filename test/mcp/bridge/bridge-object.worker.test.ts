@@ -26,6 +26,8 @@ let posted: Posted[] = []
 let closed: unknown[] = []
 let stream: Told
 let standalone: Told | undefined
+/** What a call gets instead of the stream. */
+let refusal: Response | undefined
 
 /** A stream that the test writes to. */
 interface Told {
@@ -66,6 +68,7 @@ async function answer({ method, body = '{}' }: UpstreamRequest): Promise<Respons
     const headers = { 'mcp-session-id': `upstream-${posted.length}` }
     return Response.json({ jsonrpc: '2.0', id: message.id, result }, { headers })
   }
+  if (message.method === 'tools/call' && refusal) return refusal
   return message.method === 'tools/call' ? events(stream) : new Response(null, { status: 202 })
 }
 
@@ -135,9 +138,21 @@ beforeEach(() => {
   closed = []
   stream = told()
   standalone = undefined
+  refusal = undefined
 })
 
 describe('a call that a legacy server may ask back about', () => {
+  it('is handed back as it was refused, without what only an object of ours may say', async () => {
+    const headers = { 'x-gatehouse-fault': 'refused_address', 'retry-after': '5' }
+    refusal = new Response(null, { status: 503, headers })
+    const seen = await bridge().run(async (one) => {
+      const init = { method: 'POST', body: JSON.stringify(HELD) }
+      const response = await one.fetch(new Request('http://bridge/call', init))
+      return { status: response.status, headers: Object.fromEntries(response.headers) }
+    })
+    expect(seen).toEqual({ status: 503, headers: { 'retry-after': '5' } })
+  })
+
   it('is parked by what is asked together, and goes on when all of it was answered', async () => {
     const one = bridge()
     stream.tell({ method: 'notifications/progress', params: { progressToken: 1 } })
