@@ -23,6 +23,8 @@ export const OUTBOUND_FAULTS = [
   'timeout',
   'cancelled',
   'network',
+  /** Not sent: the gateway has as much open to the other side as it may have. */
+  'no_room',
 ] as const
 export type OutboundFault = (typeof OUTBOUND_FAULTS)[number]
 

@@ -3,7 +3,7 @@ import { rawMember } from '../wire/edit-members.ts'
 import { faultResponse } from '../wire/fault-header.ts'
 import { createDeadline } from './deadline.ts'
 import type { Line } from './line.ts'
-import { refusalAnswer } from './link-answers.ts'
+import { noRoom, refusalAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
 import { type Message, readMessage } from './message.ts'
 import { createReply } from './outlet.ts'
@@ -69,7 +69,7 @@ export async function ask(
   const deadline = createDeadline(timeoutMs, signal)
   try {
     const begun = line.exchange.begin({ member, id, token: undefined, sink: reply }, text)
-    if (!begun) return { kind: 'failed', response: faultResponse('network') }
+    if (!begun) return { kind: 'failed', response: noRoom() }
     const sent = await line.send(begun.text, { headers, timeoutMs, signal: deadline.signal })
     if (sent.kind !== 'sent') return { kind: 'failed', response: refusalAnswer(sent) }
     const answer = await deadline.within(reply.text)

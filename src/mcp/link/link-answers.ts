@@ -33,10 +33,9 @@ export function noSession(): Response {
   return new Response(null, { status: 404 })
 }
 
-/** Too much at once, or too soon after a failure. */
-export function notNow(waitMs: number): Response {
-  const seconds = String(Math.max(Math.ceil(waitMs / 1000), 1))
-  return new Response(null, { status: 503, headers: { 'retry-after': seconds } })
+/** A bound of ours is reached, which says nothing of the server. */
+export function noRoom(): Response {
+  return faultResponse('no_room')
 }
 
 /** Why a message did not go out. */

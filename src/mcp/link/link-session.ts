@@ -1,5 +1,5 @@
 import type { Line } from './line.ts'
-import { accepted, eventAnswer, noSession, notNow, refusalAnswer } from './link-answers.ts'
+import { accepted, eventAnswer, noRoom, noSession, refusalAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
 import type { Liveness } from './liveness.ts'
 import type { Message } from './message.ts'
@@ -95,7 +95,7 @@ export function createLinkSession(deps: LinkSessionDeps): LinkSession {
       const { id, params } = message
       const call = { member: place, id, token: params.ownToken, sink: outlet }
       const begun = line.exchange.begin(call, talk.text)
-      if (!begun) return notNow(1_000)
+      if (!begun) return noRoom()
       const sent = await line.send(begun.text, request)
       if (sent.kind === 'sent') return eventAnswer(outlet.readable)
       // What broke off on its way may have arrived.

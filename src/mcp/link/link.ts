@@ -2,7 +2,7 @@ import { CONNECTIONS } from './connections.ts'
 import { createDeadline } from './deadline.ts'
 import { ask, readHello, resultOf } from './handshake.ts'
 import { type LineDeps, openLine } from './line.ts'
-import { jsonAnswer, noSession, notNow, refusalAnswer, resultAnswer } from './link-answers.ts'
+import { jsonAnswer, noRoom, noSession, refusalAnswer, resultAnswer } from './link-answers.ts'
 import type { LinkRequest } from './link-request.ts'
 import { createLinkSession, createPlace, type LinkSession, type Place } from './link-session.ts'
 import { createLiveness } from './liveness.ts'
@@ -37,6 +37,8 @@ const MAX_TRUNKS = 8
 /** @see Link */
 export function createLink(deps: LinkDeps): Link {
   const sessions = new Map<string, LinkSession>()
+  /** Those that have a connection of their own. */
+  const owners = new Set<string>()
   /** By the revision that their clients asked for. */
   const trunks = new Map<string, Trunk>()
   const backlog: Backlog = { bytes: 0 }
@@ -47,6 +49,7 @@ export function createLink(deps: LinkDeps): Link {
   function drop(id: string): void {
     sessions.get(id)?.close()
     sessions.delete(id)
+    owners.delete(id)
   }
 
   function find({ sessionId, headers }: LinkRequest): LinkSession | undefined {
@@ -70,18 +73,17 @@ export function createLink(deps: LinkDeps): Link {
     return id
   }
 
-  /** Whether there is room for another one; who was idle the longest makes it. */
-  function hasRoom(): boolean {
-    if (sessions.size < MAX_SESSIONS && ownConnections < MAX_CONNECTIONS) return true
+  /** Who was idle the longest makes room for another one; false when nobody is. */
+  function makeRoom(isAsked: (id: string) => boolean): boolean {
     const [idlest] = [...sessions]
-      .filter(([, session]) => session.isIdle(Number.POSITIVE_INFINITY))
+      .filter(([id, session]) => isAsked(id) && session.isIdle(Number.POSITIVE_INFINITY))
       .sort(([, one], [, other]) => one.lastUsedAt() - other.lastUsedAt())
     if (idlest) drop(idlest[0])
     return idlest !== undefined
   }
 
   async function initialize(request: LinkRequest, id: string): Promise<Response> {
-    if (!hasRoom()) return notNow(IDLE_MS)
+    if (sessions.size >= MAX_SESSIONS && !makeRoom(() => true)) return noRoom()
     const hello = readHello(request.body)
     const { isShareable } = CONNECTIONS[request.transport]
     if (!isShareable || !hello || hello.isCapable) return openOwn(request, id)
@@ -109,6 +111,8 @@ export function createLink(deps: LinkDeps): Link {
   }
 
   async function openOwn(request: LinkRequest, id: string): Promise<Response> {
+    const isFull = ownConnections >= MAX_CONNECTIONS
+    if (isFull && !makeRoom((id) => owners.has(id))) return noRoom()
     const place = createPlace()
     const deadline = createDeadline(request.timeoutMs, request.signal)
     let sessionId: string | undefined
@@ -134,6 +138,7 @@ export function createLink(deps: LinkDeps): Link {
       return answer.kind === 'failed' ? answer.response : jsonAnswer(answer.text)
     }
     sessionId = open(request, createOwnChannel(line), place)
+    owners.add(sessionId)
     return jsonAnswer(answer.text, sessionId)
   }
 

@@ -8,6 +8,9 @@ import {
 /** What an endpoint's breaker learns of one request. */
 export type Outcome = 'success' | 'failure'
 
+/** Connections that nobody uses any more are looked for this often. */
+const ROOM_SECONDS = 30
+
 /** Undefined when the result says nothing of the endpoint's health: the fault was not its own. */
 export function outcomeOf(result: OutboundResult): Outcome | undefined {
   if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
@@ -40,6 +43,16 @@ export function faultError(fault: OutboundFault, server: string, timeoutMs: numb
         'upstream_failed',
         `The server "${server}" answered with a redirect, which is never followed.`,
         { fix: 'Ask an administrator to register the final URL.' },
+      )
+    case 'no_room':
+      return new GatewayError(
+        'upstream_unavailable',
+        `The gateway has as many connections or requests open to the server "${server}" as it may have; the request was not sent.`,
+        {
+          headers: { 'retry-after': String(ROOM_SECONDS) },
+          data: { retryAfterSeconds: ROOM_SECONDS },
+          fix: 'Try again once other clients have ended their sessions.',
+        },
       )
     case 'network':
     case 'cancelled':

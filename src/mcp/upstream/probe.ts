@@ -49,7 +49,9 @@ export function createProbe(outbound: UpstreamOutbound): ProbeUpstream {
     try {
       const probe = upstream.eras === 'legacy' ? probeLegacy : probeModern
       const refusal = await probe(outbound, upstream)
-      if (!refusal) return { kind: 'up', latencyMs: ctx.clock.now() - startedAt }
+      // At a bound of ours nothing was asked; of a server that is gone its many clients hear.
+      const isUp = !refusal || refusal.error.code === 'upstream_unavailable'
+      if (isUp) return { kind: 'up', latencyMs: ctx.clock.now() - startedAt }
       const { error, status } = refusal
       const speaksOfAnother = status !== undefined && isUnknownRequest(status)
       return { kind: 'down', error: error.message, ...(speaksOfAnother && { speaksOfAnother }) }

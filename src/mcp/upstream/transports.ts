@@ -72,4 +72,5 @@ const MESSAGES: Readonly<Record<OutboundFault, string>> = {
   timeout: 'The server did not answer in time.',
   cancelled: 'The caller went away.',
   network: 'The connection failed or was closed.',
+  no_room: 'The gateway has as much open to the server as it may have.',
 }

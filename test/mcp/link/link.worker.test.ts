@@ -305,6 +305,9 @@ describe.each(['sse', 'websocket'] as const)('a link of %s', (transport) => {
     await send('GET', {
       sessionId: (await initialize(asking)).headers.get('mcp-session-id') ?? undefined,
     })
+    // Now that somebody hears each of them.
+    const refused = await initialize(asking)
+    expect([refused.status, faultOf(refused)]).toEqual([502, 'no_room'])
     for (const stream of streams) await stream.body?.cancel()
   })
 })

@@ -35,6 +35,20 @@ describe('a connection that clients share', () => {
     expect(server.connections).toHaveLength(5)
   })
 
+  it('has room for clients when there is none for connections of their own', async () => {
+    const { server, open, initialize, send } = linkTo('websocket')
+    const joined = await open()
+    for (let n = 0; n < 250; n += 1) {
+      await send('GET', { sessionId: await open({ elicitation: {} }) })
+    }
+    await open()
+    expect(server.connections).toHaveLength(251)
+    // Who shares a connection makes no room for one.
+    const refused = await initialize({ elicitation: {} })
+    expect(refused.headers.get('x-gatehouse-fault')).toBe('no_room')
+    expect((await send('GET', { sessionId: joined })).status).toBe(200)
+  })
+
   it('is another one for another revision, and none for revisions that are made up', async () => {
     const { server, open } = linkTo('websocket')
     await open({}, '2025-11-25')

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { EndpointId, type OutboundRequest, type OutboundResult } from '../../../src/core/index.ts'
+import {
+  EndpointId,
+  type OutboundFault,
+  type OutboundRequest,
+  type OutboundResult,
+} from '../../../src/core/index.ts'
 import { createUpstreams } from '../../../src/mcp/upstream/send.ts'
 import type { ServerRecord } from '../../../src/registry/index.ts'
 import type { Breakers } from '../../../src/resilience/index.ts'
@@ -63,7 +68,7 @@ const status = (code: number) => (): OutboundResult => ({
   kind: 'response',
   response: new Response('failed', { status: code }),
 })
-const fault = (kind: 'network' | 'timeout' | 'redirect' | 'cancelled' | 'refused_address') => () =>
+const fault = (kind: OutboundFault) => () =>
   ({ kind: 'fault', fault: kind, message: 'secret address' }) as const
 
 describe('sending to an upstream', () => {
@@ -143,6 +148,17 @@ describe('sending to an upstream', () => {
       expect(learned).toEqual(blamed)
     },
   )
+
+  it('blames nobody for a bound of its own, and says that it is one', async () => {
+    const { send, sent, learned } = upstreamsOver([fault('no_room')])
+    await expect(send(true)).rejects.toMatchObject({
+      code: 'upstream_unavailable',
+      message: expect.stringContaining('The gateway has as many connections'),
+      detail: { headers: { 'retry-after': '30' } },
+    })
+    expect(sent).toHaveLength(1)
+    expect(learned).toEqual([])
+  })
 
   it('keeps to the endpoint of a session, also when it is asked again', async () => {
     const { send, sent } = upstreamsOver([fault('network'), ok])
