@@ -11,7 +11,8 @@ export interface RunningSample {
   stop(): Promise<void>
 }
 
-const ON_LOOPBACK = ['--import', join(import.meta.dirname, 'listen-on-loopback.ts')]
+/** For a server that we did not write and that would listen on every interface. */
+export const ON_LOOPBACK = ['--import', join(import.meta.dirname, 'listen-on-loopback.ts')]
 const READY_DEADLINE_MS = 15_000
 
 /** Our own samples by the name under which they are registered. */
@@ -71,7 +72,7 @@ export async function launchEverything(
 }
 
 /** The value, unless the child ends or the deadline passes first: then it is stopped, and why. */
-async function orFailure<T>(child: Child, ready: Promise<T>): Promise<T> {
+export async function orFailure<T>(child: Child, ready: Promise<T>): Promise<T> {
   const cancel = new AbortController()
   const failure = Promise.race([
     child.exited.then((how) => `ended with ${how}`),

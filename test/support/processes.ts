@@ -1,6 +1,11 @@
 import { createRequire } from 'node:module'
-import { launchEverything, launchSample, type RunningSample } from '../../scripts/samples/launch.ts'
-
+import {
+  launchEverything,
+  launchSample,
+  ON_LOOPBACK,
+  orFailure,
+  type RunningSample,
+} from '../../scripts/samples/launch.ts'
 import { startChild } from '../../scripts/start/child.ts'
 import { freePort } from '../../scripts/workerd/free-port.ts'
 import { interopPath } from '../e2e/interop.ts'
@@ -34,7 +39,8 @@ export async function startSocketEverything(samePort?: number): Promise<RunningU
   const child = startChild({
     name: 'supergateway',
     args: [
-      ...[interopPath('supergateway', 'dist/index.js'), '--outputTransport', 'ws'],
+      ...[...ON_LOOPBACK, interopPath('supergateway', 'dist/index.js')],
+      ...['--outputTransport', 'ws'],
       ...['--port', String(port), '--messagePath', '/message'],
       ...['--stdio', `${process.execPath} ${EVERYTHING_SCRIPT} stdio`],
     ],
@@ -42,11 +48,7 @@ export async function startSocketEverything(samePort?: number): Promise<RunningU
       if (line.includes('WebSocket endpoint')) isListening()
     },
   })
-  const ended = child.exited.then((how) => {
-    throw new Error(`supergateway ended with ${how}\n${child.tail()}`)
-  })
-  ended.catch(() => {})
-  await Promise.race([listening, ended])
+  await orFailure(child, listening)
   const url = `ws://127.0.0.1:${port}/message`
   return { url, pid: child.pid, stop: () => child.stop() }
 }
