@@ -7,7 +7,7 @@ import { COURTESY_MS } from '../upstream/courtesy.ts'
 import { hopTwoHeaders } from '../upstream/headers.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
-import { faultResponse } from '../wire/fault-header.ts'
+import { faultResponse, withoutFault } from '../wire/fault-header.ts'
 import { openMessages } from '../wire/read-messages.ts'
 import { resumedMessages } from '../wire/resumed-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
@@ -151,7 +151,7 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       const { body } = response
       return body && mayAnswer(response)
         ? streamed(await this.#hold(held, response, body))
-        : passedOn(response)
+        : withoutFault(response)
     }
 
     async #send(held: HeldCall): Promise<OutboundResult> {
@@ -265,12 +265,6 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       if (kept && kept.session.upstreamId !== '') await deps.close(kept, this.#waitUntil)
     }
   }
-}
-
-/** What is none of ours; no header of it says anything to us. */
-function passedOn({ body, status, headers }: Response): Response {
-  const type = headers.get('content-type')
-  return new Response(body, { status, headers: type === null ? {} : { 'content-type': type } })
 }
 
 function streamed(body: ReadableStream<Uint8Array>): Response {
