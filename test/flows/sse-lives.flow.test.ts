@@ -21,8 +21,9 @@ const POLICY = {
 async function listening(path: string, ttlSeconds = 3_600) {
   let now = Date.now()
   const seams = { clock: { now: () => now } }
-  const here = createTestGateway({ seams })
-  const there = createTestGateway({ seams, tenant: here.tenant })
+  const vars = { LIMIT_PRINCIPAL_PER_MINUTE: '100000', LIMIT_TENANT_PER_MINUTE: '100000' }
+  const here = createTestGateway({ seams, vars })
+  const there = createTestGateway({ seams, vars, tenant: here.tenant })
   const admin = await there.token({ ttlSeconds: 86_400 })
   for (const [name, one] of [
     ['scripted', room],

@@ -28,6 +28,7 @@ import { faultOf } from '../wire/fault-header.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type BridgeStub, BUSY_HEADER, type HeldCall } from './bridge-state.ts'
+import { carriedCapabilities } from './carried-capabilities.ts'
 import { modernAnswer } from './modern-answer.ts'
 import type { ModernView } from './modern-message.ts'
 import { openState } from './parked-state.ts'
@@ -117,6 +118,10 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const { target, inbound } = outgoing
     const parked = openState(state)
     const endpoint = target.server.endpoints.find(({ id }) => id === parked?.endpoint)
+    if (parked && !endpoint) {
+      // Whoever stands there now gets nothing more: no answer, no cancel, no credential.
+      await deps.object(parked.bridge).drop(parked.callId)
+    }
     if (!parked || !endpoint) throw gone(target.server.path)
     const params = rawMember(inbound.text, 'params') ?? '{}'
     const inputs = rawMember(params, 'inputResponses') ?? '{}'
@@ -227,14 +232,8 @@ function metaOf({ inbound }: Outgoing): Readonly<Record<string, unknown>> {
 function viewOf(outgoing: Outgoing): ModernView {
   const { upstream } = outgoing.target.server
   const meta = metaOf(outgoing)
-  const declared = meta[CLIENT_CAPABILITIES_META_KEY]
+  const capabilities = carriedCapabilities(meta[CLIENT_CAPABILITIES_META_KEY])
   const level = meta[LOG_LEVEL_META_KEY]
-  // Tasks and extensions stay within their era.
-  const {
-    tasks: _tasks,
-    extensions: _extensions,
-    ...capabilities
-  } = isPlainObject(declared) ? declared : {}
   return {
     method: outgoing.inbound.method,
     serverInfo: upstream.serverInfo ?? GATEWAY_INFO,

@@ -89,6 +89,13 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       if (live && !live.call.isParked()) await this.#end(live)
     }
 
+    async drop(callId: string): Promise<void> {
+      const live = this.#calls.get(callId)
+      this.#calls.delete(callId)
+      this.#levels.delete(callId)
+      await live?.call.stop()
+    }
+
     override async fetch(request: Request): Promise<Response> {
       const body: unknown = await request.json()
       await this.touch()

@@ -59,6 +59,8 @@ export interface BridgeStub {
   ): Promise<Opening>
   /** The session is in use; one that is not is closed after an hour or two. */
   touch(): Promise<void>
+  /** Ends a parked call without another word to its upstream. */
+  drop(callId: string): Promise<void>
   /** Tells the upstream that nobody waits for the call any more. */
   cancel(callId: string): Promise<void>
   /**

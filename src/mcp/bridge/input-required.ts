@@ -22,8 +22,8 @@ export function inputRequired(id: RawId, asked: readonly Asked[], state?: string
 /** What a server's request asks of the client; undefined for what no modern client can be asked. */
 export function askedBy(text: string, key: string): Asked | undefined {
   const method: unknown = JSON.parse(rawMember(text, 'method') ?? 'null')
-  if (!isInputMethod(method)) return undefined
   const params = rawMember(text, 'params') ?? '{}'
+  if (!isInputMethod(method) || !params.startsWith('{')) return undefined
   // Ids and tokens of the server's own request: the modern era has neither.
   return { key, method, params: editObject(params, { elicitationId: remove, _meta: ownMeta }) }
 }

@@ -4,7 +4,7 @@ import { isLogged } from '../log-levels.ts'
 import { editObject, rawMember } from '../wire/edit-members.ts'
 import type { RawId } from '../wire/reply.ts'
 import { inputRequired } from './input-required.ts'
-import { type Asked, isDeclared } from './rounds.ts'
+import { type Asked, isDeclared, MAX_ASKED } from './rounds.ts'
 import { taskOnly } from './task-only.ts'
 import { modernError, modernResult } from './to-modern.ts'
 
@@ -81,9 +81,12 @@ function dialogsIn(error: string): Asked[] {
   const { data }: { data?: unknown } = JSON.parse(error)
   const dialogs = isPlainObject(data) ? data['elicitations'] : undefined
   if (!Array.isArray(dialogs)) return []
-  return dialogs.filter(isPlainObject).map(({ url, message }, index) => ({
-    key: `url-${index + 1}`,
-    method: 'elicitation/create',
-    params: JSON.stringify({ mode: 'url', message: message ?? '', url }),
-  }))
+  return dialogs
+    .slice(0, MAX_ASKED)
+    .filter(isPlainObject)
+    .map(({ url, message }, index) => ({
+      key: `url-${index + 1}`,
+      method: 'elicitation/create',
+      params: JSON.stringify({ mode: 'url', message: message ?? '', url }),
+    }))
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Clock } from '../../core/index.ts'
 import { judge } from '../answer/judge.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
@@ -8,7 +9,7 @@ import { messageEvent } from '../wire/write-messages.ts'
 import { createEventQueue } from './event-queue.ts'
 import { askedBy, inputRequired, isInput, refusalOf, responseTo } from './input-required.ts'
 import { type ModernView, modernMessage } from './modern-message.ts'
-import { type Asked, isDeclared } from './rounds.ts'
+import { type Asked, isDeclared, MAX_ASKED } from './rounds.ts'
 
 /**
  * A call to a legacy server that may ask its client back: then what is open stays open, the client
@@ -53,7 +54,12 @@ export interface ParkedCallDeps {
 /** Requests that come together are asked together. */
 const GRACE_MS = 25
 /** Of one call: a server that asks more at once is talking to itself. */
-const MAX_PENDING = 20
+const MAX_PENDING = MAX_ASKED
+
+const Cancelled = z.object({
+  method: z.literal('notifications/cancelled'),
+  params: z.object({ requestId: z.union([z.string(), z.number()]) }),
+})
 
 /** @see ParkedCall */
 export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
@@ -94,6 +100,16 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
     parkSoon()
   }
 
+  /** A server may take its question back. */
+  function withdraw(message: unknown): void {
+    const cancelled = Cancelled.safeParse(message).data
+    if (!cancelled) return
+    const id = JSON.stringify(cancelled.params.requestId)
+    for (const [key, one] of pending) {
+      if (JSON.stringify(JSON.parse(one.id)) === id) pending.delete(key)
+    }
+  }
+
   function finish(answer?: string): void {
     if (isOver) return
     isOver = true
@@ -131,6 +147,7 @@ export function createParkedCall(deps: ParkedCallDeps): ParkedCall {
       await ask(text)
       return true
     }
+    withdraw(message)
     const shown = modernMessage(view, text, message, verdict)
     if (verdict.kind === 'answer') {
       finish(shown)

@@ -8,6 +8,9 @@ import { editObject, fill, members, rawMember, remove, within } from '../wire/ed
  * 2026-07-28, Multi round-trip requests; PROTOCOL.md 1.4). Pure; raw JSON in and out.
  */
 
+/** Dialogs at once that a person could make sense of. */
+export const MAX_ASKED = 20
+
 /** What a server wants to know before it goes on. */
 export interface Round {
   /** By the server's own keys, in its order. */
@@ -32,12 +35,17 @@ const DECLARED = {
     if (!isPlainObject(elicitation)) return false
     // Until 2025-11-25 there were forms alone, and nothing to declare of them.
     return params['mode'] === 'url'
-      ? elicitation['url'] !== undefined
+      ? elicitation['url'] !== undefined && isWebUrl(params['url'])
       : elicitation['form'] !== undefined || elicitation['url'] === undefined
   },
   'sampling/createMessage': ({ sampling }: Capabilities) => isPlainObject(sampling),
   'roots/list': ({ roots }: Capabilities) => isPlainObject(roots),
 } as const
+
+/** A client may open what it is shown: never a script, or a file. */
+function isWebUrl(url: unknown): boolean {
+  return typeof url === 'string' && /^https?:\/\//i.test(url) && URL.canParse(url)
+}
 
 type Members = Readonly<Record<string, unknown>>
 type Capabilities = ClientHello['capabilities']
@@ -48,9 +56,10 @@ export function roundOf(result: string): Round | undefined {
   const requests = members(rawMember(result, 'inputRequests') ?? '{}')
   const asked = requests.flatMap(([key, raw]): Asked[] => {
     const method: unknown = JSON.parse(rawMember(raw, 'method') ?? 'null')
-    return isInputMethod(method) ? [{ key, method, params: rawMember(raw, 'params') ?? '{}' }] : []
+    const params = rawMember(raw, 'params') ?? '{}'
+    return isInputMethod(method) && params.startsWith('{') ? [{ key, method, params }] : []
   })
-  if (asked.length < requests.length) return undefined
+  if (asked.length < requests.length || asked.length > MAX_ASKED) return undefined
   return { asked, requestState: rawMember(result, 'requestState') }
 }
 

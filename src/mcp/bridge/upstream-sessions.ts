@@ -104,7 +104,8 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
 
   return {
     async leg(ctx, principal, server, hello) {
-      const parts = [principal.tenant, principal.key, server.id, hello]
+      // Not what the client calls itself: it could call itself anything, and each would be a session.
+      const parts = [principal.tenant, principal.key, server.id, hello.capabilities]
       const bridge = await sha256Hex(canonicalJson(parts))
       if (!server.upstream.sessionful) return { bridge, version: newestOf(server) }
       const { endpoint, upstreamId, version } = await usable(ctx, bridge, server, hello)

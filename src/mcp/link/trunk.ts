@@ -36,6 +36,9 @@ export interface TrunkDeps extends LineDeps {
 /** What a request says of the way there. */
 type Way = Pick<LinkRequest, 'url' | 'headers' | 'timeoutMs'>
 
+/** A connection that lived this long was no failure. */
+const LASTING_MS = 30_000
+
 /** @see Trunk */
 export function createTrunk(deps: TrunkDeps): Trunk {
   const places = new Set<Place>()
@@ -45,6 +48,7 @@ export function createTrunk(deps: TrunkDeps): Trunk {
   let opening: Promise<LineOrNot> | undefined
   let isClosed = false
   let usedAt = deps.clock.now()
+  let openedAt = 0
 
   const hearers = { isShared: true, members: () => [...places] }
   const isHeard = (): boolean => [...places].some(({ stream }) => stream !== undefined)
@@ -64,7 +68,12 @@ export function createTrunk(deps: TrunkDeps): Trunk {
     let own: Line | undefined
     const onClosed = (): void => {
       // Another one may be in its place already.
-      if (line === own) line = undefined
+      if (line === own) {
+        line = undefined
+        // One that greets and leaves is no better than one that does not open.
+        if (deps.clock.now() - openedAt >= LASTING_MS) backoff.succeeded()
+        else backoff.failed()
+      }
       if (!line && !isClosed && isHeard()) deps.waitUntil(reconnect(way))
     }
     const opened = await openLine(deps, { kind, target, hearers, onClosed })
@@ -76,7 +85,7 @@ export function createTrunk(deps: TrunkDeps): Trunk {
       own.close()
       return failed(greeted.response)
     }
-    backoff.succeeded()
+    openedAt = deps.clock.now()
     if (isClosed) own.close()
     else if (own.isOpen()) line = own
     return greeted

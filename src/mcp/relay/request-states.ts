@@ -67,7 +67,7 @@ export function createRequestStates(deps: {
         opened.success && (await deps.spend(await sha256Hex(text), deps.clock.now() + STATE_TTL_MS))
       if (isFirst) return opened.data.state
       throw new GatewayError('invalid_params', 'The requestState is not valid for this request.', {
-        fix: 'Send the request again without it.',
+        fix: 'It may have been used before, and the request have taken effect: check before you send it anew without it.',
       })
     },
   }

@@ -31,13 +31,14 @@ const MAX_HELD_CHARS = 32 * 1024 * 1024
 /** Refusals that wait to be read; who reads nothing and asks on has no use for his stream. */
 const MAX_REFUSALS = 100
 /**
- * Messages of one stream: an invocation has 1,000 subrequests, and a message takes one to its
+ * Messages of one stream: an invocation has 10,000 subrequests, and a message takes one to its
  * server, two that register it while it runs, and now and then one of policy or limits. Then the
- * stream ends as soon as nothing runs, and by its event id the client goes on in a new one.
+ * stream ends as soon as nothing runs, and by its event id a client goes on in a new one; the SDK's
+ * client does not send it, and has to begin anew.
  */
-export const MAX_MESSAGES = 250
+export const MAX_MESSAGES = 2_500
 /** Ends it although something runs. */
-const MAX_MESSAGES_AT_ALL = 300
+const MAX_MESSAGES_AT_ALL = 3_000
 
 /** @see Conversation */
 export function createConversation(ctx: CallContext, deps: ConversationDeps): Conversation {

@@ -23,6 +23,9 @@ export interface Position {
   readonly retryMs?: number
 }
 
+/** Messages of one batch (MCP 2025-03-26). */
+const MAX_BATCH = 100
+
 /** The JSON-RPC messages of a body, one after the other. */
 export interface Messages {
   next(timeoutMs: number): Promise<Heard>
@@ -106,5 +109,7 @@ export function openMessages(
 function messagesIn(text: string) {
   const message = parseMessage(text)
   if (!Array.isArray(message)) return [{ text, message }]
+  // Nobody batches so many: taken apart, they would take many times the memory of the text.
+  if (message.length > MAX_BATCH) return [{ text: '', message: undefined }]
   return elements(text).map((one, index) => ({ text: one, message: message[index] as unknown }))
 }
