@@ -1,22 +1,20 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Clock, OutboundResult } from '../../core/index.ts'
-import { isLogLevel, leastSevere } from '../log-levels.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
 import type { Opening, OpenSessionInput } from '../session/session-state.ts'
-import { COURTESY_MS } from '../upstream/courtesy.ts'
-import { hopTwoHeaders } from '../upstream/headers.ts'
-import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { faultResponse, withoutFault } from '../wire/fault-header.ts'
-import { openMessages } from '../wire/read-messages.ts'
+import { type Messages, openMessages } from '../wire/read-messages.ts'
 import { resumedMessages } from '../wire/resumed-messages.ts'
 import { MAX_BRIDGED_BYTES } from './bounds.ts'
 import { type BridgeStub, BUSY_HEADER, HeldCall, ResumedCall } from './bridge-state.ts'
 import { createKeptSession, type Kept, type KeptSession } from './kept-session.ts'
+import { createLateMessages, type LateMessages } from './late-messages.ts'
 import { mayAnswer } from './modern-answer.ts'
 import { createParkedCall, type ParkedCall } from './parked-call.ts'
 import { writeState } from './parked-state.ts'
 import { openSessionStream, type SessionStream } from './session-stream.ts'
+import { createSessionVoice } from './session-voice.ts'
 import { takeUp } from './take-up.ts'
 
 /** An object without events may be put away after about a minute, and with it what it reads. */
@@ -34,6 +32,8 @@ interface Live {
   readonly call: ParkedCall
   readonly held: HeldCall
   readonly startedAt: number
+  /** It has at least begun to. */
+  hasAnswered: boolean
   parkedAt?: number
 }
 
@@ -53,9 +53,7 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     /** Levels that calls want logged, from before they are sent. */
     readonly #levels = new Map<string, string | undefined>()
     #stream: SessionStream | undefined
-    /** As it was set last, of the session that is open. */
-    #level: string | undefined
-    #levelling: Promise<void> = Promise.resolve()
+    readonly #voice = createSessionVoice(deps.outbound)
     #usedAt = 0
     readonly #waitUntil = (work: Promise<unknown>): void => this.ctx.waitUntil(work)
     readonly #session = createKeptSession({
@@ -64,7 +62,7 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       onGone: async () => {
         const stream = this.#stream
         this.#stream = undefined
-        this.#level = undefined
+        this.#voice.forget()
         await stream?.stop()
       },
     })
@@ -135,30 +133,61 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     }
 
     async #begin(held: HeldCall): Promise<Response> {
-      // One after the other: a call is sent when its level holds.
-      this.#levelling = this.#levelling.then(() => this.#setLevel(held)).catch(() => undefined)
-      await this.#levelling
+      await this.#voice.setLevel(held, this.#levels.values())
       // Before the call: what the server asks on it would be lost.
       this.#stream ??= openSessionStream({
         outbound: deps.outbound(),
         held,
-        youngest: () => [...this.#calls.values()].at(-1)?.call,
+        youngest: () => this.#youngest(),
         everyone: () => [...this.#calls.values()].map(({ call }) => call),
-        post: (text) => this.#post(held, text),
+        post: (text) => this.#voice.post(held, text),
         waitUntil: this.#waitUntil,
       })
       await this.#stream.opened
-      const sent = await this.#send(held)
-      if (sent.kind === 'fault') {
-        // It may have got the call, and be at it.
-        await this.#post(held, cancelRequest(held.upstreamId))
-        return faultResponse(sent.fault)
+      const late = createLateMessages()
+      const { live, parked } = await this.#enter(held, late.messages)
+      const running = live.call.run().then(() => this.#over(held.callId))
+      // Read by nobody, the stream and the object would be lost.
+      this.#waitUntil(running)
+      const sending = this.#send(held).then((sent) => this.#arrived(live, late, sent))
+      this.#waitUntil(sending)
+      // A server that answers all at once may ask before it says a word.
+      const refusal = await Promise.race([sending, parked, running])
+      if (refusal) return refusal
+      if (live.call.isOver() && !live.hasAnswered) {
+        this.#sending.get(held.callId)?.abort()
+        return faultResponse('timeout')
       }
-      const { response } = sent
-      const { body } = response
-      return body && mayAnswer(response)
-        ? streamed(await this.#hold(held, response, body))
-        : withoutFault(response)
+      return streamed(live.call.events)
+    }
+
+    /** The response that is no answer, for whoever asked. */
+    async #arrived(
+      live: Live,
+      late: LateMessages,
+      sent: OutboundResult,
+    ): Promise<Response | undefined> {
+      const { held, call } = live
+      if (sent.kind === 'response' && sent.response.body && mayAnswer(sent.response)) {
+        const { body, headers } = sent.response
+        const messages = openMessages(body, headers.get('content-type'), MAX_BRIDGED_BYTES)
+        const resume = (lastEventId: string) => takeUp(deps.outbound(), held, lastEventId)
+        live.hasAnswered = true
+        late.arrive(resumedMessages(messages, { resume }))
+        return undefined
+      }
+      this.#calls.delete(held.callId)
+      await call.stop()
+      if (sent.kind === 'response') return withoutFault(sent.response)
+      // It may have got the call, and be at it.
+      if (sent.fault !== 'cancelled') await this.#voice.post(held, cancelRequest(held.upstreamId))
+      return faultResponse(sent.fault)
+    }
+
+    /** The call that a question is for, as far as anybody can tell; one that waits asks nothing. */
+    #youngest(): ParkedCall | undefined {
+      const calls = [...this.#calls.values()].map(({ call }) => call)
+      return calls.findLast((call) => !call.isParked()) ?? calls.at(-1)
     }
 
     async #send(held: HeldCall): Promise<OutboundResult> {
@@ -167,7 +196,9 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       this.#sending.set(callId, leaving)
       try {
         return await deps.outbound().send({
-          ...{ url, endpoint, transport, method: 'POST', body, timeoutMs },
+          ...{ url, endpoint, transport, method: 'POST', body },
+          // Its own time is counted by who listens: none of it passes while its client is asked.
+          timeoutMs: timeoutMs + MAX_PARKED_MS,
           headers: new Headers(headers),
           signal: leaving.signal,
         })
@@ -176,35 +207,33 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       }
     }
 
-    async #hold(
+    async #enter(
       held: HeldCall,
-      response: Response,
-      body: ReadableStream<Uint8Array>,
-    ): Promise<ReadableStream<Uint8Array>> {
+      messages: Messages,
+    ): Promise<{ readonly live: Live; readonly parked: Promise<void> }> {
       const { callId, upstreamId, timeoutMs } = held
       const { method, serverInfo, capabilities, logLevel } = held
       const view = { method, serverInfo, capabilities }
-      const type = response.headers.get('content-type')
+      let onParked: () => void = () => undefined
+      const parked = new Promise<void>((resolve) => {
+        onParked = resolve
+      })
       const call = createParkedCall({
-        ...{ callId, upstreamId, timeoutMs },
+        ...{ callId, upstreamId, timeoutMs, messages },
         view: logLevel === undefined ? view : { ...view, logLevel },
         clock: deps.clock,
-        messages: resumedMessages(openMessages(body, type, MAX_BRIDGED_BYTES), {
-          resume: (lastEventId) => takeUp(deps.outbound(), held, lastEventId),
-        }),
         state: writeState({ bridge: held.bridge, callId, endpoint: held.endpoint }),
-        post: (text) => this.#post(held, text),
+        post: (text) => this.#voice.post(held, text),
         onParked: () => {
           live.parkedAt = deps.clock.now()
+          onParked()
         },
         onLeft: () => this.#waitUntil(this.cancel(callId)),
       })
-      const live: Live = { call, held, startedAt: deps.clock.now() }
+      const live: Live = { call, held, startedAt: deps.clock.now(), hasAnswered: false }
       this.#calls.set(callId, live)
       await this.ctx.storage.setAlarm(deps.clock.now() + STAY_MS)
-      // Read by nobody, the stream and the object would be lost.
-      this.ctx.waitUntil(call.run().then(() => this.#over(callId)))
-      return call.events
+      return { live, parked }
     }
 
     async #resume({ callId, inputs, upstreamId }: ResumedCall): Promise<Response> {
@@ -230,40 +259,18 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
       this.#calls.delete(held.callId)
       this.#levels.delete(held.callId)
       // Before its stream is closed: afterwards nobody may know the call any more.
-      await this.#post(held, cancelRequest(held.upstreamId))
+      await this.#voice.post(held, cancelRequest(held.upstreamId))
       await call.stop()
       await this.#quiet()
     }
 
     /** Without a call there is nobody whom the server could ask. */
     async #quiet(): Promise<void> {
-      if (this.#calls.size > 0) return
+      if (this.#levels.size > 0) return
       const stream = this.#stream
       this.#stream = undefined
       await stream?.stop()
       await this.touch()
-    }
-
-    async #post(held: HeldCall, text: string): Promise<boolean> {
-      const { url, endpoint, transport, custom, sessionId, version } = held
-      const sent = await deps.outbound().send({
-        ...{ url, endpoint, transport, method: 'POST', body: text, timeoutMs: COURTESY_MS },
-        headers: hopTwoHeaders({ custom, version, sessionId }),
-      })
-      if (sent.kind === 'fault') return false
-      await sent.response.body?.cancel()
-      return sent.response.ok
-    }
-
-    /** The least severe that anybody wants now: each gets of it what it wants. */
-    async #setLevel(held: HeldCall): Promise<void> {
-      const { url, endpoint, transport, custom, timeoutMs, sessionId, version } = held
-      const level = leastSevere([...this.#levels.values()].filter(isLogLevel))
-      if (level === undefined || level === this.#level) return
-      const session = { upstreamId: sessionId, version }
-      const address = { url, endpoint, transport, headers: custom, timeoutMs }
-      await setLogLevel(deps.outbound(), address, session, level)
-      this.#level = level
     }
 
     async #close(): Promise<void> {

@@ -26,6 +26,8 @@ let posted: Posted[] = []
 let closed: unknown[] = []
 let stream: Told
 let standalone: Told | undefined
+/** Instead of `stream`: the answer as one JSON body. */
+let late: Promise<Response> | undefined
 /** What a call gets instead of the stream. */
 let refusal: Response | undefined
 
@@ -69,7 +71,8 @@ async function answer({ method, body = '{}' }: UpstreamRequest): Promise<Respons
     return Response.json({ jsonrpc: '2.0', id: message.id, result }, { headers })
   }
   if (message.method === 'tools/call' && refusal) return refusal
-  return message.method === 'tools/call' ? events(stream) : new Response(null, { status: 202 })
+  if (message.method !== 'tools/call') return new Response(null, { status: 202 })
+  return late ?? events(stream)
 }
 
 const BridgeObject = createBridgeObject({
@@ -139,6 +142,7 @@ beforeEach(() => {
   stream = told()
   standalone = undefined
   refusal = undefined
+  late = undefined
 })
 
 describe('a call that a legacy server may ask back about', () => {
@@ -235,6 +239,23 @@ describe('a call that a legacy server may ask back about', () => {
     await one.resume({ 'request-1': input })
     await expect.poll(() => standalone?.isCancelled).toBe(true)
     expect(posted.filter(({ id }) => id === 9)).toMatchObject([{ result: input }])
+  })
+
+  it('is asked by a server that answers all at once, before it has said a word', async () => {
+    const one = bridge()
+    standalone = told()
+    standalone.tell(ask(9, 'elicitation/create'))
+    let answerAtOnce: (response: Response) => void = () => undefined
+    late = new Promise((resolve) => {
+      answerAtOnce = resolve
+    })
+    const { messages } = await one.call()
+    expect(messages).toMatchObject([{ result: { resultType: 'input_required' } }])
+    const resumed = one.resume({ 'request-1': input })
+    await expect.poll(() => posted.some(({ id }) => id === 9)).toBe(true)
+    await one.run(async () => answerAtOnce(Response.json({ jsonrpc: '2.0', ...done })))
+    expect((await resumed).messages).toMatchObject([{ id: 'next' }])
+    expect(posted.filter(({ method }) => method === 'tools/call')).toHaveLength(1)
   })
 
   it('is cancelled at its server when nobody comes back for 15 minutes', async () => {
