@@ -76,6 +76,8 @@ const CHASE_STEP_MS = 25
 const MAX_CHASED = 200
 /** Changes that a client has not read yet; one that is so far behind is better off starting anew. */
 const MAX_PENDING = 500
+/** A notice that comes again does so at once: there are hardly others between. */
+const MAX_HEARD = 32
 
 /** Opens feeds. What is opened throws what refuses the caller, and `rate_limited`. */
 export type OpenFeed = (ctx: CallContext, request: FeedRequest) => Promise<Feed>
@@ -121,6 +123,8 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     let isTelling = false
     /** By what they say, so that what is said twice while the client reads is told once. */
     const pending = new Map<string, Notice>()
+    /** The latest notices, by their ids. */
+    const heard = new Map<string, true>()
     const contents = new Map(
       wanted.lists.map((list) => [list, contentDigest(arrival, list)] as const),
     )
@@ -200,6 +204,8 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
     socket.addEventListener('message', ({ data }) => {
       if (isOver || data === PONG) return
       const notice = Notice.parse(JSON.parse(String(data)))
+      if (heard.has(notice.id)) return
+      setBounded(heard, notice.id, true, MAX_HEARD)
       pending.set(keyOf(notice), notice)
       if (pending.size > MAX_PENDING) return end({ kind: 'lost' })
       ctx.waitUntil(tellAll())

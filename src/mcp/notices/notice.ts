@@ -53,6 +53,8 @@ export type Change = Readonly<z.infer<typeof Change>>
 
 /** A change at one server, as it is handed to whoever listens. */
 export const Notice = z.object({
+  /** The same when it is handed over again, since its reply was lost. */
+  id: z.string(),
   server: ServerId,
   path: ServerPath,
   /** Of the tenant's registry, at least: an older copy of it does not know what has changed. */
@@ -90,7 +92,7 @@ export interface EventsState {
     subscriber: string,
     wants: readonly ServerWant[],
   ): Promise<readonly ServerWant[]>
-  /** Hands the notice to everybody who wants it, once. */
+  /** Hands the notice to everybody who wants it; who heard it before knows it by its id. */
   tell(notice: Notice): Promise<void>
 }
 

@@ -1,7 +1,9 @@
 import type { CallContext } from '../../core/index.ts'
 import type { ServerRecord, Snapshots } from '../../registry/index.ts'
 import type { CatalogStub } from '../catalog/live-catalog.ts'
+import { createItemChanges } from './item-changes.ts'
 import type { Change, EventsState, ListName, Notice, Wanted, WatchTarget } from './notice.ts'
+import { createRounds } from './rounds.ts'
 
 /** Brings what is known of a server up to date, then tells that it has changed. */
 export interface Teller {
@@ -23,8 +25,11 @@ export interface TellerDeps {
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
-/** Resources and tasks that have changed and are not told yet; a server that says more is not listened to. */
-const MAX_PENDING = 1_000
+/**
+ * After what was told, before more is: a server that says without end that it has changed is read,
+ * and its clients woken, once a second.
+ */
+const REST_MS = 1_000
 /** Upstreams are spoken to with the server's own credentials; there are no others yet. */
 const PARTITION = 'shared'
 
@@ -32,10 +37,14 @@ const PARTITION = 'shared'
 export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTarget): Teller {
   const { tenant, path, serverId } = target
   const lists = new Set<ListName>()
-  /** Resources and tasks, by what they are: of a task only what it is now is told. */
-  const others = new Map<string, Change>()
-  let isRefreshing = false
-  let isTelling = false
+  /** Told if what the server offers is another now. */
+  const doubtful = new Set<ListName>()
+  const { waitUntil, onFault } = deps
+  const listRounds = createRounds({ waitUntil, onFault, restMs: REST_MS, round: tellLists })
+  const items = createItemChanges({
+    ...{ waitUntil, onFault, restMs: REST_MS },
+    send: (change) => send(change, 0),
+  })
 
   async function load(): Promise<ServerRecord | undefined> {
     const snapshot = await deps.snapshots.tenant(ctx, tenant)
@@ -59,57 +68,30 @@ export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTa
   }
 
   async function send(change: Change, generation: number): Promise<void> {
-    const notice: Notice = { server: serverId, path, generation, change }
+    const notice: Notice = { id: ctx.random.uuid(), server: serverId, path, generation, change }
     const object = deps.eventsObject(tenant)
+    // It may have been told when its reply was lost: who heard it knows it by its id.
     await object.tell(notice).catch(() => object.tell(notice))
   }
 
-  /** What comes while the server is asked makes it be asked again: it may have changed since. */
   async function tellLists(): Promise<void> {
-    if (isRefreshing) return
-    isRefreshing = true
-    try {
-      while (lists.size > 0) {
-        const told = [...lists]
-        lists.clear()
-        await refresh()
-        // Told all the same when it could not be asked: its clients may ask it themselves.
-        const { generation } = await deps.snapshots.confirmed(ctx, tenant)
-        for (const list of told) await send({ kind: 'list', list }, generation)
-      }
-    } finally {
-      isRefreshing = false
-    }
-  }
-
-  async function tellOthers(): Promise<void> {
-    if (isTelling) return
-    isTelling = true
-    try {
-      for (let one = first(others); one !== undefined; one = first(others)) {
-        const [key, change] = one
-        others.delete(key)
-        await send(change, 0)
-      }
-    } finally {
-      isTelling = false
-    }
-  }
-
-  function behind(work: Promise<void>): void {
-    deps.waitUntil(work.catch(deps.onFault))
+    const said = [...lists]
+    const doubted = [...doubtful]
+    lists.clear()
+    doubtful.clear()
+    const isOther = await refresh()
+    // Told all the same when it could not be asked: its clients may ask it themselves.
+    const told = new Set(isOther ? [...said, ...doubted] : said)
+    if (told.size === 0) return
+    const { generation } = await deps.snapshots.confirmed(ctx, tenant)
+    for (const list of told) await send({ kind: 'list', list }, generation)
   }
 
   function tell(change: Change): void {
     if (change.kind === 'list') {
       lists.add(change.list)
-      behind(tellLists())
-      return
-    }
-    const key = JSON.stringify([change.kind, change.kind === 'task' ? change.id : change.uri])
-    if (others.size >= MAX_PENDING && !others.has(key)) return
-    others.set(key, change)
-    behind(tellOthers())
+      listRounds.ask()
+    } else items.add(change)
   }
 
   return {
@@ -118,17 +100,8 @@ export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTa
     afterGap(told) {
       for (const uri of told.uris) tell({ kind: 'resource', uri })
       if (told.lists.length === 0) return
-      const compare = async (): Promise<void> => {
-        if (!(await refresh())) return
-        const { generation } = await deps.snapshots.confirmed(ctx, tenant)
-        for (const list of told.lists) await send({ kind: 'list', list }, generation)
-      }
-      behind(compare())
+      for (const list of told.lists) doubtful.add(list)
+      listRounds.ask()
     },
   }
-}
-
-function first<K, V>(map: ReadonlyMap<K, V>): readonly [K, V] | undefined {
-  const [one] = map
-  return one
 }

@@ -19,6 +19,21 @@ describe('a stream of changes', () => {
     await expect.poll(() => held.events).toBe(0)
   })
 
+  // req: list-changed-once
+  it('tells once of a notice that is handed over again', async () => {
+    const { tell, listen } = world()
+    const events = readEvents(
+      await listen({ toolsListChanged: true, resourceSubscriptions: ['x:1'] }),
+    )
+    expect(await events.next()).toContain('acknowledged')
+    await tell({ kind: 'list', list: 'tools' }, 'one')
+    expect(await events.next()).toContain('tools/list_changed')
+    await tell({ kind: 'list', list: 'tools' }, 'one')
+    await tell({ kind: 'resource', uri: 'x:1' })
+    expect(await events.next()).toContain('resources/updated')
+    await events.cancel()
+  })
+
   it('does not begin for a client that left while it was opened', async () => {
     const leaving = new AbortController()
     leaving.abort()

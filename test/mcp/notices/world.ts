@@ -81,8 +81,8 @@ export function world(seams: WorldSeams = {}) {
   }
   const session = { key: crypto.randomUUID() }
   const object = env.EVENTS.getByName(tenant)
-  const tell = async (change: Change) => {
-    const notice: Notice = { server: server.id, path: server.path, generation: 1, change }
+  const tell = async (change: Change, id: string = crypto.randomUUID()) => {
+    const notice: Notice = { id, server: server.id, path: server.path, generation: 1, change }
     await object.tell(notice)
   }
   const listen = (notifications: object) => {
