@@ -122,6 +122,22 @@ export function both(one: Wanted, other: Wanted): Wanted {
   }
 }
 
+/** What is in any of them. */
+export function either(one: Wanted, other: Wanted): Wanted {
+  return {
+    lists: [...new Set([...one.lists, ...other.lists])],
+    uris: [...new Set([...one.uris, ...other.uris])],
+  }
+}
+
+/** What of one is not in the other. */
+export function without(one: Wanted, other: Wanted): Wanted {
+  return {
+    lists: one.lists.filter((list) => !other.lists.includes(list)),
+    uris: one.uris.filter((uri) => !other.uris.includes(uri)),
+  }
+}
+
 /** Equal for the same things in any order. */
 export function digestOf({ lists, uris, tasks = [] }: Wanted): string {
   return JSON.stringify([[...lists].sort(), [...uris].sort(), [...tasks].sort()])

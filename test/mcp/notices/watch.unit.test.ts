@@ -1,18 +1,26 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Wanted } from '../../../src/mcp/notices/notice.ts'
+import type { Change, Wanted } from '../../../src/mcp/notices/notice.ts'
 import type { WatchOpening } from '../../../src/mcp/notices/upstream-watch.ts'
 import { createWatch } from '../../../src/mcp/notices/watch.ts'
 
 const TOOLS: Wanted = { lists: ['tools'], uris: [] }
 const NOTHING: Wanted = { lists: [], uris: [] }
+const CHANGED: Change = { kind: 'list', list: 'tools' }
 const MINUTE_MS = 60_000
 const CAPABILITIES = { tools: { listChanged: true }, resources: { subscribe: true } }
+
+interface Stream {
+  end(): void
+  readonly say: (change: Change) => void
+  isClosed: boolean
+}
 
 /** A watch over an upstream that answers as the test says. */
 function watching(answer: () => 'open' | 'refused' | 'failed', server: object | undefined = {}) {
   const asked: Wanted[] = []
   const gaps: Wanted[] = []
-  const streams: { end(): void; isClosed: boolean }[] = []
+  const streams: Stream[] = []
+  const heard: Change[] = []
   const watch = createWatch({
     clock: { now: () => Date.now() },
     chance: () => 1,
@@ -24,11 +32,11 @@ function watching(answer: () => 'open' | 'refused' | 'failed', server: object | 
         upstream: { capabilities: CAPABILITIES },
         ...server,
       } as never),
-    async open(_server, wanted): Promise<WatchOpening> {
+    async open(_server, wanted, say): Promise<WatchOpening> {
       asked.push(wanted)
       const kind = answer()
       if (kind !== 'open') return { kind, outcome: 'success' }
-      const stream = { end: (): void => undefined, isClosed: false }
+      const stream: Stream = { end: () => undefined, say, isClosed: false }
       streams.push(stream)
       const ended = new Promise<void>((resolve) => {
         stream.end = resolve
@@ -38,14 +46,14 @@ function watching(answer: () => 'open' | 'refused' | 'failed', server: object | 
       }
       return { kind, outcome: 'success', watch: { told: wanted, ended, close } }
     },
-    hear: () => undefined,
+    hear: (change) => heard.push(change),
     afterGap: (told) => gaps.push(told),
     onFault: (thrown) => {
       throw thrown
     },
     waitUntil: (work) => void work,
   })
-  return { watch, asked, gaps, streams }
+  return { watch, asked, gaps, heard, streams }
 }
 
 describe('a watch over one server', () => {
@@ -104,6 +112,85 @@ describe('a watch over one server', () => {
     await vi.advanceTimersByTimeAsync(1)
     expect(asked).toHaveLength(3)
     expect(gaps).toEqual([TOOLS])
+    await watch.want(NOTHING)
+  })
+
+  it.each(['failed', 'refused'] as const)(
+    'goes on with what it has when one that would tell more is %s',
+    async (outcome) => {
+      let kind: 'open' | 'failed' | 'refused' = 'open'
+      const { watch, asked, gaps, heard, streams } = watching(() => kind)
+      await watch.want(TOOLS)
+      kind = outcome
+      const more = { ...TOOLS, uris: ['x:1'] }
+      // What failed may be told later.
+      expect(await watch.want(more)).toEqual(outcome === 'failed' ? more : TOOLS)
+      expect(streams.map(({ isClosed }) => isClosed)).toEqual([false])
+      streams[0]?.say(CHANGED)
+      expect(heard).toEqual([CHANGED])
+      kind = 'open'
+      await vi.advanceTimersByTimeAsync(outcome === 'failed' ? 1_000 : 5 * MINUTE_MS)
+      expect(asked).toEqual([TOOLS, more, more])
+      expect(streams.map(({ isClosed }) => isClosed)).toEqual([true, false])
+      // Of the rest nothing was missed.
+      expect(gaps).toEqual(outcome === 'failed' ? [{ lists: [], uris: ['x:1'] }] : [])
+      await watch.want(NOTHING)
+    },
+  )
+
+  it('finds its way back when what it went on with ends too', async () => {
+    let kind: 'open' | 'failed' = 'open'
+    const { watch, asked, gaps, streams } = watching(() => kind)
+    await watch.want(TOOLS)
+    kind = 'failed'
+    const more = { ...TOOLS, uris: ['x:1'] }
+    await watch.want(more)
+    kind = 'open'
+    streams[0]?.end()
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(asked).toEqual([TOOLS, more, more])
+    expect(gaps).toEqual([more])
+    await watch.want(NOTHING)
+  })
+
+  it('leaves a server that is another one now, although that one cannot be watched', async () => {
+    let kind: 'open' | 'failed' = 'open'
+    const server = { headers: ['one'] }
+    const { watch, streams } = watching(() => kind, server)
+    await watch.want(TOOLS)
+    kind = 'failed'
+    server.headers = ['two']
+    watch.look()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(streams.map(({ isClosed }) => isClosed)).toEqual([true])
+    await watch.want(NOTHING)
+  })
+
+  // req: list-changed-once
+  it('hears once what the old stream and the new one say, and a list is looked at again', async () => {
+    const { watch, gaps, heard, streams } = watching(() => 'open')
+    await watch.want(TOOLS)
+    const updated: Change = { kind: 'resource', uri: 'x:1' }
+    for (const change of [CHANGED, updated, updated]) streams[0]?.say(change)
+    await watch.want({ ...TOOLS, uris: ['x:1'] })
+    for (const change of [CHANGED, updated, updated]) streams[1]?.say(change)
+    expect(heard).toEqual([CHANGED, updated, updated])
+    expect(gaps).toEqual([TOOLS])
+    // What comes now was said once.
+    streams[1]?.say(updated)
+    streams[1]?.say(CHANGED)
+    expect(heard).toEqual([CHANGED, updated, updated, updated, CHANGED])
+    await watch.want(NOTHING)
+  })
+
+  it('hears as another change what the new stream says later', async () => {
+    const { watch, heard, streams } = watching(() => 'open')
+    await watch.want(TOOLS)
+    streams[0]?.say(CHANGED)
+    await watch.want({ ...TOOLS, uris: ['x:1'] })
+    await vi.advanceTimersByTimeAsync(251)
+    streams[1]?.say(CHANGED)
+    expect(heard).toEqual([CHANGED, CHANGED])
     await watch.want(NOTHING)
   })
 
