@@ -1,4 +1,5 @@
 import { isPlainObject } from '../../core/index.ts'
+import { listOf } from '../list-changes.ts'
 import type { RawId } from '../wire/reply.ts'
 
 /** What a message of an upstream is to the request it came for. */
@@ -54,10 +55,8 @@ export function withId(text: string, { hasId }: { readonly hasId: boolean }): st
 }
 
 function listChangeOf(method: string) {
-  return LIST_CHANGE.test(method) ? ({ isListChange: true } as const) : {}
+  return listOf(method) ? ({ isListChange: true } as const) : {}
 }
-
-const LIST_CHANGE = /^notifications\/(tools|prompts|resources)\/list_changed$/
 
 function progressOf({ method, params }: Readonly<Record<string, unknown>>) {
   if (method !== PROGRESS) return {}

@@ -8,6 +8,7 @@ import {
 } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { IndexedServer } from '../../registry/index.ts'
+import { partitionOf } from '../partition.ts'
 
 /** What came of asking a server what it offers. */
 export type RefreshOutcome =
@@ -76,8 +77,6 @@ const MAX_ASKED = 64
 const RETRY_AFTER_MS = 30_000
 /** Servers remembered; oldest out. */
 const MAX_REMEMBERED = 10_000
-/** Upstreams are spoken to with the server's own credentials; there are no others yet. */
-const PARTITION = 'shared'
 
 const PENDING: RefreshOutcome = { kind: 'pending' }
 
@@ -106,7 +105,7 @@ export function createLiveCatalog(deps: LiveCatalogDeps): LiveCatalog {
     const { id: serverId, tenant, path, endpointIds } = server
     let outcome: RefreshOutcome
     try {
-      const object = deps.object(`${serverId}/${PARTITION}`)
+      const object = deps.object(partitionOf(serverId))
       outcome = await object.refresh({ tenant, path, serverId, endpointIds })
     } catch (thrown) {
       emitFault(deps.events, ctx, 'live-catalog', thrown)

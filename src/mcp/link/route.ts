@@ -1,3 +1,4 @@
+import { listOf } from '../list-changes.ts'
 import { isLogged } from '../log-levels.ts'
 import type { Params } from './message.ts'
 import type { Sink } from './outlet.ts'
@@ -29,8 +30,6 @@ export type Unaddressed =
   | { readonly kind: 'question' }
   | { readonly kind: 'notification'; readonly method: string; readonly params: Params }
 
-const LIST_CHANGED = /^notifications\/(tools|prompts|resources|roots)\/list_changed$/
-
 /**
  * Whom it is for. HTTP+SSE and WebSocket do not say; Streamable HTTP has to: what speaks of a
  * request goes where the request runs, to the youngest when there are several (MCP 2025-11-25,
@@ -47,7 +46,7 @@ export function route(
     return hearers.isShared ? [] : nearest(members, running)
   }
   const { method, params } = said
-  if (LIST_CHANGED.test(method)) return streamsOf(members)
+  if (listOf(method)) return streamsOf(members)
   if (method === 'notifications/resources/updated') {
     const { uri } = params
     const isFor = ({ uris }: Member): boolean =>

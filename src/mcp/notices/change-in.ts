@@ -1,6 +1,7 @@
 import { isPlainObject } from '../../core/index.ts'
+import { listOf } from '../list-changes.ts'
 import { rawMember } from '../wire/edit-members.ts'
-import { type Change, listOf, MAX_URI_CHARS, RESOURCE_UPDATED, TASK_CHANGED } from './notice.ts'
+import { type Change, MAX_URI_CHARS, RESOURCE_UPDATED, TASK_CHANGED } from './notice.ts'
 
 /**
  * What a server's message, which is `raw` as text, says has changed; undefined for any other

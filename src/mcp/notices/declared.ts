@@ -2,7 +2,8 @@ import { isPlainObject } from '../../core/index.ts'
 import type { UpstreamFacts } from '../../registry/index.ts'
 import { crosses } from '../bridge/crossing.ts'
 import { offersExtension, TASKS } from '../extensions.ts'
-import { ListName, type Wanted } from './notice.ts'
+import { ListName } from '../list-changes.ts'
+import type { Wanted } from './notice.ts'
 
 /** Whether a server says that it tells of changes of this list. */
 export function tellsOf({ capabilities }: UpstreamFacts, list: ListName): boolean {

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { z } from 'zod'
 import { type Clock, type ServerId, TenantId } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
+import { partitionOf } from '../partition.ts'
 import { createInterests, type Interests } from './interests.ts'
 import {
   both,
@@ -173,7 +174,7 @@ export function createEventsObject(deps: EventsObjectDeps) {
       before: Promise<Wanted> | undefined,
     ): Promise<Wanted> {
       await before
-      const object = deps.watchObject(`${serverId}/shared`)
+      const object = deps.watchObject(partitionOf(serverId))
       const { data: tenant } = TenantId.safeParse(this.ctx.storage.kv.get(TENANT_KEY))
       const wanted = union ? both(union, union) : NOTHING
       try {

@@ -1,15 +1,9 @@
 import { type CallContext, type Principal, setBounded, type TenantId } from '../../core/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
+import type { ListName } from '../list-changes.ts'
 import { type Arrival, arriveAgain, requireHearing } from '../relay/listening.ts'
 import { type HeldTask, shownTask } from './held-tasks.ts'
-import {
-  type EventsStub,
-  isWithin,
-  type ListName,
-  Notice,
-  type ServerWant,
-  type Wanted,
-} from './notice.ts'
+import { type EventsStub, isWithin, Notice, type ServerWant, type Wanted } from './notice.ts'
 import { contentDigest, type ListeningBy, shownUri } from './reach.ts'
 import { createReachOfStream } from './reach-of-stream.ts'
 import { openSocket, PING, PONG } from './socket.ts'

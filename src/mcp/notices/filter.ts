@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { GatewayError, isPlainObject } from '../../core/index.ts'
-import { ListName, type Wanted } from './notice.ts'
+import { ListName } from '../list-changes.ts'
+import type { Wanted } from './notice.ts'
 
 /** `params.notifications` of a listen request, and of what acknowledges it. */
 const Filter = z.looseObject({

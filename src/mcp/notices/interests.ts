@@ -1,12 +1,6 @@
 import type { ServerId } from '../../core/index.ts'
-import {
-  type Change,
-  isWithin,
-  ListName,
-  MAX_URI_CHARS,
-  type ServerWant,
-  type Wanted,
-} from './notice.ts'
+import { ListName } from '../list-changes.ts'
+import { type Change, isWithin, MAX_URI_CHARS, type ServerWant, type Wanted } from './notice.ts'
 
 /** Who wants to be told what, of all servers of a tenant. Pure, in memory. */
 export interface Interests {

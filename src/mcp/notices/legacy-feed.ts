@@ -1,7 +1,8 @@
 import type { CallContext } from '../../core/index.ts'
+import { ListName } from '../list-changes.ts'
 import { createEventWriter } from './event-writer.ts'
 import type { Feed, FeedEnd, FeedRequest, OpenFeed } from './feed.ts'
-import { ListName, type Wanted } from './notice.ts'
+import type { Wanted } from './notice.ts'
 import { changeEvent } from './shown-events.ts'
 
 /** What a legacy client hears without asking: every list, as it declared nothing (MCP 2025-11-25). */

@@ -1,27 +1,13 @@
 import { z } from 'zod'
 import { ServerId, ServerPath, type TenantId } from '../../core/index.ts'
+import { ListName } from '../list-changes.ts'
 
-/** Lists that a server may say have changed; `resources` are their templates as well. */
-export const ListName = z.enum(['tools', 'prompts', 'resources'])
-export type ListName = z.infer<typeof ListName>
-
-/** How a change of each list is told (MCP 2025-11-25 and 2026-07-28). */
-export const LIST_CHANGED: Readonly<Record<ListName, string>> = {
-  tools: 'notifications/tools/list_changed',
-  prompts: 'notifications/prompts/list_changed',
-  resources: 'notifications/resources/list_changed',
-}
-
+/** How it is told that what a URI stands for has changed (MCP 2025-11-25 and 2026-07-28). */
 export const RESOURCE_UPDATED = 'notifications/resources/updated'
 export const TASK_CHANGED = 'notifications/tasks'
 
 /** A longer URI is none that anybody subscribes to. */
 export const MAX_URI_CHARS = 2_048
-
-/** The list that a method says has changed; undefined for any other method. */
-export function listOf(method: unknown): ListName | undefined {
-  return ListName.options.find((list) => LIST_CHANGED[list] === method)
-}
 
 /** What of one server somebody wants to be told. */
 export interface Wanted {

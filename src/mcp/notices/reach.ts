@@ -1,6 +1,7 @@
 import type { CallContext } from '../../core/index.ts'
 import { type Actor, decide, type Target } from '../../policy/index.ts'
 import type { IndexedServer, UpstreamFacts } from '../../registry/index.ts'
+import type { ListName } from '../list-changes.ts'
 import type { Arrival } from '../relay/listening.ts'
 import type { SharedEndpoint } from '../shared/endpoint.ts'
 import { chosenUri } from '../shared/items.ts'
@@ -8,7 +9,7 @@ import { exposedUri, originalUri } from '../shared/naming.ts'
 import { declaredBy } from './declared.ts'
 import { type HeldTask, heardTasks } from './held-tasks.ts'
 import { MAX_SERVERS_OF_STREAM } from './interests.ts'
-import { isNothing, type ListName, type ServerWant, type Wanted } from './notice.ts'
+import { isNothing, type ServerWant, type Wanted } from './notice.ts'
 
 /** By a listen request (2026-07-28), or by the stream that a legacy client opens by GET. */
 export type ListeningBy = 'listen' | 'stream'

@@ -51,7 +51,7 @@ export async function openSessionWatch(request: WatchRequest): Promise<WatchOpen
     return { kind: isRefused ? 'refused' : 'failed', outcome: outcomeOf(stream) }
   }
   const messages = openMessages(body, 'text/event-stream', MAX_HEARD_BYTES)
-  const subscriptions = createSubscriptions(request, hop)
+  const subscriptions = createUpstreamSubscriptions(request, hop)
   let answering = 0
   const ended = hearAll(messages, (message, raw) => {
     if ('method' in message && 'id' in message && answering < MAX_ANSWERING) {
@@ -88,7 +88,7 @@ async function eventsOf(result: OutboundResult): Promise<ReadableStream<Uint8Arr
 }
 
 /** The subscriptions of one session, each made once for all who want it. */
-function createSubscriptions({ outbound, address, uuid }: WatchRequest, hop: HopTwo) {
+function createUpstreamSubscriptions({ outbound, address, uuid }: WatchRequest, hop: HopTwo) {
   const held = new Set<string>()
 
   async function ask(verb: 'subscribe' | 'unsubscribe', uri: string): Promise<boolean> {

@@ -1,9 +1,10 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server'
+import { LIST_CHANGED } from '../list-changes.ts'
 import { editObject, within } from '../wire/edit-members.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { Shown } from './feed.ts'
 import { filterOf } from './filter.ts'
-import { LIST_CHANGED, RESOURCE_UPDATED, TASK_CHANGED, type Wanted } from './notice.ts'
+import { RESOURCE_UPDATED, TASK_CHANGED, type Wanted } from './notice.ts'
 
 /** An event that carries one message. */
 const event = (message: string): string => `event: message\ndata: ${message}\n\n`

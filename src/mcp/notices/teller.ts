@@ -1,8 +1,10 @@
 import type { CallContext } from '../../core/index.ts'
 import type { ServerRecord, Snapshots } from '../../registry/index.ts'
 import type { CatalogStub } from '../catalog/live-catalog.ts'
+import type { ListName } from '../list-changes.ts'
+import { partitionOf } from '../partition.ts'
 import { createItemChanges } from './item-changes.ts'
-import type { Change, EventsState, ListName, Notice, Wanted, WatchTarget } from './notice.ts'
+import type { Change, EventsState, Notice, Wanted, WatchTarget } from './notice.ts'
 import { createRounds } from './rounds.ts'
 
 /** Brings what is known of a server up to date, then tells that it has changed. */
@@ -30,8 +32,6 @@ export interface TellerDeps {
  * and its clients woken, once a second.
  */
 const REST_MS = 1_000
-/** Upstreams are spoken to with the server's own credentials; there are no others yet. */
-const PARTITION = 'shared'
 
 /** @see Teller */
 export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTarget): Teller {
@@ -58,7 +58,7 @@ export function createTeller(deps: TellerDeps, ctx: CallContext, target: WatchTa
       const server = await load()
       if (!server) return false
       const endpointIds = server.endpoints.map(({ id }) => id)
-      const object = deps.catalogObject(`${serverId}/${PARTITION}`)
+      const object = deps.catalogObject(partitionOf(serverId))
       const asked = { tenant, path, serverId, endpointIds }
       return (await object.refresh(asked, { hasChanged: true })).kind === 'stored'
     } catch (thrown) {

@@ -9,7 +9,8 @@ import {
   TenantId,
 } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
-import { ListName, NOTHING, type Wanted, type WatchStub, type WatchTarget } from './notice.ts'
+import { ListName } from '../list-changes.ts'
+import { NOTHING, type Wanted, type WatchStub, type WatchTarget } from './notice.ts'
 import { type OpenUpstreamDeps, openUpstream } from './open-upstream.ts'
 import { createTeller, type TellerDeps } from './teller.ts'
 import { createWatch, type Watch } from './watch.ts'

@@ -8,6 +8,7 @@ import {
 } from '../../core/index.ts'
 import type { Transport } from '../../registry/index.ts'
 import { describeLink, type LinkStub } from '../link/link-request.ts'
+import { partitionOf } from '../partition.ts'
 import { faultOf } from '../wire/fault-header.ts'
 
 /** A request for an upstream, in the words of Streamable HTTP whatever it speaks. */
@@ -42,8 +43,6 @@ export function createUpstreamOutbound(deps: UpstreamOutboundDeps): UpstreamOutb
   return { send: (request) => SENDERS[request.transport](deps, request) }
 }
 
-/** Upstreams are spoken to with the server's own credentials; there are no others yet. */
-const PARTITION = 'shared'
 /** Of no host: the object alone is asked, and asks by the address checks of its own way out. */
 const LINK_URL = 'https://link.invalid/'
 const ANY_HOST = { allows: () => true, isGateway: () => false }
@@ -53,7 +52,7 @@ async function sendByLink(
   { linkObject }: UpstreamOutboundDeps,
   request: UpstreamRequest,
 ): Promise<OutboundResult> {
-  const object = linkObject(`${request.endpoint}/${PARTITION}`)
+  const object = linkObject(partitionOf(request.endpoint))
   // The same deadlines and aborts as for any other request.
   const toObject = createOutbound({
     privateHosts: ANY_HOST,

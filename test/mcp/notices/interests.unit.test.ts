@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { ServerId, ServerPath } from '../../../src/core/index.ts'
+import type { ListName } from '../../../src/mcp/list-changes.ts'
 import {
   createInterests,
   MAX_SERVERS_OF_STREAM,
   MAX_TASKS_OF_STREAM,
   MAX_URIS_OF_STREAM,
 } from '../../../src/mcp/notices/interests.ts'
-import type { ListName, ServerWant } from '../../../src/mcp/notices/notice.ts'
+import type { ServerWant } from '../../../src/mcp/notices/notice.ts'
 
 const SERVER = ServerId.parse('00000000-0000-4000-8000-000000000001')
 const want = (lists: ListName[], uris: string[] = [], server = SERVER): ServerWant => ({
