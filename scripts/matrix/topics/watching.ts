@@ -28,7 +28,8 @@ export async function untilQuiet({ client }: Cell): Promise<void> {
   }
 }
 
-const QUIET_MS = 250
+/** A server that changes again and again is told of once a second, after it was asked. */
+const QUIET_MS = 1_500
 
 /**
  * The notices came on the stream that the client's era has for them: by GET, or a subscription that
