@@ -96,8 +96,13 @@ export function createInterests(): Interests {
     of: (subscriber) => bySubscriber.get(subscriber) ?? [],
 
     hearers(server, change) {
-      const wants = servers.get(server)?.wants ?? new Map<string, Wanted>()
-      return [...wants].flatMap(([subscriber, want]) => (hears(want, change) ? [subscriber] : []))
+      const counted = servers.get(server)
+      // What somebody subscribed to is theirs: whoever wants what it is a part of did not ask for it,
+      // and might learn what others look at.
+      const isTheirs = change.kind === 'resource' && counted?.uris.has(change.uri) === true
+      return [...(counted?.wants ?? [])].flatMap(([subscriber, want]) =>
+        hears(want, change, isTheirs) ? [subscriber] : [],
+      )
     },
 
     subscribers: () => [...bySubscriber.keys()],
@@ -106,12 +111,12 @@ export function createInterests(): Interests {
 }
 
 /** Whether a change is one of what is wanted. */
-function hears({ lists, uris, tasks = [] }: Wanted, change: Change): boolean {
+function hears({ lists, uris, tasks = [] }: Wanted, change: Change, isTheirs: boolean): boolean {
   switch (change.kind) {
     case 'list':
       return lists.includes(change.list)
     case 'resource':
-      return uris.some((uri) => isWithin(change.uri, uri))
+      return isTheirs ? uris.includes(change.uri) : uris.some((uri) => isWithin(change.uri, uri))
     case 'task':
       return tasks.includes(change.id)
   }

@@ -135,5 +135,7 @@ export function digestOf({ lists, uris, tasks = [] }: Wanted): string {
  */
 export function isWithin(uri: string, subscribed: string): boolean {
   if (uri === subscribed) return true
+  // A scheme alone is no resource.
+  if (/^[^:]*:?\/*$/.test(subscribed)) return false
   return uri.startsWith(subscribed.endsWith('/') ? subscribed : `${subscribed}/`)
 }

@@ -56,6 +56,16 @@ describe('what is wanted of a server', () => {
     expect(interests.hearers(SERVER, { kind: 'list', list: 'prompts' })).toEqual([])
   })
 
+  it('tells nobody by a part of it what others subscribed to, or by its scheme alone', () => {
+    const interests = createInterests()
+    interests.set('a', [want([], ['x://', 'x:', '', 'x://all/', 'x://all'])])
+    interests.set('b', [want([], ['x://all/mine'])])
+    const hearers = (uri: string) => interests.hearers(SERVER, { kind: 'resource', uri })
+    expect(hearers('x://all/mine')).toEqual(['b'])
+    expect(hearers('x://all/other')).toEqual(['a'])
+    expect(hearers('x://other')).toEqual([])
+  })
+
   it('is no more than a stream may want', () => {
     const interests = createInterests()
     const uris = Array.from({ length: MAX_URIS_OF_STREAM + 1 }, (_, at) => `x:${at}`)
