@@ -39,7 +39,7 @@ type Told = z.infer<typeof Told>
 
 /** Most calls are over before a client could change its mind; only the others listen. */
 const LISTEN_AFTER_MS = 100
-const TELL_AFTER_MS = [0, 2 * LISTEN_AFTER_MS, 5 * LISTEN_AFTER_MS]
+const TELL_AGAIN_AFTER_MS = [2 * LISTEN_AFTER_MS, 5 * LISTEN_AFTER_MS]
 /** A channel breaks when its object is put away or moved; each time a little later. */
 const RELISTEN_MS = [0, 200, 1_000, 5_000]
 
@@ -54,7 +54,8 @@ export function createClientLines(deps: {
 
   /** What comes before its call listens, or while it has to listen anew, is told again. */
   async function tellSoon(session: string, callId: string, told: Told): Promise<boolean> {
-    for (const waitMs of TELL_AFTER_MS) {
+    if (await tell(session, callId, told)) return true
+    for (const waitMs of TELL_AGAIN_AFTER_MS) {
       await new Promise((resolve) => setTimeout(resolve, waitMs))
       if (await tell(session, callId, told)) return true
     }
