@@ -6,16 +6,21 @@ export interface Rounds {
 
 export interface RoundsDeps {
   readonly round: () => Promise<void>
-  /** From the end of one to the beginning of the next. */
+  /** After so many in a short while there is one in each of these. */
   readonly restMs: number
   /** Of a round; the next one takes place all the same. */
   readonly onFault: (thrown: unknown) => void
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
+/** A server that changes several things one after the other has each of them told at once. */
+const MAX_RECENT = 4
+
 /** @see Rounds */
 export function createRounds({ round, restMs, onFault, waitUntil }: RoundsDeps): Rounds {
   let isRunning = false
+  /** Rounds of which a rest has not passed yet. */
+  let recent = 0
   let isAsked = false
 
   async function run(): Promise<void> {
@@ -23,8 +28,12 @@ export function createRounds({ round, restMs, onFault, waitUntil }: RoundsDeps):
     await passed(0)
     while (isAsked) {
       isAsked = false
+      recent += 1
+      setTimeout(() => {
+        recent -= 1
+      }, restMs * recent)
       await round().catch(onFault)
-      await passed(restMs)
+      while (recent >= MAX_RECENT) await passed(restMs)
     }
     isRunning = false
   }

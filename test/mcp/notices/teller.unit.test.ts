@@ -46,24 +46,24 @@ describe('what tells of the changes of a server', () => {
     expect(refresh).toHaveBeenCalledTimes(1)
   })
 
-  it('asks a server that never falls silent once a second, and tells its last change', async () => {
+  it('asks a server that never falls silent once a second after some rounds, and tells its last change', async () => {
     const { teller, told, refresh } = telling()
     for (let at = 0; at < 290; at += 1) {
       teller.tell(TOOLS)
       teller.tell(updated('x:1'))
       await vi.advanceTimersByTimeAsync(10)
     }
-    expect(refresh).toHaveBeenCalledTimes(3)
+    expect(refresh).toHaveBeenCalledTimes(6)
     await vi.advanceTimersByTimeAsync(1_000)
-    expect(refresh).toHaveBeenCalledTimes(4)
-    expect(told().filter(({ kind }) => kind === 'list')).toHaveLength(4)
+    expect(refresh).toHaveBeenCalledTimes(7)
+    expect(told().filter(({ kind }) => kind === 'list')).toHaveLength(7)
     expect(told().filter(({ kind }) => kind === 'resource')).toHaveLength(4)
-    await vi.advanceTimersByTimeAsync(2_000)
-    expect(refresh).toHaveBeenCalledTimes(4)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(refresh).toHaveBeenCalledTimes(7)
     expect(vi.getTimerCount()).toBe(0)
     teller.tell(TOOLS)
     await now()
-    expect(refresh).toHaveBeenCalledTimes(5)
+    expect(refresh).toHaveBeenCalledTimes(8)
   })
 
   it('tells what came while it asked', async () => {
@@ -74,8 +74,6 @@ describe('what tells of the changes of a server', () => {
     })
     teller.tell(TOOLS)
     await now()
-    expect(told()).toEqual([TOOLS])
-    await vi.advanceTimersByTimeAsync(1_000)
     expect(told()).toEqual([TOOLS, TOOLS])
     expect(refresh).toHaveBeenCalledTimes(2)
   })
