@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+import { ResilienceSettings } from '../resilience/index.ts'
 import { DiscoveredCounts } from './catalog.ts'
 import { Provenance } from './schemas.ts'
 import { Health, UpstreamFacts } from './server-record.ts'
@@ -54,6 +55,7 @@ export const ServerRow = z.object({
   headerNames: names,
   timeoutMs: z.number(),
   trustAnnotations: z.boolean(),
+  resilience: jsonOf(ResilienceSettings),
   provenance: jsonOf(Provenance),
   health: Health,
   upstream: jsonOf(UpstreamFacts),
@@ -93,13 +95,15 @@ export function serverColumns(server: ListedServer & { readonly endpoints?: unkn
 /** The columns that the changes touch. */
 export function changedColumns(server: ListedServer, changes: ServerChanges) {
   const all = serverColumns({ ...server, ...changes })
-  const { tags, allowedGroups, headerNames, provenance, upstream, discovered, ...plain } = changes
+  const { tags, allowedGroups, headerNames, resilience, ...others } = changes
+  const { provenance, upstream, discovered, ...plain } = others
   return {
     ...plain,
     searchText: all.searchText,
     ...(tags && { tags: all.tags }),
     ...(allowedGroups && { allowedGroups: all.allowedGroups }),
     ...(headerNames && { headerNames: all.headerNames }),
+    ...(resilience && { resilience: all.resilience }),
     ...(provenance && { provenance: all.provenance }),
     ...(upstream && { upstream: all.upstream }),
     ...(discovered && { discovered: all.discovered }),
@@ -111,6 +115,7 @@ function jsonColumns(server: ListedServer) {
     tags: JSON.stringify(server.tags),
     allowedGroups: JSON.stringify(server.allowedGroups),
     headerNames: JSON.stringify(server.headerNames),
+    resilience: JSON.stringify(server.resilience),
     provenance: JSON.stringify(server.provenance),
     upstream: JSON.stringify(server.upstream),
     discovered: JSON.stringify(server.discovered),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { invalidInput, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
+import { ResilienceSettings } from '../resilience/index.ts'
 import { CustomHeaders, CustomHeadersPatch } from './custom-headers.ts'
 import { Health } from './server-record.ts'
 import { httpUrlOf, isSocketUrl, TransportChoice, transportProblems } from './transports.ts'
@@ -64,6 +65,7 @@ export const fields = {
   authStrategy: z.literal('none'),
   timeoutMs: z.number().int().min(1000).max(300_000),
   trustAnnotations: z.boolean(),
+  resilience: ResilienceSettings,
 }
 
 /** A whole server, as registered and as replaced. */
@@ -82,6 +84,7 @@ export const ServerInput = z
     headers: CustomHeaders.default({}),
     timeoutMs: fields.timeoutMs.default(30_000),
     trustAnnotations: fields.trustAnnotations.default(false),
+    resilience: fields.resilience.default({}),
     provenance: Provenance.default({ source: 'manual' }),
     endpoints,
   })
@@ -106,6 +109,7 @@ export const ServerPatch = z
     headers: CustomHeadersPatch.optional(),
     timeoutMs: fields.timeoutMs.optional(),
     trustAnnotations: fields.trustAnnotations.optional(),
+    resilience: fields.resilience.describe('Replaces all of it.').optional(),
     provenance: Provenance.optional(),
     endpoints: endpoints.optional(),
   })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CallContext, EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+import type { ResilienceSettings } from '../resilience/index.ts'
 import type { Transport } from './transports.ts'
 
 /** One argument that a client mirrors into `Mcp-Param-<header>` (MCP 2026-07-28, Tools). */
@@ -103,6 +104,7 @@ export interface ServerRecord {
   readonly enabled: boolean
   readonly timeoutMs: number
   readonly trustAnnotations: boolean
+  readonly resilience: ResilienceSettings
   readonly transport: Transport
   readonly authStrategy: 'none'
   readonly endpoints: readonly {

@@ -29,6 +29,8 @@ export const servers = sqliteTable(
     headerNames: text('header_names').notNull(),
     timeoutMs: integer('timeout_ms').notNull(),
     trustAnnotations: integer('trust_annotations', { mode: 'boolean' }).notNull(),
+    /** JSON: ResilienceSettings. */
+    resilience: text('resilience').notNull().default('{}'),
     /** JSON: {source, url?, version?}. */
     provenance: text('provenance').notNull(),
     /** The best of its endpoints' health. */

@@ -153,6 +153,7 @@ async function toRecord(
     enabled: server.enabled,
     timeoutMs: server.timeoutMs,
     trustAnnotations: server.trustAnnotations,
+    resilience: server.resilience,
     transport: server.transport,
     authStrategy: server.authStrategy,
     endpoints: server.endpoints.map(({ id, url, weight, health }) => ({ id, url, weight, health })),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { EndpointId, ServerId, TenantId } from '../core/index.ts'
 import { type Actor, canPermission, Permission } from '../policy/index.ts'
+import { ResilienceSettings } from '../resilience/index.ts'
 import { DiscoveredCounts } from './catalog.ts'
 import type { ListedServer, StoredServer } from './rows.ts'
 import { Provenance } from './schemas.ts'
@@ -39,6 +40,7 @@ export const ServerOut = z.strictObject({
   headers: z.array(z.string()).readonly(),
   timeoutMs: z.number().int(),
   trustAnnotations: z.boolean(),
+  resilience: ResilienceSettings.describe("What is not named here is the deployment's default."),
   provenance: Provenance,
   endpoints: z.array(
     z.strictObject({
@@ -137,6 +139,7 @@ export function serverOutOf(actor: Actor, server: StoredServer): ServerOut {
     ...summaryOf(server),
     ...{ allowedGroups, transport, transportChoice, authStrategy, timeoutMs, trustAnnotations },
     transportDetectedAt: transportDetectedAt === null ? null : toInstant(transportDetectedAt),
+    resilience: server.resilience,
     headers: server.headerNames,
     provenance: server.provenance,
     endpoints: server.endpoints.map(({ id, url, weight, health }) => ({

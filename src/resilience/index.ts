@@ -17,3 +17,4 @@ export {
 } from './breakers.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
 export { HEALTH_THRESHOLDS, type Health, type HealthState, nextHealth } from './health.ts'
+export { BALANCER_NAMES, ResilienceSettings } from './settings.ts'

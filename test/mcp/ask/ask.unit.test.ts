@@ -38,6 +38,7 @@ const SERVER: ServerRecord = {
   enabled: true,
   timeoutMs: 1000,
   trustAnnotations: false,
+  resilience: {},
   transport: 'streamable-http',
   authStrategy: 'none',
   endpoints: [

@@ -35,6 +35,7 @@ function serverOf(
     enabled: true,
     timeoutMs: 1_000,
     trustAnnotations: false,
+    resilience: {},
     transport: 'streamable-http',
     authStrategy: 'none',
     endpoints: [{ id: ENDPOINT, url: 'https://a.example/', weight: 1, health: 'healthy' }],

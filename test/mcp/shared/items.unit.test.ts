@@ -7,7 +7,7 @@ import { adminOf, contextAt, indexed, TENANT } from './shared-lists.ts'
 const { id, path, upstream } = indexed(1, 1)
 const SERVER: ServerRecord = {
   ...{ id, tenant: TENANT, path, name: 'n', owner: 'o', visibility: 'public', allowedGroups: [] },
-  ...{ enabled: true, timeoutMs: 1_000, trustAnnotations: false, upstream },
+  ...{ enabled: true, timeoutMs: 1_000, trustAnnotations: false, resilience: {}, upstream },
   ...{ transport: 'streamable-http', authStrategy: 'none', endpoints: [], headers: [] },
   tools: new Map([['run', { headerParams: [], readOnly: false, idempotent: false }]]),
   prompts: new Set(),
