@@ -1,9 +1,12 @@
 import { type Context, Hono } from 'hono'
+import type { CallContext } from './core/index.ts'
 import type { Deps } from './deps.ts'
 import {
-  guards,
+  createRenderProblem,
+  createServe,
   type HttpEnv,
   notFoundHandler,
+  type Platform,
   problemHandler,
   requestContext,
 } from './http/index.ts'
@@ -11,32 +14,38 @@ import { challenge, resourceMetadataUrl } from './identity/index.ts'
 import { requireAdmission } from './limits/index.ts'
 import {
   allToolsRoutes,
+  createMcpFront,
   createMcpRoutes,
   createSseRoutes,
   describeAllTools,
   endpointUrl,
   restSessionRoutes,
 } from './mcp/index.ts'
+import { openApi } from './open-api.ts'
 import type { Actor } from './policy/index.ts'
 import { registryRoutes } from './registry/index.ts'
 
+/** The gateway as a page. */
+export interface App {
+  fetch(request: Request, platform: Platform): Promise<Response>
+}
+
 /**
- * The gateway as a page: every request passes the guards, then goes to the one feature that owns
- * its path. Start reading here, then in mcp/relay.ts.
+ * Every request passes the guards, then goes to the one feature that owns its path. Start reading
+ * here, then in mcp/relay.ts.
  */
-export function createApp(deps: Deps): Hono<HttpEnv> {
+export function createApp(deps: Deps): App {
   const { config, identity, registry } = deps
   const app = new Hono<HttpEnv>()
 
   const metadataUrl = resourceMetadataUrl(config.publicUrl)
-  app.onError(
-    problemHandler(deps.events, (scope) =>
-      challenge(metadataUrl, { code: 'insufficient_scope', scope }),
-    ),
+  const renderProblem = createRenderProblem(deps.events, (scope) =>
+    challenge(metadataUrl, { code: 'insufficient_scope', scope }),
   )
+  const serve = createServe({ ...deps, guards: config, renderProblem })
+  app.onError(problemHandler(renderProblem))
   app.notFound(notFoundHandler)
-  app.use(requestContext(deps))
-  app.use(guards(config))
+  app.use(requestContext)
 
   // Operations: alive, and whether the registry can be read. No secrets, no names.
   app.get('/health', async (c) => {
@@ -79,10 +88,14 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
       config.issuers.length > 0 ? config.issuers.map(({ issuer }) => issuer) : [config.publicUrl],
     ...(config.advertisedScopes.length > 0 ? { scopesSupported: config.advertisedScopes } : {}),
   }
+  const mcp = createMcpFront({ ...front, endpoint })
   app.route('/', createMcpRoutes({ ...front, endpoint }))
   // The transport of 2024-11-05: /sse, /{path}/sse, and where their clients post.
   app.route('/', createSseRoutes({ ...front, sse }))
-  return app
+
+  const route = async (call: CallContext, request: Request) =>
+    mcp(call, request) ?? app.fetch(request, { call })
+  return { fetch: (request, platform) => serve(request, platform, (call) => route(call, request)) }
 }
 
 /** Who manages, and what the tenant's policy lets them do. */
@@ -94,20 +107,10 @@ async function actorOf(
   const call = c.get('call')
   const principal = await identity.authenticate(c.req.raw.headers, {
     url,
-    metadataUrl: resourceMetadataUrl(config.publicUrl),
+    metadataUrl: () => resourceMetadataUrl(config.publicUrl),
   })
   call.facts.principal = principal.key
   call.facts.tenant = principal.tenant
   await requireAdmission(call, limits, principal)
   return registry.snapshots.actor(call, principal)
 }
-
-const openApi = (publicUrl: string) => ({
-  openapi: '3.1.0',
-  info: {
-    title: 'Gatehouse management API',
-    version: '1',
-    description: 'Errors are RFC 9457 problem documents with a stable `code` and a `requestId`.',
-  },
-  servers: [{ url: `${publicUrl}/api/v1` }],
-})

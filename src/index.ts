@@ -80,7 +80,7 @@ export class EventsObject extends createEventsObject({
 }) {}
 
 export default {
-  fetch: (request, bindings, ctx) => (app ? app.fetch(request, bindings, ctx) : misconfigured()),
+  fetch: (request, _bindings, ctx) => (app ? app.fetch(request, ctx) : misconfigured()),
   scheduled: async () => {
     const { env: bindings, events, random, registry } = wired()
     await runHealthRound({

@@ -1,6 +1,4 @@
-import type { MiddlewareHandler } from 'hono'
 import { GatewayError } from '../core/index.ts'
-import type { HttpEnv } from './request-context.ts'
 
 /** Which names the gateway answers to, and which web pages may talk to it. */
 export interface GuardConfig {
@@ -28,31 +26,36 @@ const EXPOSED_HEADERS =
 const MAX_AGE_SECONDS = 600
 
 /**
- * Refuses a foreign Host (DNS rebinding) and a foreign Origin on every path and method, then speaks
- * CORS for the allowed ones. Never with credentials: a bearer token is no cookie.
- * Source: MCP 2026-07-28, Streamable HTTP, Security; Fetch standard, CORS protocol.
+ * Refuses a foreign Host (DNS rebinding) and a foreign Origin on every path and method. `origin` is
+ * the header. Throws `host_forbidden`, `origin_forbidden`.
+ * Source: MCP 2026-07-28, Streamable HTTP, Security.
  */
-export function guards(config: GuardConfig): MiddlewareHandler<HttpEnv> {
-  return async (c, next) => {
-    const host = c.req.header('host') ?? new URL(c.req.url).host
-    if (!config.allowedHosts.has(host.toLowerCase())) {
-      throw new GatewayError('host_forbidden', 'This gateway does not answer to that host name.')
-    }
-    const origin = c.req.header('origin')
-    if (origin !== undefined && !config.allowedOrigins.has(origin)) {
-      throw new GatewayError('origin_forbidden', 'Web pages of that origin may not call here.')
-    }
-    if (c.req.method === 'OPTIONS') {
-      c.res = new Response(null, { status: 204, headers: { allow: ALLOWED_METHODS } })
-      if (origin !== undefined) allowPreflight(c.res.headers, c.req.raw.headers)
-    } else {
-      await next()
-    }
-    if (origin === undefined) return
-    c.res.headers.set('access-control-allow-origin', origin)
-    c.res.headers.set('access-control-expose-headers', EXPOSED_HEADERS)
-    c.res.headers.append('vary', 'Origin')
+export function requireKnown(
+  { allowedHosts, allowedOrigins }: GuardConfig,
+  { headers, url }: Request,
+  origin: string | null,
+): void {
+  const host = headers.get('host') ?? new URL(url).host
+  if (!allowedHosts.has(host) && !allowedHosts.has(host.toLowerCase())) {
+    throw new GatewayError('host_forbidden', 'This gateway does not answer to that host name.')
   }
+  if (origin !== null && !allowedOrigins.has(origin)) {
+    throw new GatewayError('origin_forbidden', 'Web pages of that origin may not call here.')
+  }
+}
+
+/** The answer to OPTIONS: what a page of an allowed origin may send (Fetch standard, CORS protocol). */
+export function preflight(headers: Headers, origin: string | null): Response {
+  const answer = new Response(null, { status: 204, headers: { allow: ALLOWED_METHODS } })
+  if (origin !== null) allowPreflight(answer.headers, headers)
+  return answer
+}
+
+/** Never with credentials: a bearer token is no cookie. */
+export function allowOrigin(answer: Headers, origin: string): void {
+  answer.set('access-control-allow-origin', origin)
+  answer.set('access-control-expose-headers', EXPOSED_HEADERS)
+  answer.append('vary', 'Origin')
 }
 
 function allowPreflight(answer: Headers, request: Headers): void {

@@ -1,20 +1,22 @@
 import type { ErrorHandler, NotFoundHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { GatewayError, toGatewayError } from '../core/index.ts'
+import { type CallContext, GatewayError, toGatewayError } from '../core/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 import { problemResponse } from './problem.ts'
 import type { HttpEnv } from './request-context.ts'
 
+/** What a request becomes whose handling threw. */
+export type RenderProblem = (call: CallContext, thrown: unknown) => Response
+
 /**
- * Renders whatever a route threw as a problem document; what we did not foresee is an event too.
+ * Renders whatever was thrown as a problem document; what we did not foresee is an event too.
  * `challenge` gives the `WWW-Authenticate` of a 403 that a step-up cures.
  */
-export function problemHandler(
+export function createRenderProblem(
   events: Events,
   challenge: (scope: string) => string,
-): ErrorHandler<HttpEnv> {
-  return (thrown, c) => {
-    const call = c.get('call')
+): RenderProblem {
+  return (call, thrown) => {
     const error = thrown instanceof HTTPException ? fromHono(thrown) : toGatewayError(thrown)
     call.facts.outcome = error.code
     if (error.code === 'internal') emitFault(events, call, 'http', thrown)
@@ -25,6 +27,11 @@ export function problemHandler(
     }
     return response
   }
+}
+
+/** The same for what hono's routes throw. */
+export function problemHandler(render: RenderProblem): ErrorHandler<HttpEnv> {
+  return (thrown, c) => render(c.env.call, thrown)
 }
 
 /** A path that no route owns. */

@@ -25,7 +25,7 @@ export interface Resource {
   /** More audiences that are good there: another way in to the same thing. */
   readonly alsoUrls?: readonly string[]
   /** Where the endpoint's protected-resource metadata is. */
-  readonly metadataUrl: string
+  readonly metadataUrl: () => string
 }
 
 /** Finds out who is calling. */
@@ -65,14 +65,14 @@ export function createIdentity(deps: IdentityDeps): Identity {
   return {
     async authenticate(headers, resource) {
       const credential = credentialFrom(headers)
-      if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl)
-      if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl)
+      if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl())
+      if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl())
       const verdict = await verifier.verify(credential.token, [
         resource.url,
         ...(resource.alsoUrls ?? []),
         ...origins,
       ])
-      if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl)
+      if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl())
       return verdict.principal
     },
     async jwks() {

@@ -2,6 +2,7 @@
 export type { BridgeStub } from './bridge/index.ts'
 export type { CatalogStub } from './catalog/live-catalog.ts'
 export { probeRecord } from './catalog/probe-record.ts'
+export { createMcpFront, type McpFront } from './front.ts'
 export type { LinkStub } from './link/link-request.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
 export type { EventsStub, WatchStub } from './notices/index.ts'

@@ -1,17 +1,9 @@
-import { type Context, Hono } from 'hono'
-import {
-  type CallContext,
-  GatewayError,
-  mediaType,
-  type Principal,
-  ServerPath,
-  toGatewayError,
-} from '../core/index.ts'
+import { Hono } from 'hono'
+import { GatewayError, mediaType, ServerPath } from '../core/index.ts'
 import type { HttpEnv } from '../http/index.ts'
-import { type Identity, protectedResourceMetadata, resourceMetadataUrl } from '../identity/index.ts'
+import { type Identity, protectedResourceMetadata } from '../identity/index.ts'
 import type { StreamableHttp } from './mcp.ts'
 import { isBuiltIn } from './shared/index.ts'
-import { errorReply } from './wire/reply.ts'
 
 export interface McpRoutesDeps {
   readonly identity: Identity
@@ -23,7 +15,6 @@ export interface McpRoutesDeps {
   readonly scopesSupported?: readonly string[]
 }
 
-const ALLOW = 'GET, POST, DELETE'
 const PRM = '/.well-known/oauth-protected-resource'
 
 /** The URL of an endpoint: `/mcp` for all servers together, `/{path}/mcp` for any other. */
@@ -32,8 +23,8 @@ export function endpointUrl(publicUrl: string, path: string): string {
 }
 
 /**
- * `/mcp`, `/{path}/mcp`, and the protected-resource metadata of every such endpoint (RFC 9728).
- * Both answer alike for every well-formed name until the caller has proven who it is.
+ * The protected-resource metadata of every MCP endpoint (RFC 9728); the endpoints themselves are
+ * served by `front.ts`. It answers alike for every well-formed name.
  */
 export function createMcpRoutes(deps: McpRoutesDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
@@ -46,63 +37,7 @@ export function createMcpRoutes(deps: McpRoutesDeps): Hono<HttpEnv> {
     const path = endpointPath(c.req.param('server'))
     return c.json(metadata(deps, endpointUrl(deps.publicUrl, path), `Gatehouse: ${path}`))
   })
-
-  async function at(c: Context<HttpEnv>, route: string, name: string): Promise<Response> {
-    const call = c.get('call')
-    call.facts.route = route
-    try {
-      const path = endpointPath(name)
-      const principal = await authenticate(deps, call, c.req.raw.headers, path)
-      return await serve(deps.endpoint, c, principal, path)
-    } catch (thrown) {
-      const error = toGatewayError(thrown)
-      if (error.code === 'internal') throw thrown
-      call.facts.outcome = error.code
-      return errorReply(error, 'null', call.requestId)
-    }
-  }
-  app.all('/mcp', (c) => at(c, '/mcp', 'mcp'))
-  app.all('/:server/mcp', (c) => at(c, '/:server/mcp', c.req.param('server')))
   return app
-}
-
-async function serve(
-  endpoint: StreamableHttp,
-  c: Context<HttpEnv>,
-  principal: Principal,
-  path: string,
-): Promise<Response> {
-  const { method } = c.req
-  if (method === 'DELETE') return endpoint.delete(c.get('call'), principal, path, c.req.raw)
-  if (method === 'GET') {
-    requireStreamAccepted(c.req.header('accept'))
-    return endpoint.get(c.get('call'), principal, path, c.req.raw)
-  }
-  if (method !== 'POST') {
-    throw new GatewayError('method_not_allowed', `${method} is not served at an MCP endpoint.`, {
-      fix: 'Send JSON-RPC messages by POST; end a session by DELETE.',
-      headers: { allow: ALLOW },
-    })
-  }
-  requireJson(c.req.header('content-type'))
-  requireBothAccepted(c.req.header('accept'))
-  return endpoint.post(c.get('call'), principal, path, c.req.raw)
-}
-
-async function authenticate(
-  { identity, publicUrl }: McpRoutesDeps,
-  call: CallContext,
-  headers: Headers,
-  path: string,
-): Promise<Principal> {
-  const url = endpointUrl(publicUrl, path)
-  const principal = await identity.authenticate(headers, {
-    url,
-    metadataUrl: resourceMetadataUrl(url),
-  })
-  call.facts.principal = principal.key
-  call.facts.tenant = principal.tenant
-  return principal
 }
 
 /** The path that a URL names, of a server or of our own. Throws `not_found` for no such name. */
@@ -114,13 +49,13 @@ export function endpointPath(text: string): string {
 }
 
 /** Throws `unsupported_media_type`. */
-export function requireJson(contentType: string | undefined): void {
-  if (mediaType(contentType) === 'application/json') return
+export function requireJson(contentType: string | null): void {
+  if (contentType === 'application/json' || mediaType(contentType) === 'application/json') return
   throw new GatewayError('unsupported_media_type', 'The Content-Type must be application/json.')
 }
 
 /** Throws `not_acceptable`. */
-export function requireStreamAccepted(accept: string | undefined): void {
+export function requireStreamAccepted(accept: string | null): void {
   if (takes(accept, 'text/event-stream')) return
   throw new GatewayError('not_acceptable', 'The Accept header must list text/event-stream.', {
     fix: 'Accept text/event-stream.',
@@ -128,13 +63,16 @@ export function requireStreamAccepted(accept: string | undefined): void {
 }
 
 /** A client without an Accept header takes anything (RFC 9110 section 12.5.1). */
-function takes(accept: string | undefined, type: string): boolean {
-  if (accept === undefined) return true
+function takes(accept: string | null, type: string): boolean {
+  if (accept === null) return true
   const ranges = accept.split(',').map(mediaType)
   return [type, type.replace(/\/.*/, '/*'), '*/*'].some((range) => ranges.includes(range))
 }
 
-function requireBothAccepted(accept: string | undefined): void {
+/** Throws `not_acceptable`. */
+export function requireBothAccepted(accept: string | null): void {
+  // As the SDKs write it.
+  if (accept === 'application/json, text/event-stream') return
   if (takes(accept, 'application/json') && takes(accept, 'text/event-stream')) return
   throw new GatewayError(
     'not_acceptable',

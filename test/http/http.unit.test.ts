@@ -3,12 +3,14 @@ import { HTTPException } from 'hono/http-exception'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type CallContext, ERROR_WIRE, GatewayError, systemRandom } from '../../src/core/index.ts'
 import {
-  guards,
+  createRenderProblem,
+  createServe,
   type HttpEnv,
   notFoundHandler,
   problemHandler,
   problemResponse,
   requestContext,
+  type Serve,
 } from '../../src/http/index.ts'
 import { createEvents } from '../../src/observability/index.ts'
 
@@ -18,6 +20,7 @@ let now: number
 let lines: Record<string, unknown>[]
 let behind: Promise<unknown>[]
 let app: Hono<HttpEnv>
+let serve: Serve
 let context: CallContext | undefined
 
 beforeEach(() => {
@@ -28,15 +31,12 @@ beforeEach(() => {
   const clock = { now: () => now }
   const events = createEvents((line) => lines.push(JSON.parse(line)), clock.now)
   app = new Hono<HttpEnv>()
-  app.onError(problemHandler(events, (scope) => `Bearer scope="${scope}"`))
+  const renderProblem = createRenderProblem(events, (scope) => `Bearer scope="${scope}"`)
+  const guards = { allowedHosts: new Set(['gate.example']), allowedOrigins: new Set([ORIGIN]) }
+  serve = createServe({ clock, random: systemRandom, events, guards, renderProblem })
+  app.onError(problemHandler(renderProblem))
   app.notFound(notFoundHandler)
-  app.use(requestContext({ clock, random: systemRandom, events }))
-  app.use(
-    guards({
-      allowedHosts: new Set(['gate.example']),
-      allowedOrigins: new Set([ORIGIN]),
-    }),
-  )
+  app.use(requestContext)
   app.get('/ok/:name', (c) => {
     context = c.get('call')
     now += 7
@@ -44,12 +44,11 @@ beforeEach(() => {
   })
 })
 
-const send = (path: string, init: RequestInit = {}) =>
-  app.fetch(new Request(`https://gate.example${path}`, init), {}, {
-    waitUntil: (work: Promise<unknown>) => behind.push(work),
-    passThroughOnException: () => undefined,
-    props: {},
-  } as never)
+const send = (path: string, init: RequestInit = {}) => {
+  const request = new Request(`https://gate.example${path}`, init)
+  const platform = { waitUntil: (work: Promise<unknown>) => void behind.push(work) }
+  return serve(request, platform, async (call) => app.fetch(request, { call }))
+}
 
 const requestLines = () => lines.filter(({ type }) => type === 'request')
 

@@ -8,7 +8,7 @@ const ISSUER = 'https://idp.example/realms/acme'
 const GATEWAY = 'https://gateway.example'
 const RESOURCE = {
   url: `${GATEWAY}/weather/mcp`,
-  metadataUrl: `${GATEWAY}/.well-known/oauth-protected-resource/weather/mcp`,
+  metadataUrl: () => `${GATEWAY}/.well-known/oauth-protected-resource/weather/mcp`,
 }
 const OTHER = { ...RESOURCE, url: `${GATEWAY}/finance/mcp` }
 
@@ -214,7 +214,7 @@ describe('a bad token', () => {
     const error = await refused(given.call(token))
     expect(error.detail.data).toEqual({ reason })
     expect(error.detail.headers?.['WWW-Authenticate']).toBe(
-      `Bearer resource_metadata="${RESOURCE.metadataUrl}", error="invalid_token", error_description="${error.message.replaceAll('"', '?')}"`,
+      `Bearer resource_metadata="${RESOURCE.metadataUrl()}", error="invalid_token", error_description="${error.message.replaceAll('"', '?')}"`,
     )
     const shown = JSON.stringify([error.message, error.detail])
     for (const part of token.split('.').filter((text) => text.length > 3)) {
@@ -262,7 +262,7 @@ describe('where the token is', () => {
       const error = await refused(identity.authenticate(headers, RESOURCE))
       expect(error.message).toBe('No bearer token was sent.')
       expect(error.detail.headers).toEqual({
-        'WWW-Authenticate': `Bearer resource_metadata="${RESOURCE.metadataUrl}"`,
+        'WWW-Authenticate': `Bearer resource_metadata="${RESOURCE.metadataUrl()}"`,
       })
     }
   })

@@ -6,7 +6,7 @@ import { DEFAULT_CLIENTS, type Idp, startIdp } from '../support/idp.ts'
 import { testDeps } from './fake-idp.ts'
 
 const GATEWAY = 'https://gateway.example'
-const RESOURCE = { url: `${GATEWAY}/weather/mcp`, metadataUrl: `${GATEWAY}/metadata` }
+const RESOURCE = { url: `${GATEWAY}/weather/mcp`, metadataUrl: () => `${GATEWAY}/metadata` }
 
 let idp: Idp
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
 import { fakeIdp, testDeps } from './fake-idp.ts'
 
 const GATEWAY = 'https://gateway.example'
-const RESOURCE = { url: `${GATEWAY}/weather/mcp`, metadataUrl: `${GATEWAY}/metadata` }
+const RESOURCE = { url: `${GATEWAY}/weather/mcp`, metadataUrl: () => `${GATEWAY}/metadata` }
 
 async function makeOwn(): Promise<OwnIssuer> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })

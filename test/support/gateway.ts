@@ -76,7 +76,7 @@ export function createTestGateway(
   async function fetchWith(path: string, init: RequestInit = {}) {
     const ctx = createExecutionContext()
     const request = new Request(new URL(path, PUBLIC_URL), init)
-    const response = await app.fetch(request, {}, ctx)
+    const response = await app.fetch(request, ctx)
     return { response, settle: () => waitOnExecutionContext(ctx) }
   }
   return {

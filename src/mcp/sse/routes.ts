@@ -69,12 +69,12 @@ export function createSseRoutes(deps: SseRoutesDeps): Hono<HttpEnv> {
   }
   const stream: Door = {
     method: 'GET',
-    require: (c) => requireStreamAccepted(c.req.header('accept')),
+    require: (c) => requireStreamAccepted(c.req.raw.headers.get('accept')),
     serve: deps.sse.open,
   }
   const messages: Door = {
     method: 'POST',
-    require: (c) => requireJson(c.req.header('content-type')),
+    require: (c) => requireJson(c.req.raw.headers.get('content-type')),
     serve: deps.sse.send,
   }
   app.all('/sse', (c) => at(c, '/sse', 'mcp', stream))
@@ -94,7 +94,7 @@ async function authenticate(
   const principal = await identity.authenticate(headers, {
     url,
     alsoUrls: [endpointUrl(publicUrl, path)],
-    metadataUrl: resourceMetadataUrl(url),
+    metadataUrl: () => resourceMetadataUrl(url),
   })
   call.facts.principal = principal.key
   call.facts.tenant = principal.tenant

@@ -1,0 +1,59 @@
+import { type CallContext, type Clock, type Random, requestIdFrom } from '../core/index.ts'
+import type { Events } from '../observability/index.ts'
+import { createEventLine } from './event-line.ts'
+import { allowOrigin, type GuardConfig, preflight, requireKnown } from './guards.ts'
+import type { RenderProblem } from './on-error.ts'
+
+/** What the platform gives with a request. */
+export interface Platform {
+  waitUntil(work: Promise<unknown>): void
+}
+
+export interface ServeDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly events: Events
+  readonly guards: GuardConfig
+  readonly renderProblem: RenderProblem
+}
+
+/** Answers one request in its context; what it throws becomes a problem document. */
+export type Serve = (
+  request: Request,
+  platform: Platform,
+  handle: (call: CallContext) => Promise<Response>,
+) => Promise<Response>
+
+/**
+ * What is true of every request, whoever routes it: an id, the guards, one event line, and an
+ * answer that says no more than it should.
+ */
+export function createServe(deps: ServeDeps): Serve {
+  const { random, guards, renderProblem } = deps
+  return async (request, platform, handle) => {
+    const { headers, method } = request
+    const requestId = requestIdFrom(headers.get('x-request-id'), () => random.uuid())
+    const { call, answered } = createEventLine(deps, {
+      ...{ requestId, httpMethod: method, signal: request.signal },
+      waitUntil: (work) => platform.waitUntil(work),
+    })
+    const origin = headers.get('origin')
+    let isKnown = false
+    const response = await answer()
+    if (isKnown && origin !== null) allowOrigin(response.headers, origin)
+    response.headers.set('x-request-id', requestId)
+    response.headers.set('x-content-type-options', 'nosniff')
+    answered(response.status)
+    return response
+
+    async function answer(): Promise<Response> {
+      try {
+        requireKnown(guards, request, origin)
+        isKnown = true
+        return method === 'OPTIONS' ? preflight(headers, origin) : await handle(call)
+      } catch (thrown) {
+        return renderProblem(call, thrown)
+      }
+    }
+  }
+}
