@@ -10,6 +10,7 @@ export {
   systemClock,
   systemRandom,
 } from './context.ts'
+export { createDeadline, type Deadline } from './deadline.ts'
 export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
 export {
   ERROR_WIRE,
@@ -32,6 +33,7 @@ export {
   type OutboundRequest,
   type OutboundResult,
   readBounded,
+  readRequestText,
 } from './outbound.ts'
 export { type InputProblem, invalidInput, parseInput } from './parse-input.ts'
 export { type Principal, principalKey } from './principal.ts'

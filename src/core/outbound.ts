@@ -1,5 +1,6 @@
 import { type PrivateHosts, upstreamUrlProblem } from './address.ts'
 import { setBounded } from './bounded.ts'
+import { createDeadline, type Deadline } from './deadline.ts'
 import { GatewayError } from './errors.ts'
 
 /** Opens a connection to a server. The platform's `fetch`, or a test's. */
@@ -14,6 +15,8 @@ export interface OutboundRequest {
   /** Until response headers; the body is the caller's to bound. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal
+  /** The deadline begins anew with the response, for a body that is read whole. */
+  readonly keepsDeadline?: true
 }
 
 /** Why no response came. Whether the other side acted on the request cannot be known. */
@@ -29,7 +32,12 @@ export const OUTBOUND_FAULTS = [
 export type OutboundFault = (typeof OUTBOUND_FAULTS)[number]
 
 export type OutboundResult =
-  | { readonly kind: 'response'; readonly response: Response }
+  | {
+      readonly kind: 'response'
+      readonly response: Response
+      /** Where it was to be kept: whoever has the response ends it. */
+      readonly deadline?: Deadline
+    }
   | { readonly kind: 'fault'; readonly fault: OutboundFault; readonly message: string }
 
 /** The only way out of the gateway. Guards the address on every request, not only at registration. */
@@ -52,7 +60,7 @@ export interface OutboundOptions {
 
 /** @see OutboundOptions */
 export function createOutbound(options: OutboundOptions): Outbound {
-  const fetcher = options.fetcher ?? ((request) => fetch(request))
+  const open = opener(options.fetcher)
   /** What the address check said: it depends on URL and configuration alone. */
   const checked = new Map<string, string | undefined>()
 
@@ -66,32 +74,25 @@ export function createOutbound(options: OutboundOptions): Outbound {
   async function send(request: OutboundRequest): Promise<OutboundResult> {
     const problem = problemOf(request.url)
     if (problem) return fault('refused_address', `The address ${problem}.`)
-    const deadline = new AbortController()
-    const timer = setTimeout(() => deadline.abort(), request.timeoutMs)
-    const signals = [deadline.signal, ...(request.signal ? [request.signal] : [])]
+    const { timeoutMs, keepsDeadline } = request
+    const deadline = createDeadline(timeoutMs, request.signal)
+    let isKept = false
     try {
-      const response = await fetcher(
-        new Request(request.url, {
-          method: request.method,
-          headers: request.headers,
-          body: request.body ?? null,
-          redirect: 'manual',
-          signal: AbortSignal.any(signals),
-        }),
-      )
+      const response = await open(request, deadline.signal)
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')
       }
-      return { kind: 'response', response }
+      if (!keepsDeadline) return { kind: 'response', response }
+      deadline.restart()
+      isKept = true
+      return { kind: 'response', response, deadline }
     } catch (cause) {
       if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
-      if (deadline.signal.aborted) {
-        return fault('timeout', `No response within ${request.timeoutMs} ms.`)
-      }
+      if (deadline.isPassed()) return fault('timeout', `No response within ${timeoutMs} ms.`)
       return fault('network', networkMessage(cause))
     } finally {
-      clearTimeout(timer)
+      if (!isKept) deadline.end()
     }
   }
 
@@ -113,21 +114,37 @@ export function createOutbound(options: OutboundOptions): Outbound {
   }
 }
 
+/** A test's fetcher is given a `Request`; the platform's does without one, which costs less. */
+function opener(fetcher: Fetcher | undefined) {
+  return ({ url, method, headers, body }: OutboundRequest, signal: AbortSignal) => {
+    const init = { method, headers, body: body ?? null, redirect: 'manual', signal } as const
+    return fetcher ? fetcher(new Request(url, init)) : fetch(url, init)
+  }
+}
+
 /**
- * Reads a whole body as UTF-8 text. `contentLength` is the header, which the platform enforces.
- * Throws `body_too_large` past `maxBytes`, without reading on.
+ * Reads the whole body of a request as UTF-8 text. Throws `body_too_large` past `maxBytes`, without
+ * reading on, and `parse_error`.
+ */
+export async function readRequestText(request: Request, maxBytes: number): Promise<string> {
+  const length = request.headers.get('content-length')
+  if (length !== null && /^\d+$/.test(length) && Number(length) <= maxBytes) {
+    // The platform enforces the header. A size known to be harmless may be read in one go, which
+    // costs a third of reading in chunks.
+    return decodeAll(new Uint8Array(await request.arrayBuffer()))
+  }
+  return readBounded(request.body, maxBytes)
+}
+
+/**
+ * Reads a whole body as UTF-8 text. Throws `body_too_large` past `maxBytes`, without reading on, and
+ * `parse_error`.
  */
 export async function readBounded(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
-  contentLength: string | null = null,
 ): Promise<string> {
   if (!body) return ''
-  if (/^\d+$/.test(contentLength ?? '') && Number(contentLength) <= maxBytes) {
-    // A size known to be harmless may be read in one go, which costs a third of reading in chunks.
-    const bytes = await new Response(body).arrayBuffer()
-    return decodeAll(new Uint8Array(bytes))
-  }
   const decoder = strictUtf8()
   const reader = body.getReader()
   let text = ''
@@ -146,18 +163,26 @@ export async function readBounded(
 }
 
 const strictUtf8 = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const wholeUtf8 = strictUtf8()
 
 function decodeAll(bytes: Uint8Array): string {
-  const decoder = strictUtf8()
-  return decodeChunk(decoder, bytes) + decodeChunk(decoder)
+  try {
+    return wholeUtf8.decode(bytes)
+  } catch (cause) {
+    throw invalidUtf8(cause)
+  }
 }
 
 function decodeChunk(decoder: TextDecoder, chunk?: Uint8Array): string {
   try {
     return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
   } catch (cause) {
-    throw new GatewayError('parse_error', 'The body is not valid UTF-8.', { cause })
+    throw invalidUtf8(cause)
   }
+}
+
+function invalidUtf8(cause: unknown): GatewayError {
+  return new GatewayError('parse_error', 'The body is not valid UTF-8.', { cause })
 }
 
 /** What is wrong with an answer is the server's fault, never the caller's. */

@@ -4,7 +4,7 @@ import {
   invalidInput,
   mediaType,
   parseInput,
-  readBounded,
+  readRequestText,
   scanJson,
 } from '../core/index.ts'
 
@@ -33,14 +33,14 @@ export function refuseQuery(request: Request): void {
  */
 export async function jsonBody(request: Request, maxBytes: number): Promise<unknown> {
   if (typeOf(request) !== 'application/json') throw notJson()
-  return parseJson(await textOf(request, maxBytes))
+  return parseJson(await readRequestText(request, maxBytes))
 }
 
 /** Like `jsonBody`; an empty body is an empty object, with or without a content type. */
 export async function optionalJsonBody(request: Request, maxBytes: number): Promise<unknown> {
   const type = typeOf(request)
   if (type === 'application/json' || type === undefined) {
-    const text = await textOf(request, maxBytes)
+    const text = await readRequestText(request, maxBytes)
     if (text === '') return {}
     if (type !== undefined) return parseJson(text)
   }
@@ -49,10 +49,6 @@ export async function optionalJsonBody(request: Request, maxBytes: number): Prom
 
 function typeOf({ headers }: Request): string | undefined {
   return mediaType(headers.get('content-type'))
-}
-
-function textOf({ body, headers }: Request, maxBytes: number): Promise<string> {
-  return readBounded(body, maxBytes, headers.get('content-length'))
 }
 
 function notJson(): GatewayError {

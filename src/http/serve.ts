@@ -24,6 +24,8 @@ export type Serve = (
   handle: (call: CallContext) => Promise<Response>,
 ) => Promise<Response>
 
+const NO_SNIFF = 'x-content-type-options'
+
 /**
  * What is true of every request, whoever routes it: an id, the guards, one event line, and an
  * answer that says no more than it should.
@@ -41,8 +43,9 @@ export function createServe(deps: ServeDeps): Serve {
     let isKnown = false
     const response = await answer()
     if (isKnown && origin !== null) allowOrigin(response.headers, origin)
-    response.headers.set('x-request-id', requestId)
-    response.headers.set('x-content-type-options', 'nosniff')
+    const { headers: own } = response
+    own.set('x-request-id', requestId)
+    if (!own.has(NO_SNIFF)) own.set(NO_SNIFF, 'nosniff')
     answered(response.status)
     return response
 

@@ -1,4 +1,9 @@
-import { type CallContext, type Principal, type RequestFacts, readBounded } from '../core/index.ts'
+import {
+  type CallContext,
+  type Principal,
+  type RequestFacts,
+  readRequestText,
+} from '../core/index.ts'
 import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
 import { batchFacts } from './batch-facts.ts'
 import { classify, type Inbound, readMessage } from './eras.ts'
@@ -19,10 +24,11 @@ export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) 
     ctx: CallContext,
     principal: Principal,
     path: string,
-    { body, headers }: Request,
+    request: Request,
   ): Promise<Response> {
+    const { headers } = request
     try {
-      const text = await readBounded(body, maxBodyBytes, headers.get('content-length'))
+      const text = await readRequestText(request, maxBodyBytes)
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
       Object.assign(ctx.facts, { server: path, method: 'batch' })
       const messages = readBatch(text)

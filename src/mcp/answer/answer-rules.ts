@@ -1,4 +1,4 @@
-import type { CallContext } from '../../core/index.ts'
+import type { CallContext, Deadline } from '../../core/index.ts'
 import { methodFacts } from '../messages.ts'
 import type { JsonRule } from '../wire/json-editor.ts'
 import type { StreamEnd } from '../wire/pump.ts'
@@ -54,6 +54,8 @@ export interface AnswerPlan {
   readonly mayGoOn?: () => Promise<boolean>
   /** Whether its client has cancelled the request, and so reads no response to it. */
   readonly isCancelled?: () => boolean
+  /** Of the upstream's response, begun anew with it; ended here. */
+  readonly deadline?: Deadline | undefined
   readonly onEnd: (end: StreamEnd) => void
 }
 

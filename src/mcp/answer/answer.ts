@@ -1,4 +1,4 @@
-import { type CallContext, type GatewayError, mediaType } from '../../core/index.ts'
+import { type CallContext, type Deadline, type GatewayError, mediaType } from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
@@ -12,6 +12,7 @@ import { answerStream } from './event-stream.ts'
 import { heldBody } from './held-body.ts'
 import { judge, withId } from './judge.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
+import { withOnlyId } from './only-id.ts'
 import { sealMembers } from './sealed-members.ts'
 
 /**
@@ -25,6 +26,7 @@ export async function answer(
   response: Response,
 ): Promise<Response> {
   const type = mediaType(response.headers.get('content-type'))
+  if (type !== 'application/json' || response.status !== 200) plan.deadline?.end()
   if (response.body && response.ok && type === 'text/event-stream') {
     return answerStream(ctx, plan, response.body)
   }
@@ -49,23 +51,45 @@ async function jsonAnswer(
   response: Response,
   body: ReadableStream<Uint8Array>,
 ): Promise<Response> {
+  const size = plainSize(response)
+  if (plan.deadline && size <= MAX_HELD_BYTES) {
+    const bytes = await readAll(response, plan.deadline)
+    if (bytes === undefined) return refuse(plan, lostAnswer(plan.server))
+    return wholeAnswer(ctx, plan, bytes, response.status)
+  }
+  plan.deadline?.end()
   const source = openSource(body, plan.timeoutMs)
   if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
-    return refuse(plan, source, tooLarge(plan.server))
+    return refuse(plan, tooLarge(plan.server), source)
   }
-  const { bytes, isWhole } = await readSome(source, response)
-  if (bytes === undefined) return refuse(plan, source, lostAnswer(plan.server))
+  const { bytes, isWhole } = await readSome(source, size)
+  if (bytes === undefined) return refuse(plan, lostAnswer(plan.server), source)
   if (!isWhole) return largeAnswer(ctx, plan, source, bytes, response.status)
-  const edited = await wholeAnswer(ctx, plan, bytes)
-  if (!edited) return refuse(plan, source, malformed(plan.server))
-  plan.onEnd('complete')
-  return new Response(edited, jsonInit(plan, response.status))
+  return wholeAnswer(ctx, plan, bytes, response.status, source)
+}
+
+/** Bytes that the body will be, where its headers say so; infinite where they do not. */
+function plainSize({ headers }: Response): number {
+  const length = headers.get('content-length')
+  const isKnown = length !== null && /^\d+$/.test(length) && !headers.has('content-encoding')
+  return isKnown ? Number(length) : Number.POSITIVE_INFINITY
+}
+
+/** A body known to be small, in one go and under its deadline. Undefined when it broke off. */
+async function readAll(response: Response, deadline: Deadline): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await response.arrayBuffer())
+  } catch {
+    return undefined
+  } finally {
+    deadline.end()
+  }
 }
 
 /** The beginning of a body: all of it when it is small. Undefined when there is not even that. */
 async function readSome(
   source: Source,
-  { headers }: Response,
+  wholeSize: number,
 ): Promise<{ readonly bytes: Uint8Array | undefined; readonly isWhole: boolean }> {
   const parts: Uint8Array[] = []
   for (let size = 0; size <= MAX_HELD_BYTES; ) {
@@ -77,25 +101,33 @@ async function readSome(
     parts.push(chunk.bytes)
     size += chunk.bytes.byteLength
     // Most answers arrive in one piece: waiting to hear that it was all would double their cost.
-    const isAll = headers.get('content-length') === String(size) && !headers.has('content-encoding')
-    if (isAll && size <= MAX_HELD_BYTES) return { bytes: concat(parts), isWhole: true }
+    if (size === wholeSize && size <= MAX_HELD_BYTES) return { bytes: concat(parts), isWhole: true }
   }
   return { bytes: concat(parts), isWhole: false }
 }
 
-/** Undefined for what is not the one response to our request. */
+/** Throws `upstream_failed` for what is not the one response to our request. */
 async function wholeAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
   bytes: Uint8Array,
-): Promise<Uint8Array | undefined> {
+  status: number,
+  source?: Source,
+): Promise<Response> {
   const text = decode(bytes)
-  const verdict = judge(parseMessage(text), plan.upstreamId)
-  if (verdict.kind !== 'answer') return undefined
-  return editedAnswer(ctx, plan, bytes, text, verdict)
+  const message = parseMessage(text)
+  const verdict = judge(message, plan.upstreamId)
+  const edited =
+    verdict.kind === 'answer'
+      ? (withOnlyId(ctx, plan, text, message) ??
+        (await editedAnswer(ctx, plan, bytes, text, verdict)))
+      : undefined
+  if (edited === undefined) return refuse(plan, malformed(plan.server), source)
+  plan.onEnd('complete')
+  return jsonResponse(plan, edited, status)
 }
 
-/** @see wholeAnswer */
+/** Undefined for what cannot be given. */
 async function editedAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
@@ -112,10 +144,12 @@ async function editedAnswer(
   return editor.isWhole() ? concat([head, editor.end()]) : undefined
 }
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
 /** Empty for what is no UTF-8, and so no JSON. */
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+    return strictUtf8.decode(bytes)
   } catch {
     // The caller answers for it.
     return ''
@@ -167,7 +201,7 @@ function largeAnswer(
   }
 
   const body = heldBody(ctx, { source, next, onEnd: plan.onEnd })
-  return new Response(body, jsonInit(plan, status))
+  return jsonResponse(plan, body, status)
 }
 
 /** The upstream's own error, when it is one. */
@@ -189,20 +223,24 @@ async function errorAnswer(
     throw statusError(status, plan.server)
   }
   plan.onEnd('complete')
-  return new Response(edited, jsonInit(plan, status))
+  return jsonResponse(plan, edited, status)
 }
 
-async function refuse(plan: AnswerPlan, source: Source, error: GatewayError): Promise<never> {
-  await source.cancel()
+async function refuse(plan: AnswerPlan, error: GatewayError, source?: Source): Promise<never> {
+  await source?.cancel()
   plan.onEnd('broken')
   throw error
 }
 
-function jsonInit(plan: AnswerPlan, status: number): ResponseInit {
-  const headers = {
-    ...plan.headers,
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-  }
-  return { status, headers }
+/** To copy these costs half of naming them each time. */
+const JSON_HEADERS = new Headers({
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+})
+
+function jsonResponse(plan: AnswerPlan, body: BodyInit, status: number): Response {
+  const response = new Response(body, { status, headers: JSON_HEADERS })
+  for (const [name, value] of Object.entries(plan.headers ?? {})) response.headers.set(name, value)
+  return response
 }

@@ -41,6 +41,7 @@ export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string)
       body,
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,
+      keepsDeadline: true,
       ...(session ? { pinned: session.endpoint } : {}),
     }
   }

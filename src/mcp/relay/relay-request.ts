@@ -130,6 +130,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         : {}),
       ...sealersOf(deps, outgoing, ids),
       headers,
+      ...('deadline' in answered ? { deadline: answered.deadline } : {}),
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
       onEnd,
     }

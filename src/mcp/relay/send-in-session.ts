@@ -35,6 +35,7 @@ export async function sendInSession(
   let isNew = false
   for (let sends = 1; ; sends += 1) {
     const sent = await deps.upstreams.send(ctx, build(upstreamId))
+    if (!sent.response.ok) sent.deadline?.end()
     const { forgot, response } = await forgotSession(sent.response, target.server.timeoutMs)
     if (!forgot) return { ...sent, response }
     if (isNew || sends === MAX_SESSION_SENDS) {

@@ -2,7 +2,7 @@ import {
   type CallContext,
   GatewayError,
   type Principal,
-  readBounded,
+  readRequestText,
   type Sealer,
 } from '../../core/index.ts'
 import { type Limits, requireAdmission } from '../../limits/index.ts'
@@ -79,15 +79,16 @@ export function createSse(deps: SseDeps): Sse {
       }
     },
 
-    async send(ctx, principal, path, { url, headers, body }) {
+    async send(ctx, principal, path, request) {
       Object.assign(ctx.facts, { server: path, era: 'legacy' })
+      const { url, headers } = request
       try {
         const sessionId = new URL(url).searchParams.get('sessionId')
         if (sessionId === null) throw noSessionId()
         // A client must learn that its stream is gone before anything else fails.
         const key = await ids.open(principal, path, sessionId)
         requireLegacy(headers.get('mcp-protocol-version'))
-        const text = await readBounded(body, deps.maxBodyBytes, headers.get('content-length'))
+        const text = await readRequestText(request, deps.maxBodyBytes)
         const handed = readHanded(ctx, principal, text)
         for (let spent = 0; spent < handed.count; spent += 1) {
           await requireAdmission(ctx, deps.limits, principal)

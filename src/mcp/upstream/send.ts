@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  type Deadline,
   type EndpointId,
   GatewayError,
   type OutboundResult,
@@ -26,6 +27,8 @@ export interface UpstreamCall {
   readonly isJudged?: true
   /** How it is sent, where it is not by ourselves. */
   readonly send?: UpstreamOutbound['send']
+  /** The deadline of its answer's headers begins anew for the answer, and the answer ends it. */
+  readonly keepsDeadline?: true
   /** Sending twice does no harm. */
   readonly canRetry: boolean
 }
@@ -33,6 +36,7 @@ export interface UpstreamCall {
 export interface UpstreamAnswer {
   readonly endpoint: Endpoint
   readonly response: Response
+  readonly deadline?: Deadline | undefined
 }
 
 /** What a handshake made elsewhere says of its endpoint. */
@@ -96,6 +100,7 @@ export function createUpstreams({
       ...(call.body === undefined ? {} : { body: call.body }),
       timeoutMs: call.server.timeoutMs,
       signal: ctx.signal,
+      ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
     })
     ctx.facts.upstreamMs = ctx.clock.now() - startedAt
     const outcome = outcomeOf(result)
@@ -131,7 +136,10 @@ export function createUpstreams({
         canRetry: call.canRetry,
         async run() {
           // A body that nobody reads would keep the connection of the first attempt.
-          if (failed?.kind === 'response') await failed.response.body?.cancel()
+          if (failed?.kind === 'response') {
+            failed.deadline?.end()
+            await failed.response.body?.cancel()
+          }
           const sent = await sendOnce(ctx, call, tried)
           failed = sent.result
           return sent
@@ -142,7 +150,7 @@ export function createUpstreams({
         const { status } = result.response
         const isInSession = call.headers.has('mcp-session-id')
         recheckTransport?.(ctx, endpoint.id, { ...call, isInSession, status })
-        return { endpoint, response: result.response }
+        return { endpoint, response: result.response, deadline: result.deadline }
       }
       throw faultError(result.fault, call.server.path, call.server.timeoutMs)
     },
