@@ -20,7 +20,15 @@ export {
   GatewayError,
   toGatewayError,
 } from './errors.ts'
-export { EndpointId, RESERVED_PATHS, requestIdFrom, ServerId, ServerPath, TenantId } from './ids.ts'
+export {
+  EndpointId,
+  isServerPath,
+  RESERVED_PATHS,
+  requestIdFrom,
+  ServerId,
+  ServerPath,
+  TenantId,
+} from './ids.ts'
 export { mediaType } from './media-type.ts'
 export {
   countWaiting,

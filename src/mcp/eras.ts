@@ -1,6 +1,7 @@
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
 import { GatewayError, isPlainObject, type Span } from '../core/index.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from './messages.ts'
+import { createPlainRequests } from './plain-requests.ts'
 import { ambiguousMember } from './wire/ambiguous-member.ts'
 import { decodeHeaderValue } from './wire/header-value.ts'
 import { scanRequest } from './wire/scan-request.ts'
@@ -83,6 +84,10 @@ export function readMessage(text: string): ReadMessage {
 export function classify({ text, body, id }: ReadMessage, headers: Headers): Inbound {
   const version = header(headers, 'mcp-protocol-version')
   const method = header(headers, 'mcp-method')
+  const announced = { version, method }
+  const era = plainRequests.eraOf(body, announced)
+  if (era === 'legacy') return legacyInbound(text, body, id, version)
+  if (era === 'modern') return modernInbound(text, body, id, headers, version)
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     body: essentials(body),
@@ -99,9 +104,13 @@ export function classify({ text, body, id }: ReadMessage, headers: Headers): Inb
     case 'legacy':
       return legacyInbound(text, body, id, version)
     case 'modern':
+      plainRequests.note(body, announced)
       return modernInbound(text, outcome.message, id, headers, outcome.classification.revision)
   }
 }
+
+/** Settled facts of texts, of nobody in particular. */
+const plainRequests = createPlainRequests()
 
 /** Of both eras, newest first. */
 const SPOKEN: readonly string[] = [MODERN_VERSION, ...LEGACY_VERSIONS]

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { GatewayError, mediaType, ServerPath } from '../core/index.ts'
+import { GatewayError, isServerPath, mediaType } from '../core/index.ts'
 import type { HttpEnv } from '../http/index.ts'
 import { type Identity, protectedResourceMetadata } from '../identity/index.ts'
 import type { StreamableHttp } from './mcp.ts'
@@ -42,9 +42,7 @@ export function createMcpRoutes(deps: McpRoutesDeps): Hono<HttpEnv> {
 
 /** The path that a URL names, of a server or of our own. Throws `not_found` for no such name. */
 export function endpointPath(text: string): string {
-  if (isBuiltIn(text)) return text
-  const path = ServerPath.safeParse(text)
-  if (path.success) return path.data
+  if (isBuiltIn(text) || isServerPath(text)) return text
   throw new GatewayError('not_found', 'There is no MCP endpoint at this path.')
 }
 

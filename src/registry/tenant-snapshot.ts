@@ -1,8 +1,9 @@
 import {
   type CallContext,
   GatewayError,
+  isServerPath,
   type Principal,
-  ServerPath,
+  type ServerPath,
   setBounded,
   type TenantId,
 } from '../core/index.ts'
@@ -72,11 +73,10 @@ export function createTenantSnapshot(
   let indexed: readonly IndexedServer[] | undefined
 
   async function endpoint(ctx: CallContext, path: string): Promise<EndpointRecord | undefined> {
-    const parsed = ServerPath.safeParse(path)
-    if (!parsed.success) return undefined
-    const record = known.has(parsed.data) ? known.get(parsed.data) : await load(ctx, parsed.data)
+    if (!isServerPath(path)) return undefined
+    const record = known.has(path) ? known.get(path) : await load(ctx, path)
     // Used again is young again: invented paths must not push out what is in use.
-    setBounded(known, parsed.data, record, MAX_PATHS)
+    setBounded(known, path, record, MAX_PATHS)
     return record
   }
 

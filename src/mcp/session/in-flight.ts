@@ -99,8 +99,12 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
   }
 }
 
+/** What can be written in one way alone. */
+const PLAIN_ID = /^(?:0|[1-9]\d{0,14}|"[ !#-[\]-~]*")$/
+
 /** A cancel may spell the id in another way than the request did (`"\\u00fc"` is `"ü"`). */
 function canonical(raw: RawId): string {
+  if (PLAIN_ID.test(raw)) return raw
   return JSON.stringify(JSON.parse(raw))
 }
 

@@ -104,12 +104,41 @@ export interface SessionsDeps {
 const MAX_HELLO_CHARS = 2_048
 /** Sessions whose upstream id changed, remembered per isolate; oldest out. */
 const MAX_REMEMBERED = 5_000
+/** To open a seal costs as much as the rest of what a session does to a call. */
+const OPENED_MS = 60_000
+/** With their seals a few KiB each. */
+const MAX_OPENED = 2_000
+
+interface Opened {
+  readonly session: ClientSession
+  readonly until: number
+}
 
 /** @see Sessions */
 export function createSessions(deps: SessionsDeps): Sessions {
   const moved = new Map<string, string>()
   const ends = createSessionEnds(deps)
   const expiresAt = () => deps.clock.now() + SESSION_TTL_MS
+  /** By the seal and all that it is bound to. Whether a session has ended is asked each time. */
+  const opened = new Map<string, Opened>()
+
+  async function unseal(
+    principal: Principal,
+    path: string,
+    sessionId: string,
+  ): Promise<ClientSession> {
+    const boundTo = binding(principal, path)
+    const key = [...boundTo, sessionId].join('\n')
+    const known = opened.get(key)
+    const now = deps.clock.now()
+    if (known && now < known.until) return known.session
+    const session = ClientSession.safeParse(
+      await deps.sealer.open('session', boundTo, sessionId),
+    ).data
+    if (!session) throw sessionNotFound()
+    setBounded(opened, key, { session, until: now + OPENED_MS }, MAX_OPENED)
+    return session
+  }
 
   return {
     async seal(principal, path, session) {
@@ -120,9 +149,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     },
 
     async open(ctx, principal, path, sessionId) {
-      const opened = await deps.sealer.open('session', binding(principal, path), sessionId)
-      const session = ClientSession.safeParse(opened).data
-      if (!session) throw sessionNotFound()
+      const session = await unseal(principal, path, sessionId)
       const isEnded =
         'kind' in session ? await ends.isEnded(ctx, session.key) : ends.isKnownEnded(session.key)
       if (isEnded) throw sessionNotFound()
