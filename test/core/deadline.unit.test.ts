@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createDeadline } from '../../src/core/index.ts'
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+describe('a deadline', () => {
+  it('aborts when its time is up', () => {
+    const deadline = createDeadline(1_000)
+    vi.advanceTimersByTime(999)
+    expect(deadline.signal.aborted).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(deadline.signal.aborted).toBe(true)
+    expect(deadline.isPassed()).toBe(true)
+  })
+
+  it('gives the whole time again when it begins anew, with one timer at a time', () => {
+    const deadline = createDeadline(1_000)
+    vi.advanceTimersByTime(600)
+    deadline.restart()
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(999)
+    expect(deadline.signal.aborted).toBe(false)
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(1)
+    expect(deadline.isPassed()).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('never passes once it was ended', () => {
+    const deadline = createDeadline(1_000)
+    deadline.restart()
+    deadline.end()
+    deadline.end()
+    vi.advanceTimersByTime(10_000)
+    expect(deadline.signal.aborted).toBe(false)
+  })
+
+  it('aborts when the caller goes, which is no fault of time', () => {
+    const caller = new AbortController()
+    const deadline = createDeadline(1_000, caller.signal)
+    caller.abort()
+    expect(deadline.signal.aborted).toBe(true)
+    expect(deadline.isPassed()).toBe(false)
+    deadline.end()
+  })
+})
