@@ -33,6 +33,8 @@ export interface RequestFacts {
   principal?: string
   tenant?: string
   server?: string
+  /** Servers that could have had it, where the gateway chose among them. */
+  candidates?: number
   endpoint?: string
   method?: string
   tool?: string

@@ -21,6 +21,7 @@ import { createSettleEra } from './relay/settle-era.ts'
 import { createTaskIds } from './relay/task-ids.ts'
 import { createRelay } from './relay.ts'
 import { createRestVerbs } from './rest/verbs.ts'
+import { createRouter } from './routing/router.ts'
 import { createCloseUpstreams } from './session/close-upstreams.ts'
 import { createEventIds } from './session/event-ids.ts'
 import { createInFlight } from './session/in-flight.ts'
@@ -90,6 +91,7 @@ export function createMcp(deps: McpDeps) {
   const ask = createAsk({ endpoint: () => admitted })
   const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
+  const router = createRouter(deps)
   const { catalogObject, eventsObject } = deps
   const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds })
   const bridged = createServeBridged({
@@ -97,7 +99,18 @@ export function createMcp(deps: McpDeps) {
     lines: bridge.lines,
   })
   const shared = createShared({
-    ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
+    ...{
+      snapshots,
+      catalog,
+      sealer,
+      clock,
+      events,
+      outbound,
+      ownTools,
+      router,
+      sessions,
+      inFlight,
+    },
     ...{ notices, lines: bridge.lines },
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,

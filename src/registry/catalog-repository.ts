@@ -156,7 +156,7 @@ export function replaceCatalogStatements(
         sql`select ${server.tenant}, ${server.id}, ${column('kind')}, ${column('position')},
           ${column('key')}, ${column('definition')}, ${column('contentHash')},
           ${column('problem')}, ${column('headerParams')}, ${column('readOnly')},
-          ${column('idempotent')} from json_each(${rows})`,
+          ${column('idempotent')}, ${column('schemaHash')} from json_each(${rows})`,
       ),
     ),
   ]

@@ -47,6 +47,8 @@ export interface CatalogItem extends ToolFacts {
   readonly definition: string
   /** SHA-256 of the canonical definition. */
   readonly contentHash: string
+  /** SHA-256 of a tool's canonical input schema: equal where the same arguments fit. */
+  readonly schemaHash: string
   /** Why the item is stored and not served. */
   readonly problem: string | null
 }
@@ -119,9 +121,14 @@ async function toItem(kind: CatalogKind, position: number, value: unknown): Prom
     key: isNamed ? key : '',
     definition,
     contentHash: await sha256Hex(canonicalJson(value ?? null)),
+    schemaHash: kind === 'tool' && isPlainObject(value) ? await schemaHashOf(value) : '',
     problem: isNamed ? problem : unusable(keyMember, isText),
     ...(facts.kind === 'facts' ? facts.facts : NO_FACTS.facts),
   }
+}
+
+function schemaHashOf(tool: Readonly<Record<string, unknown>>): Promise<string> {
+  return sha256Hex(canonicalJson(tool['inputSchema'] ?? null))
 }
 
 function unusable(keyMember: string, isText: boolean): string {

@@ -5,7 +5,7 @@ const CURSOR_TTL_MS = 24 * 60 * 60 * 1000
 
 /** Which list a cursor continues: its name and everything that selects its rows. */
 export interface CursorScope {
-  readonly list: 'servers' | 'tools' | 'services' | 'virtual-servers'
+  readonly list: 'servers' | 'tools' | 'services' | 'virtual-servers' | 'offers'
   readonly filters: Readonly<Record<string, string | undefined>>
 }
 

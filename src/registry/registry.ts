@@ -57,6 +57,7 @@ export function createRegistry(options: RegistryDeps) {
     policy: repositories.policies.load,
     endpoint: repositories.snapshots.endpoint,
     index: repositories.snapshots.index,
+    offers: repositories.offers.offers,
   }
   const snapshots = createSnapshots({ source, headers, events, freshness, bootstrapAdmin })
   const deps: VerbDeps = {
@@ -72,6 +73,8 @@ export function createRegistry(options: RegistryDeps) {
     snapshots,
     probes: createProbes(deps),
     catalog: createCatalogReader(repositories.catalog),
+    offers: repositories.offers,
+    cursors: deps.cursors,
     status: createStatus({ countByHealth: repositories.health.countByHealth, events }),
     verbs: {
       registerServer: createRegisterServer(deps),

@@ -112,10 +112,14 @@ export const catalogItems = sqliteTable(
     headerParams: text('header_params').notNull(),
     readOnly: integer('read_only', { mode: 'boolean' }).notNull(),
     idempotent: integer('idempotent', { mode: 'boolean' }).notNull(),
+    /** SHA-256 of a tool's canonical input schema; empty for other kinds and what is older. */
+    schemaHash: text('schema_hash').notNull().default(''),
   },
   (table) => [
     primaryKey({ columns: [table.serverId, table.kind, table.position] }),
     index('catalog_items_key').on(table.serverId, table.kind, table.key),
+    // Who offers this, of a tenant's servers.
+    index('catalog_items_offers').on(table.tenant, table.kind, table.key, table.serverId),
   ],
 )
 

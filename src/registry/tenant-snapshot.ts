@@ -17,6 +17,7 @@ import {
 } from '../policy/index.ts'
 import type { HeaderVault } from './custom-headers.ts'
 import type { IndexedServer } from './indexed-server.ts'
+import type { Offer, WantedOffer } from './offers/offer.ts'
 import type { ServerRecord } from './server-record.ts'
 import type { LoadedEndpoint, LoadedServer } from './snapshot-repository.ts'
 import type { VirtualServerRecord } from './virtual/virtual-record.ts'
@@ -26,6 +27,9 @@ const MAX_PATHS = 2000
 /** Servers in an index: what an isolate of 128 MB holds beside the rest. */
 const MAX_INDEXED = 10_000
 const INDEX_ROWS_PER_READ = 1_000
+/** Names and tags whose offers are remembered, invented ones too, and offers of all of them. */
+const MAX_WANTED = 500
+const MAX_OFFERS = 20_000
 
 /** What a path of the tenant stands for. */
 export type EndpointRecord =
@@ -48,6 +52,11 @@ export interface TenantSnapshot {
    * snapshot lives. Throws `policy_unavailable`.
    */
   index(ctx: CallContext): Promise<readonly IndexedServer[]>
+  /**
+   * Every enabled server that has what is wanted, at most 10,000; the same array as long as it is
+   * remembered. Throws `policy_unavailable`.
+   */
+  offers(ctx: CallContext, wanted: WantedOffer): Promise<readonly Offer[]>
   rights(principal: Principal): Rights
 }
 
@@ -55,6 +64,7 @@ export interface TenantSnapshotDeps {
   readonly source: {
     endpoint(tenant: TenantId, path: ServerPath): Promise<LoadedEndpoint | undefined>
     index(tenant: TenantId, after: string, limit: number): Promise<IndexedServer[]>
+    offers(tenant: TenantId, wanted: WantedOffer): Promise<Offer[]>
   }
   readonly headers: HeaderVault
   readonly events: Events
@@ -71,6 +81,8 @@ export function createTenantSnapshot(
   const known = new Map<ServerPath, EndpointRecord | undefined>()
   // Settled values only: a promise in flight belongs to the request that started it.
   let indexed: readonly IndexedServer[] | undefined
+  const offered = new Map<string, readonly Offer[]>()
+  let offersKept = 0
 
   async function endpoint(ctx: CallContext, path: string): Promise<EndpointRecord | undefined> {
     if (!isServerPath(path)) return undefined
@@ -97,11 +109,37 @@ export function createTenantSnapshot(
       return indexed
     },
 
+    async offers(ctx, wanted) {
+      const key = `${wanted.kind} ${wanted.key}`
+      const known = offered.get(key)
+      if (known) {
+        // Used again is young again.
+        offered.delete(key)
+        offered.set(key, known)
+        return known
+      }
+      const loaded = await reading(ctx, 'registry.offers', () => deps.source.offers(tenant, wanted))
+      const before = offered.get(key)
+      if (before) return before
+      offered.set(key, loaded)
+      offersKept += loaded.length
+      forgetOldest()
+      return loaded
+    },
+
     // `rightsOf` remembers what it compiled for as long as the document lives.
     rights: (principal) =>
       rightsOf(principal, policy, {
         bootstrap: isBootstrapAdmin(principal, deps.bootstrapAdmin, policy),
       }),
+  }
+
+  function forgetOldest(): void {
+    for (const [oldest, offers] of offered) {
+      if (offered.size <= MAX_WANTED && offersKept <= MAX_OFFERS) return
+      offered.delete(oldest)
+      offersKept -= offers.length
+    }
   }
 
   async function load(ctx: CallContext, path: ServerPath): Promise<EndpointRecord | undefined> {

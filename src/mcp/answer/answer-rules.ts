@@ -7,6 +7,8 @@ import type { RawId } from '../wire/reply.ts'
 /** How what a server names looks to clients, where several servers share an endpoint. */
 export interface NameTranslation {
   uri(original: string): string
+  /** Of a multi round-trip request, sealed, where its retry must say whose it is. */
+  requestState?(sealed: string): string
   taskId(sealed: string): string
   /** Raw JSON in and out. */
   serverRequestId(raw: RawId): RawId
@@ -44,6 +46,8 @@ export interface AnswerPlan {
   readonly sealEventId?: (eventId: string) => Promise<string>
   /** Seals the state of a multi round-trip request for the client; absent in the legacy era. */
   readonly sealState?: (state: string) => Promise<string>
+  /** For `_meta` of the result: what the gateway has to say of it, by key, as raw JSON. */
+  readonly notes?: Readonly<Record<string, () => string>>
   /** Of requests that may become tasks, or are about one, in the modern era. */
   readonly task?: TaskPlan
   /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
@@ -73,7 +77,7 @@ export interface MessageEdits {
  * way, the event line tells.
  */
 export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits): JsonRule {
-  const { showsTool, names } = plan
+  const { showsTool, names, notes } = plan
   const { method } = plan.inbound
   const filter: Readonly<Record<string, JsonRule>> =
     method === 'tools/list' && showsTool !== 'all'
@@ -96,6 +100,7 @@ export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits
         },
       },
       result: {
+        ...(notes ? { append: { _meta: () => noteObject(notes) } } : {}),
         members: {
           isError: {
             replace(raw) {
@@ -107,7 +112,7 @@ export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits
             replace: (raw) => edits.requestState(raw),
             ...(plan.sealState ? { mustReplace: true } : {}),
           },
-          _meta: meta,
+          _meta: notes ? withNotes(meta, notes) : meta,
           ...(names ? resultRules(names) : {}),
           ...taskRules(plan, edits),
           ...filter,
@@ -116,6 +121,17 @@ export function rulesFor(ctx: CallContext, plan: AnswerPlan, edits: MessageEdits
       },
     },
   }
+}
+
+/** Whatever an upstream wrote under these keys is not ours. */
+function withNotes(meta: JsonRule, notes: NonNullable<AnswerPlan['notes']>): JsonRule {
+  const own = Object.entries(notes).map(([key, note]) => [key, { replace: note }] as const)
+  return { members: { ...meta.members, ...Object.fromEntries(own) }, append: notes }
+}
+
+function noteObject(notes: NonNullable<AnswerPlan['notes']>): string {
+  const members = Object.entries(notes).map(([key, note]) => `${JSON.stringify(key)}:${note()}`)
+  return `{${members.join()}}`
 }
 
 /** Of a task: its id, and where several servers meet the names in the result that it came to. */

@@ -23,6 +23,8 @@ export interface SharedLeg {
   /** Path of the endpoint. */
   readonly path: string
   readonly names: NameTranslation
+  /** What the gateway has to say of the result, in its `_meta`: raw JSON by key. */
+  readonly notes?: Readonly<Record<string, () => string>>
   /** Of a legacy client. */
   readonly session?: SharedSession
 }

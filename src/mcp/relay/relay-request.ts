@@ -125,6 +125,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       showsTool: toolFilter(actor, server),
       showsProgress: progressFilter(inbound.params),
       ...(shared ? { names: shared.names } : {}),
+      ...(shared?.notes ? { notes: shared.notes } : {}),
       ...(shared && inbound.method === 'tools/call' && inbound.era === 'legacy'
         ? { error: taskOnly }
         : {}),

@@ -66,11 +66,16 @@ export function createRequestStates(deps: {
       const isFirst =
         opened.success && (await deps.spend(await sha256Hex(text), deps.clock.now() + STATE_TTL_MS))
       if (isFirst) return opened.data.state
-      throw new GatewayError('invalid_params', 'The requestState is not valid for this request.', {
-        fix: 'It may have been used before, and the request have taken effect: check before you send it anew without it.',
-      })
+      throw invalidState()
     },
   }
+}
+
+/** The same, whatever is wrong with a state. */
+export function invalidState(): GatewayError {
+  return new GatewayError('invalid_params', 'The requestState is not valid for this request.', {
+    fix: 'It may have been used before, and the request have taken effect: check before you send it anew without it.',
+  })
 }
 
 async function bindingOf({ principal, target, inbound }: StateOf): Promise<string[]> {

@@ -22,7 +22,10 @@ export function sealersOf(
   const { inbound, target, session, shared } = outgoing
   const { server, actor } = target
   if (inbound.era === 'modern') {
-    const sealState = (state: string) => requestStates.seal(stateOf(outgoing), state)
+    const sealState = async (state: string) => {
+      const sealed = await requestStates.seal(stateOf(outgoing), state)
+      return shared?.names.requestState?.(sealed) ?? sealed
+    }
     return { sealState, ...taskPlan(taskIds, outgoing) }
   }
   const path = shared?.path ?? server.path

@@ -11,6 +11,7 @@ import type { Outgoing } from '../relay/outgoing.ts'
 import type { SendOneWay } from '../relay/relay-message.ts'
 import type { StreamRequest } from '../relay/relay-stream.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
+import type { Router } from '../routing/router.ts'
 import type { EventIds } from '../session/event-ids.ts'
 import type { InFlight } from '../session/in-flight.ts'
 import type { Sessions, SharedSession } from '../session/sessions.ts'
@@ -24,8 +25,10 @@ import { createLists } from './lists.ts'
 import { createSharedOneWay } from './one-way.ts'
 import { createPages } from './pages.ts'
 import { createSharedRelay } from './relay-shared.ts'
+import { createRouteRequest } from './route-request.ts'
 import { createSharedSessions, type SharedSessionsDeps } from './sessions.ts'
 import { createSharedStream, type SharedStreamRequest } from './stream.ts'
+import { createToServer } from './to-server.ts'
 
 export { isBuiltIn, resolveEndpoint } from './resolve.ts'
 
@@ -58,6 +61,7 @@ export interface SharedDeps {
   readonly events: Events
   readonly outbound: UpstreamOutbound
   readonly ownTools: OwnTools
+  readonly router: Router
   readonly sessions: Sessions
   readonly inFlight: InFlight
   readonly settleEra: SettleEra
@@ -80,11 +84,14 @@ export function createShared(deps: SharedDeps): Shared {
     cursors: createCursors(deps),
   })
   const sharedSessions = createSharedSessions(deps)
+  const toServer = createToServer({ ...deps, sharedSessions })
   const relayRequest = createSharedRelay({
     ...deps,
     list,
     hello: createHello(deps),
     sharedSessions,
+    toServer,
+    routeRequest: createRouteRequest({ ...deps, toServer }),
   })
   const relayOneWay = createSharedOneWay({ ...deps, sharedSessions })
   return {

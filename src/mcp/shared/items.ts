@@ -34,7 +34,7 @@ export interface FindRequest {
 }
 
 /** A longer name or URI is none that the catalogue keeps. */
-const MAX_VALUE_CHARS = 2_048
+export const MAX_VALUE_CHARS = 2_048
 
 /**
  * The member of a request of a shared endpoint that names a thing of one server. Undefined for a
@@ -191,7 +191,11 @@ export function chosenUri(items: readonly PinnedItem[], value: string) {
   return items.some(isMeant) ? { server: uri.server, original: uri.uri } : undefined
 }
 
-function unknownItem({ era, named: { kind, value } }: FindRequest): GatewayError {
+/** What a named thing reads like that is missing, hidden or denied. */
+export function unknownItem({
+  era,
+  named: { kind, value },
+}: Pick<FindRequest, 'era' | 'named'>): GatewayError {
   const shown = value.slice(0, 128)
   if (kind === 'tool') return unknownTool(value)
   if (kind === 'task') return unknownTask()

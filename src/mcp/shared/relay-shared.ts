@@ -1,34 +1,23 @@
-import {
-  type CallContext,
-  type ErrorCode,
-  GatewayError,
-  isPlainObject,
-  toGatewayError,
-} from '../../core/index.ts'
-import { decide } from '../../policy/index.ts'
+import { type CallContext, type ErrorCode, GatewayError, toGatewayError } from '../../core/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
-import { crosses } from '../bridge/crossing.ts'
 import type { InboundRequest } from '../eras.ts'
-import { keepExtensions, TASKS, UI } from '../extensions.ts'
-import { rawIdOf, withText } from '../inbound-text.ts'
+import { rawIdOf } from '../inbound-text.ts'
 import { requireLogLevel } from '../log-levels.ts'
-import type { Notices } from '../notices/index.ts'
-import { isSubscribing, subscribe } from '../notices/subscribe.ts'
+import { isSubscribing } from '../notices/subscribe.ts'
 import type { OwnTools } from '../own-tools/index.ts'
-import type { Outgoing } from '../relay/outgoing.ts'
 import { isTaskRequest, requireTasks } from '../relay/own-task.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
+import { wishOf } from '../routing/wish.ts'
 import { sessionRequired } from '../session/session-rules.ts'
-import { editObject, remove, within } from '../wire/edit-members.ts'
 import { resultReply } from '../wire/reply.ts'
 import type { createHello } from './hello-verbs.ts'
 import { type FindRequest, type Found, findItem, type Named, namedBy } from './items.ts'
 import { LISTS } from './kinds.ts'
 import type { ListRequest } from './lists.ts'
-import { rewriteRequest } from './rewrite-request.ts'
+import type { createRouteRequest } from './route-request.ts'
 import type { SharedSessions } from './sessions.ts'
 import type { LocalAnswer, SharedRequest } from './shared-request.ts'
-import { namesOf } from './translation.ts'
+import type { ToServer } from './to-server.ts'
 
 export interface SharedRelayDeps {
   readonly snapshots: Pick<Snapshots, 'confirmed'>
@@ -37,8 +26,8 @@ export interface SharedRelayDeps {
   readonly sharedSessions: SharedSessions
   readonly ownTools: OwnTools
   readonly settleEra: SettleEra
-  readonly notices: Pick<Notices, 'subscriptions'>
-  readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
+  readonly toServer: ToServer
+  readonly routeRequest: ReturnType<typeof createRouteRequest>
 }
 
 type Answerer = (ctx: CallContext, request: SharedRequest) => Promise<LocalAnswer>
@@ -79,7 +68,9 @@ export function createSharedRelay(deps: SharedRelayDeps) {
     if (inbound.era === 'legacy' && !session && inbound.method !== 'initialize') {
       throw sessionRequired()
     }
-    const answerer = answerers[inbound.era].get(inbound.method) ?? ownCall(deps, request)
+    const wish = request.endpoint.kind === 'all' ? wishOf(inbound) : undefined
+    const answerer =
+      answerers[inbound.era].get(inbound.method) ?? (wish ? undefined : ownCall(deps, request))
     if (answerer) {
       const { result, headers } = await answerer(ctx, request)
       return resultReply(result, rawIdOf(inbound), headers)
@@ -89,7 +80,7 @@ export function createSharedRelay(deps: SharedRelayDeps) {
       throw new GatewayError('method_not_found', 'Method not found')
     }
     if (isTaskRequest(inbound)) requireTasks(inbound)
-    return toServer(deps, ctx, request, named)
+    return wish ? deps.routeRequest(ctx, request, named, wish) : toNamed(deps, ctx, request, named)
   }
 }
 
@@ -115,56 +106,17 @@ function ownCall({ ownTools }: SharedRelayDeps, { endpoint, inbound }: SharedReq
   }
 }
 
-async function toServer(
+async function toNamed(
   deps: SharedRelayDeps,
   ctx: CallContext,
   request: SharedRequest,
   named: Named,
 ): Promise<Response> {
-  const { endpoint, actor, snapshot, inbound, headers, session } = request
+  const { endpoint, actor, snapshot, inbound } = request
   const { era, method } = inbound
   const find = { actor, snapshot, endpoint, era, method, named, settleEra: deps.settleEra }
-  const { server, original } = await findNow(deps, ctx, find)
-  ctx.facts.server = server.path
-  if (
-    method === 'completion/complete' &&
-    !isPlainObject(server.upstream.capabilities?.['completions'])
-  ) {
-    // Clients ask for completions of whatever they show; a server without them has none.
-    return resultReply(noCompletions(era), rawIdOf(inbound))
-  }
-  const isBridged = crosses(server.upstream, era)
-  if (isBridged && session && isSubscribing(method)) {
-    const asked = { method, session, upstream: server.upstream, uri: named.value }
-    await subscribe(deps.notices.subscriptions, asked)
-    return resultReply('{}', rawIdOf(inbound))
-  }
-  const leg =
-    session && !isBridged ? await deps.sharedSessions.leg(ctx, session, server) : undefined
-  return deps.relayRequest(ctx, {
-    inbound: rewriteRequest(carriedHere(request), named, original, leg?.version),
-    headers,
-    target: { actor, server },
-    ...(leg?.session ? { session: leg.session } : {}),
-    shared: {
-      path: endpoint.path,
-      names: namesOf(server.path),
-      ...(session ? { session } : {}),
-    },
-  })
-}
-
-/** Without what a client declares or asks for and several servers at one endpoint cannot have. */
-function carriedHere({ endpoint, actor, inbound }: SharedRequest): InboundRequest {
-  if (inbound.era === 'modern') {
-    const hasTasks =
-      endpoint.kind !== 'virtual' || decide(actor, endpoint.virtual, 'tasks/get').kind === 'allow'
-    return keepExtensions(inbound, (name) => name === UI || (name === TASKS && hasTasks))
-  }
-  if (inbound.params['task'] === undefined) return inbound
-  const { task: _, ...params } = inbound.params
-  const text = editObject(inbound.text, { params: within({ task: remove }) })
-  return { ...withText(inbound, text), params }
+  const found = await findNow(deps, ctx, find)
+  return deps.toServer(ctx, request, named, found)
 }
 
 /**
@@ -195,10 +147,3 @@ const UNKNOWN: readonly ErrorCode[] = [
   'unknown_resource',
   'unknown_resource_legacy',
 ]
-
-function noCompletions(era: 'modern' | 'legacy'): string {
-  return JSON.stringify({
-    ...(era === 'modern' ? { resultType: 'complete' } : {}),
-    completion: { values: [], total: 0, hasMore: false },
-  })
-}

@@ -11,26 +11,23 @@ import {
   QUOTE,
   stringEnd,
 } from './bytes.ts'
+import {
+  type Capture,
+  type Frame,
+  missingMembers,
+  newCapture,
+  newFrame,
+  unescapeKey,
+} from './json-frames.ts'
+import type { JsonRule } from './json-rule.ts'
+
+export type { JsonRule } from './json-rule.ts'
 
 /**
  * A streaming editor for one JSON document: it lets every byte through as it comes, except the few
  * values that a rule names. It never holds more than one such value, so a result of any size costs
  * constant memory. What is found to be no JSON is given up: nothing more of it is written.
  */
-
-/** What to do at one place of the document. Rules form a tree of member names. */
-export interface JsonRule {
-  /** Rules for the members of an object. */
-  readonly members?: Readonly<Record<string, JsonRule>>
-  /** For the elements of an array. */
-  readonly elements?: JsonRule
-  /** For an array: an element is kept when this holds for its raw JSON. Too large: dropped. */
-  readonly keepElement?: (raw: string) => boolean
-  /** For a value: what to write instead of its raw JSON. Too large: left as it is. */
-  readonly replace?: (raw: string) => string
-  /** It must never be left as it is: too large, the document is given up. */
-  readonly mustReplace?: true
-}
 
 export interface JsonEditor {
   /** The edited bytes that can be written now. */
@@ -49,22 +46,6 @@ const MAX_ELEMENT_BYTES = 1_048_576
 const MAX_KEY_BYTES = 64
 /** Deeper than any client reads; a level costs memory here. */
 const MAX_DEPTH = 1_000
-
-interface Frame {
-  readonly isObject: boolean
-  readonly rule: JsonRule | undefined
-  expectsKey: boolean
-  kept: number
-}
-
-interface Capture {
-  readonly depth: number
-  readonly isElement: boolean
-  readonly rule: JsonRule
-  readonly parts: Uint8Array[]
-  size: number
-  tooLarge: boolean
-}
 
 /** @see JsonEditor */
 export function createJsonEditor(root: JsonRule): JsonEditor {
@@ -196,13 +177,14 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
         const rule = beginValue()
         flushTo(at + 1)
         const isObject = byte === OPEN_OBJECT
-        frames.push({ isObject, rule, expectsKey: isObject, kept: 0 })
+        frames.push(newFrame(isObject, rule))
         if (frames.length > MAX_DEPTH) isGivenUp = true
         return at + 1
       }
       case CLOSE_OBJECT:
       case CLOSE_ARRAY:
         flushTo(at)
+        appendTo(frame)
         if (frames.pop()?.isObject !== (byte === CLOSE_OBJECT)) isGivenUp = true
         flushTo(at + 1)
         endValue()
@@ -219,8 +201,9 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
         escaped = false
         if (frame?.isObject && frame.expectsKey) {
           lexeme = 'key'
-          keyBytes = frame.rule?.members && !capture ? [] : undefined
+          keyBytes = (frame.rule?.members || frame.missing) && !capture ? [] : undefined
           key = ''
+          frame.hasMembers = true
         } else {
           flushTo(at)
           beginValue()
@@ -248,6 +231,13 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
     const raw = decoder.decode(new Uint8Array(keyBytes))
     keyBytes = undefined
     key = raw.includes('\\') ? unescapeKey(raw) : raw
+    top()?.missing?.delete(key)
+  }
+
+  function appendTo(frame: Frame | undefined): void {
+    if (!frame || capture || isGivenUp) return
+    const members = missingMembers(frame)
+    if (members !== '') out.push(encoder.encode(members))
   }
 
   function take(): Uint8Array {
@@ -276,16 +266,3 @@ export function createJsonEditor(root: JsonRule): JsonEditor {
 }
 
 const COMMA_BYTES = new Uint8Array([COMMA])
-
-function newCapture(depth: number, isElement: boolean, rule: JsonRule): Capture {
-  return { depth, isElement, rule, parts: [], size: 0, tooLarge: false }
-}
-
-function unescapeKey(raw: string): string {
-  try {
-    return String(JSON.parse(`"${raw}"`))
-  } catch {
-    // Not valid JSON: no rule can mean it.
-    return ''
-  }
-}
