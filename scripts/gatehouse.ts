@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { addCallCommand } from './cli/call.ts'
 import { addDbCommands } from './cli/db.ts'
 import { reportError } from './cli/errors.ts'
+import { addFindCommands } from './cli/find.ts'
 import { addHealthCommand } from './cli/health.ts'
 import { addPolicyCommands } from './cli/policy.ts'
 import { addServerCommands } from './cli/server.ts'
@@ -24,6 +25,7 @@ for (const add of [
   addVirtualCommands,
   addPolicyCommands,
   addHealthCommand,
+  addFindCommands,
   addCallCommand,
   addValidateCommand,
   addDbCommands,

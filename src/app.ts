@@ -18,6 +18,7 @@ import {
   createMcpRoutes,
   createSseRoutes,
   describeAllTools,
+  discoveryRoutes,
   endpointUrl,
   restSessionRoutes,
 } from './mcp/index.ts'
@@ -69,6 +70,9 @@ export function createApp(deps: Deps): App {
   const { restVerbs: verbs, listAllTools, endpoint, sse } = deps.mcp
   const { maxBodyBytes } = config
   management.route('/mcp', restSessionRoutes<HttpEnv>({ verbs, maxBodyBytes, ...caller }))
+  // Who has a tool or a resource, and whom the gateway would choose.
+  const { findOffers } = deps.mcp
+  management.route('/discovery', discoveryRoutes<HttpEnv>({ findOffers, ...caller }))
   describeAllTools(management)
   app.route('/api/v1', management)
   app.get('/openapi.json', (c) =>

@@ -13,6 +13,7 @@ export {
   restSessionRoutes,
 } from './rest/routes.ts'
 export { createMcpRoutes, endpointUrl, type McpRoutesDeps } from './routes.ts'
+export { type DiscoveryRoutesDeps, discoveryRoutes } from './routing/routes.ts'
 export type { SessionStub } from './session/session-state.ts'
 export { createSseRoutes, sseUrl } from './sse/routes.ts'
 export { createDiscover } from './upstream/discover.ts'

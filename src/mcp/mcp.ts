@@ -21,6 +21,8 @@ import { createSettleEra } from './relay/settle-era.ts'
 import { createTaskIds } from './relay/task-ids.ts'
 import { createRelay } from './relay.ts'
 import { createRestVerbs } from './rest/verbs.ts'
+import { createFindOffers } from './routing/find-offers.ts'
+import { createFindServer } from './routing/find-server.ts'
 import { createRouter } from './routing/router.ts'
 import { createCloseUpstreams } from './session/close-upstreams.ts'
 import { createEventIds } from './session/event-ids.ts'
@@ -89,9 +91,13 @@ export function createMcp(deps: McpDeps) {
   const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
   // The gateway's own tools ask through the very endpoints that offer them.
   const ask = createAsk({ endpoint: () => admitted })
-  const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
-  const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const router = createRouter(deps)
+  const ownTools = createOwnTools({
+    verbs,
+    proxyRequest: createProxyRequest({ ask, snapshots }),
+    findServer: createFindServer({ snapshots, router }),
+  })
+  const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
   const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds })
   const bridged = createServeBridged({
@@ -142,6 +148,7 @@ export function createMcp(deps: McpDeps) {
     endpoint,
     sse,
     listAllTools: shared.listAllTools,
+    findOffers: createFindOffers({ ...registry, router }),
     restVerbs: createRestVerbs({ ask, snapshots, sealer, object }),
     /** For the objects that keep sessions. */
     closeUpstreams,

@@ -11,12 +11,20 @@ const gateway = createGateway(TENANT)
 const { ctx, registry } = gateway
 
 const proxied: { path: string; question: unknown }[] = []
+const sought: unknown[] = []
 let answer: () => Answer
 const tools = createOwnTools({
   verbs: registry.verbs,
   proxyRequest: async (_ctx, _actor, path, question) => {
     proxied.push({ path, question })
     return answer()
+  },
+  findServer: async (_ctx, _actor, request) => {
+    sought.push(request)
+    return {
+      path: 'clock',
+      note: () => ({ server: 'clock', reason: 'only_one', candidates: [] }),
+    }
   },
 })
 
@@ -298,6 +306,27 @@ describe('proxy_request', () => {
     expect(proxied).toEqual([
       { path: 'clock', question: { method: 'tools/call', params: question.params } },
     ])
+  })
+
+  it('has the gateway choose where no server is named, and says why', async () => {
+    const { params } = question
+    sought.length = 0
+    const route = { tag: 'time' }
+    expect(await call('readers', 'proxy_request', { params, route })).toMatchObject({
+      isError: false,
+      structuredContent: { server: 'clock', routing: { reason: 'only_one', server: 'clock' } },
+    })
+    expect(sought).toEqual([{ method: 'tools/call', params, wish: route }])
+    expect(proxied).toMatchObject([{ path: 'clock' }])
+    for (const wrong of [
+      { ...question, route },
+      { params, route: { tags: ['time'] } },
+    ]) {
+      expect(await call('readers', 'proxy_request', wrong)).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringContaining('(invalid_params)') }],
+      })
+    }
   })
 
   it('fails as the tool behind it fails', async () => {

@@ -91,6 +91,15 @@ beforeAll(async () => {
   const { heads } = await catalog.part(gateway.ctx, gateway.tenant, index, 'resource')
   const definitions = await catalog.definitions(gateway.ctx, gateway.tenant, 'resource', heads)
   expect(definitions.size).toBe(1)
+  for (const wanted of [
+    { kind: 'tool', key: 'now' },
+    { kind: 'tag', key: 'a' },
+  ] as const) {
+    expect(await later.offers(gateway.ctx, wanted)).toHaveLength(wanted.kind === 'tag' ? 1 : 0)
+  }
+  const { offers } = gateway.registry
+  expect(await offers.keys(gateway.tenant, 'resource', '', 10)).toHaveLength(1)
+  expect(await offers.ofKeys(gateway.tenant, 'tool', ['now'], 10)).toEqual([])
   await gateway.send('admins', 'DELETE', desk)
   await gateway.send('admins', 'DELETE', '/servers/clock')
   await gateway.registry.status(gateway.ctx)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor, Permission } from '../../policy/index.ts'
 import type { RegistryVerbs } from '../../registry/index.ts'
+import type { FindServer } from '../routing/find-server.ts'
 import type { ProxyRequest } from './proxy.ts'
 
 /** A Tool object of MCP. */
@@ -31,6 +32,7 @@ export interface OwnToolDeps {
     'listServers' | 'registerServer' | 'toggleServer' | 'refreshServer' | 'serverHealth'
   >
   readonly proxyRequest: ProxyRequest
+  readonly findServer: FindServer
 }
 
 /** What a tool gives: an object of its output schema, and whether it tells of a failure. */

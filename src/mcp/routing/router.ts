@@ -12,6 +12,8 @@ export interface RouteRequest {
   readonly wanted: WantedOffer
   readonly method: string
   readonly wish: RouteWish
+  /** For who only looks: what the groups allow, whatever the token's scopes. */
+  readonly anyScope?: true
 }
 
 /** Servers that have what is wanted, as far as this caller may know. */
@@ -67,7 +69,7 @@ export function createRouter({ breakers, load, ratingOf }: RouterDeps): Router {
   }
 
   const choose: Router['choose'] = (ctx, request, offers) => {
-    const { actor, wanted, method, wish } = request
+    const { actor, wanted, method, wish, anyScope } = request
     const tool = wanted.kind === 'tool' ? wanted.key : undefined
     const wished = offers.filter((offer) => isWished(offer, wish))
     // Before anything else: what a caller may not use has no part in what it is told.
@@ -76,7 +78,9 @@ export function createRouter({ breakers, load, ratingOf }: RouterDeps): Router {
       decision: decide(actor, offer, method, tool),
     }))
     const allowed = decided.flatMap(({ offer, decision }) =>
-      decision.kind === 'allow' ? [offer] : [],
+      decision.kind === 'allow' || (anyScope && decision.kind === 'insufficient_scope')
+        ? [offer]
+        : [],
     )
     if (allowed.length === 0) {
       const missing = decided.find(({ decision }) => decision.kind === 'insufficient_scope')
