@@ -79,6 +79,10 @@ beforeAll(async () => {
   await gateway.send('admins', 'GET', desk)
   await gateway.send('admins', 'PUT', desk, virtual)
   await gateway.send('admins', 'PATCH', desk, { name: 'New', ...items })
+  const fleet = { selector: 'where', members: [{ value: 'here', server: 'clock' }] }
+  for (const change of [{ tools: [] }, { fleets: [fleet] }]) {
+    await gateway.send('admins', 'PATCH', desk, change)
+  }
   await gateway.send('admins', 'POST', `${desk}/toggle`)
   await gateway.send('admins', 'POST', `${desk}/repin`)
   for (const of of ['', '/clock', '/clock/health']) {

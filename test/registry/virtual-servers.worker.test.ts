@@ -52,6 +52,7 @@ describe('making a virtual server', () => {
       prompts: [{ server: 'books', name: 'greet', as: 'greet', title: 'Say hello', ...pin }],
       resources: [{ server: 'books', uri: 'file:///a', name: 'List', ...pin }],
       resourceTemplates: [{ server: 'music', uriTemplate: 'file:///{x}', ...pin }],
+      fleets: [],
       createdAt: '2026-11-01T00:00:00.000Z',
       updatedAt: '2026-11-01T00:00:00.000Z',
     })

@@ -1,6 +1,11 @@
 import { type CallContext, GatewayError, isPlainObject } from '../../core/index.ts'
 import { type Actor, decide } from '../../policy/index.ts'
-import type { PinnedItem, ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import {
+  isFleetItem,
+  type PinnedItem,
+  type ServerRecord,
+  type TenantSnapshot,
+} from '../../registry/index.ts'
 import { crosses } from '../bridge/crossing.ts'
 import { unknownTask } from '../relay/own-task.ts'
 import { requireAllowed, unknownTool } from '../relay/require-allowed.ts'
@@ -31,6 +36,8 @@ export interface FindRequest {
   readonly method: string
   readonly named: Named
   readonly settleEra: SettleEra
+  /** Of a tool that several upstreams share: the one that is meant. */
+  readonly member?: PinnedItem
 }
 
 /** A longer name or URI is none that the catalogue keeps. */
@@ -103,7 +110,7 @@ export async function findItem(ctx: CallContext, request: FindRequest): Promise<
 
 async function locate(ctx: CallContext, request: FindRequest): Promise<Found | undefined> {
   const { endpoint, snapshot, actor, method, named } = request
-  const wanted = wantedOf(endpoint, named)
+  const wanted = request.member ? wantedItem(request.member) : wantedOf(endpoint, named)
   if (!wanted) return undefined
   if (endpoint.kind === 'virtual') {
     const tool = named.kind === 'tool' ? named.value : undefined
@@ -167,6 +174,10 @@ function chosen(items: readonly PinnedItem[], { kind, value }: Named): Wanted | 
   return item && { server: item.server, find: () => item.original }
 }
 
+function wantedItem({ server, key }: PinnedItem): Wanted {
+  return { server, find: () => key }
+}
+
 /** Whether a server takes part with anything that can become a task. */
 export function hasTool(items: readonly PinnedItem[], path: string): boolean {
   return items.some(
@@ -175,7 +186,9 @@ export function hasTool(items: readonly PinnedItem[], path: string): boolean {
 }
 
 function chosenName(items: readonly PinnedItem[], kind: 'tool' | 'prompt', value: string) {
-  const item = items.find((one) => one.kind === kind && one.name === value && one.state === 'ok')
+  const item = items.find(
+    (one) => one.kind === kind && one.name === value && one.state === 'ok' && !isFleetItem(one),
+  )
   return item && { server: item.server, original: item.key }
 }
 

@@ -1,5 +1,6 @@
 import { isPlainObject } from '../../core/index.ts'
 import { CATALOG_LISTS, type CatalogKind, type CatalogList } from '../../registry/index.ts'
+import { type Selector, withSelector } from './fleet-view.ts'
 import { exposedName, exposedUri } from './naming.ts'
 
 /** One list of MCP, and how it looks where several servers meet. */
@@ -28,6 +29,8 @@ export interface Override {
   readonly name?: string
   readonly title?: string
   readonly description?: string
+  /** Of a tool that several upstreams share. */
+  readonly selector?: Selector
 }
 
 /** The definition of an item as a client of a shared endpoint sees it, as JSON. */
@@ -35,7 +38,7 @@ export function exposedDefinition(
   list: ListKind,
   server: string,
   item: { readonly key: string; readonly definition: string },
-  override: Override = {},
+  { selector, ...words }: Override = {},
 ): string {
   const definition: unknown = JSON.parse(item.definition)
   if (!isPlainObject(definition)) return item.definition
@@ -44,10 +47,11 @@ export function exposedDefinition(
   const { _meta } = definition
   return JSON.stringify({
     ...(list.kind === 'tool' ? rest : definition),
+    ...(selector ? { inputSchema: withSelector(definition['inputSchema'], selector) } : {}),
     ...(isPlainObject(_meta) ? { _meta: exposedMeta(server, _meta) } : {}),
     // A tool's or prompt's name is its key, so an override of it wins over what is made here.
     [list.keyMember]: list.expose(server, item.key),
-    ...override,
+    ...words,
   })
 }
 

@@ -1,6 +1,7 @@
 import { type Actor, type Decision, decide, toolFilter } from '../../policy/index.ts'
 import type { IndexedServer, VirtualItem } from '../../registry/index.ts'
 import type { SharedEndpoint } from './endpoint.ts'
+import { type FleetView, fleetViews } from './fleet-view.ts'
 import type { ListKind, Override } from './kinds.ts'
 
 /** One server's part of a list. */
@@ -15,6 +16,8 @@ export interface Unavailable {
   readonly server: string
   /** Of a virtual server: held back until somebody approves it as it is now. */
   readonly item?: string
+  /** Of a tool that several upstreams share: what means this one. */
+  readonly value?: string
   readonly reason: 'not_reached' | 'unhealthy' | 'changed' | 'missing'
 }
 
@@ -92,6 +95,7 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
   const unavailable: Unavailable[] = []
   const decisions: Decision[] = []
   const chosen = chosenItems(request)
+  const fleets = createFleets(request, sections)
   for (const server of index) {
     const items = chosen?.get(server.path)
     if (endpoint.kind === 'own' || (chosen && !items)) continue
@@ -106,7 +110,7 @@ function compose(index: readonly IndexedServer[], request: LineupRequest): Lineu
     }
     if (server.upstream.capabilities?.[list.capability] === undefined) continue
     if (server.health === 'unhealthy') unavailable.push({ server: path, reason: 'unhealthy' })
-    sections.push(sectionOf(request, server, items))
+    sections.push(sectionOf(request, server, items, fleets))
   }
   unavailable.push(...heldBack(index, request))
   const refused = decisions.find((one) => one.kind === 'insufficient_scope')
@@ -137,12 +141,13 @@ function heldBack(index: readonly IndexedServer[], request: LineupRequest): Unav
   if (endpoint.kind !== 'virtual') return []
   const servers = new Map(index.map((one) => [one.path as string, one]))
   return endpoint.virtual.items.flatMap((item): Unavailable[] => {
-    const { kind, server, key, name, state } = item
+    const { kind, server, key, name, state, fleet } = item
     if (kind !== list.kind || state === 'ok') return []
     const behind = servers.get(server)
     if (!behind || decide(actor, behind, method).kind !== 'allow') return []
     if (!chosenFilter(request, behind)(item)) return []
-    return [{ server, item: name === '' ? key : name, reason: state }]
+    const value = fleet && { value: fleet.value }
+    return [{ server, item: name === '' ? key : name, ...value, reason: state }]
   })
 }
 
@@ -166,10 +171,31 @@ function chosenFilter(
   return ({ key, name }) => (own === 'all' || own(name)) && (behind === 'all' || behind(key))
 }
 
+/**
+ * How tools that several upstreams share are shown, once it is known who takes part: the same for as
+ * long as the lineup lives.
+ */
+function createFleets(request: LineupRequest, sections: readonly Section[]) {
+  const { endpoint } = request
+  let views: ReadonlyMap<string, FleetView> | undefined
+  return (name: string): FleetView | undefined => {
+    if (endpoint.kind !== 'virtual') return undefined
+    if (!views) {
+      const servers = new Map(sections.map(({ server }) => [server.path as string, server]))
+      views = fleetViews(endpoint.virtual.items, (item) => {
+        const server = servers.get(item.server)
+        return server !== undefined && chosenFilter(request, server)(item)
+      })
+    }
+    return views.get(name)
+  }
+}
+
 function sectionOf(
   request: LineupRequest,
   server: IndexedServer,
   items: ReadonlyMap<string, VirtualItem> | undefined,
+  fleets: ReturnType<typeof createFleets>,
 ): Section {
   if (items) {
     const isShown = chosenFilter(request, server)
@@ -178,12 +204,25 @@ function sectionOf(
       show(key, contentHash) {
         const item = items.get(key)
         // What changed since it was chosen is held back until somebody approves it again.
-        return item?.contentHash === contentHash && isShown(item) ? overrideOf(item) : undefined
+        if (item?.contentHash !== contentHash || !isShown(item)) return undefined
+        return item.fleet ? fleetOverride(item, fleets(item.name)) : overrideOf(item)
       },
     }
   }
   const filter = request.list.kind === 'tool' ? toolFilter(request.actor, server) : 'all'
   return { server, show: (key) => (filter === 'all' || filter(key) ? {} : undefined) }
+}
+
+/** One of its items stands for a tool; the others are not shown. */
+function fleetOverride(item: VirtualItem, view: FleetView | undefined): Override | undefined {
+  if (view?.lead.server !== item.server || view.lead.key !== item.key) return undefined
+  const { title, toolDescription: description, selector } = view
+  return {
+    name: item.name,
+    ...(title === undefined ? {} : { title }),
+    ...(description === undefined ? {} : { description }),
+    selector,
+  }
 }
 
 function overrideOf({ name, title, description }: VirtualItem): Override {

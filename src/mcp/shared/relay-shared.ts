@@ -10,6 +10,7 @@ import type { SettleEra } from '../relay/settle-era.ts'
 import { wishOf } from '../routing/wish.ts'
 import { sessionRequired } from '../session/session-rules.ts'
 import { resultReply } from '../wire/reply.ts'
+import { fleetCall, fleetNamed } from './fleet-call.ts'
 import type { createHello } from './hello-verbs.ts'
 import { type FindRequest, type Found, findItem, type Named, namedBy } from './items.ts'
 import { LISTS } from './kinds.ts'
@@ -115,6 +116,13 @@ async function toNamed(
   const { endpoint, actor, snapshot, inbound } = request
   const { era, method } = inbound
   const find = { actor, snapshot, endpoint, era, method, named, settleEra: deps.settleEra }
+  const fleet = fleetNamed(endpoint, named)
+  if (fleet) {
+    const call = await fleetCall(ctx, find, fleet, inbound)
+    return call.kind === 'answer'
+      ? resultReply(call.answer.result, rawIdOf(inbound))
+      : deps.toServer(ctx, { ...request, inbound: call.inbound }, named, call.found)
+  }
   const found = await findNow(deps, ctx, find)
   return deps.toServer(ctx, request, named, found)
 }

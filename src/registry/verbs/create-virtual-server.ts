@@ -1,10 +1,10 @@
 import { type CallContext, parseInput } from '../../core/index.ts'
 import { type Actor, requirePermission } from '../../policy/index.ts'
-import { countKinds } from '../catalog.ts'
 import { pathTaken } from '../server-repository.ts'
 import type { VerbDeps } from '../verb-deps.ts'
+import { checkSelectors, fleetChoices } from '../virtual/fleet-choices.ts'
 import { loadOffers } from '../virtual/update-virtual.ts'
-import { checkChoices, choicesOf } from '../virtual/virtual-choices.ts'
+import { checkChoices, choicesOf, countItems, withoutLists } from '../virtual/virtual-choices.ts'
 import { pinChoices } from '../virtual/virtual-pins.ts'
 import type { StoredVirtual } from '../virtual/virtual-rows.ts'
 import { VirtualServerInput } from '../virtual/virtual-schemas.ts'
@@ -25,14 +25,15 @@ export function createCreateVirtualServer(deps: Pick<VerbDeps, 'repositories' | 
     const wanted = parseInput(VirtualServerInput, input)
     const { tenant, key: owner } = actor.principal
     requirePermission(actor, 'register_service', { ...wanted, owner })
-    const choices = choicesOf(wanted)
-    checkChoices(choices, 0)
+    const choices = [...choicesOf(wanted), ...(await fleetChoices(deps, actor, wanted.fleets))]
+    checkChoices(choices, [])
     const { servers, virtuals } = deps.repositories
     if (await servers.isTaken(tenant, wanted.path)) throw pathTaken(wanted.path)
 
     const offers = await loadOffers(deps, tenant, choices)
     const items = pinChoices(actor, choices, [], offers)
-    const { tools: _t, prompts: _p, resources: _r, resourceTemplates: _rt, ...columns } = wanted
+    await checkSelectors(deps, tenant, items, offers, choices)
+    const columns = withoutLists(wanted)
     const now = ctx.clock.now()
     const virtual: StoredVirtual = {
       ...columns,
@@ -40,7 +41,7 @@ export function createCreateVirtualServer(deps: Pick<VerbDeps, 'repositories' | 
       tenant,
       owner,
       items,
-      counts: countKinds(items),
+      counts: countItems(items),
       createdAt: now,
       updatedAt: now,
     }

@@ -3,8 +3,9 @@ import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import { namesItsGroups, withoutUndefined } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
+import { fleetChoices } from '../virtual/fleet-choices.ts'
 import { updateChoices } from '../virtual/update-virtual.ts'
-import { choicesOf, itemsLeftAlone } from '../virtual/virtual-choices.ts'
+import { choicesOf, itemsLeftAlone, withoutLists } from '../virtual/virtual-choices.ts'
 import { VirtualServerPatch } from '../virtual/virtual-schemas.ts'
 import type { VirtualServerOut } from '../virtual/virtual-views.ts'
 
@@ -21,18 +22,16 @@ export function createPatchVirtualServer(deps: Pick<VerbDeps, 'repositories' | '
     input: unknown,
   ): Promise<VirtualServerOut> {
     const virtual = await authorizeVirtual(deps.repositories, actor, 'modify_service', path)
-    const { tools, prompts, resources, resourceTemplates, ...patch } = parseInput(
-      VirtualServerPatch,
-      input,
-    )
-    const columns = withoutUndefined(patch)
+    const lists = parseInput(VirtualServerPatch, input)
+    const columns = withoutUndefined(withoutLists(lists))
     if (!namesItsGroups({ ...virtual, ...columns })) {
       throw invalidInput([
         { path: 'allowedGroups', message: 'must name a group when visibility is group' },
       ])
     }
-    const lists = { tools, prompts, resources, resourceTemplates }
     const kept = itemsLeftAlone(virtual.items, lists)
-    return updateChoices(deps, ctx, actor, virtual, { columns, choices: choicesOf(lists), kept })
+    const inFleets = await fleetChoices(deps, actor, lists.fleets ?? [])
+    const choices = [...choicesOf(lists), ...inFleets]
+    return updateChoices(deps, ctx, actor, virtual, { columns, choices, kept })
   }
 }

@@ -2,6 +2,7 @@ import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import type { VerbDeps } from '../verb-deps.ts'
+import { checkSelectors } from '../virtual/fleet-choices.ts'
 import { loadOffers, updateVirtual } from '../virtual/update-virtual.ts'
 import { refKey } from '../virtual/virtual-choices.ts'
 import { repinItems } from '../virtual/virtual-pins.ts'
@@ -27,6 +28,7 @@ export function createRepinVirtualServer(deps: Pick<VerbDeps, 'repositories' | '
     const { items: named } = parseInput(RepinInput, input)
     const offers = await loadOffers(deps, virtual.tenant, virtual.items)
     const items = repinItems(actor, virtual.items, named, offers)
+    await checkSelectors(deps, virtual.tenant, items, offers)
     const repinned = items.filter((item, at) => item.contentHash !== virtual.items[at]?.contentHash)
     return updateVirtual(deps, ctx, actor, virtual, {
       changes: { items },

@@ -2,8 +2,9 @@ import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
 import type { VerbDeps } from '../verb-deps.ts'
+import { fleetChoices } from '../virtual/fleet-choices.ts'
 import { updateChoices } from '../virtual/update-virtual.ts'
-import { choicesOf } from '../virtual/virtual-choices.ts'
+import { choicesOf, withoutLists } from '../virtual/virtual-choices.ts'
 import { VirtualServerInput } from '../virtual/virtual-schemas.ts'
 import type { VirtualServerOut } from '../virtual/virtual-views.ts'
 
@@ -24,8 +25,8 @@ export function createReplaceVirtualServer(deps: Pick<VerbDeps, 'repositories' |
     if (named !== virtual.path) {
       throw invalidInput([{ path: 'path', message: 'must be the path in the URL' }])
     }
-    const { tools: _t, prompts: _p, resources: _r, resourceTemplates: _rt, ...columns } = wanted
-    const choices = choicesOf(wanted)
+    const columns = withoutLists(wanted)
+    const choices = [...choicesOf(wanted), ...(await fleetChoices(deps, actor, wanted.fleets))]
     return updateChoices(deps, ctx, actor, virtual, { columns, choices, kept: [] })
   }
 }

@@ -1,9 +1,9 @@
 import type { CallContext } from '../../core/index.ts'
 import type { ChangeEntry } from '../../observability/index.ts'
 import type { Actor } from '../../policy/index.ts'
-import { countKinds } from '../catalog.ts'
 import type { VerbDeps } from '../verb-deps.ts'
-import { type Choice, checkChoices } from './virtual-choices.ts'
+import { checkSelectors } from './fleet-choices.ts'
+import { type Choice, checkChoices, countItems } from './virtual-choices.ts'
 import { type Offers, offersOf, pinChoices } from './virtual-pins.ts'
 import type { VirtualItem } from './virtual-record.ts'
 import type { StoredVirtual, VirtualChanges } from './virtual-rows.ts'
@@ -34,7 +34,7 @@ export async function updateVirtual(
   deps.snapshots.drop(tenant)
   const items = changes.items ?? virtual.items
   const updatedAt = ctx.clock.now()
-  const updated = { ...virtual, ...changes, items, counts: countKinds(items), updatedAt }
+  const updated = { ...virtual, ...changes, items, counts: countItems(items), updatedAt }
   return virtualOutOf(actor, updated, offers)
 }
 
@@ -50,9 +50,10 @@ export async function updateChoices(
     readonly kept: readonly VirtualItem[]
   },
 ): Promise<VirtualServerOut> {
-  checkChoices(wanted.choices, wanted.kept.length)
+  checkChoices(wanted.choices, wanted.kept)
   const offers = await loadOffers(deps, virtual.tenant, [...wanted.choices, ...wanted.kept])
   const pinned = pinChoices(actor, wanted.choices, virtual.items, offers)
+  await checkSelectors(deps, virtual.tenant, pinned, offers, wanted.choices)
   const items = [...pinned, ...wanted.kept]
   const hasNewItems = JSON.stringify(items) !== JSON.stringify(virtual.items)
   const changes = { ...wanted.columns, ...(hasNewItems && { items }) }

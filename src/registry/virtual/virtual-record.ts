@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ServerPath, type TenantId } from '../../core/index.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
+import { FleetMember } from './fleet-member.ts'
 
 /** One thing of another server that a virtual server offers, as it was when somebody chose it. */
 export const VirtualItem = z.strictObject({
@@ -14,6 +15,8 @@ export const VirtualItem = z.strictObject({
   description: z.string().exactOptional(),
   /** SHA-256 of the definition that was chosen; another one is not served. */
   contentHash: z.string(),
+  /** Of a tool: it is one of several upstreams that are shown as one tool of this name. */
+  fleet: FleetMember.exactOptional(),
 })
 export type VirtualItem = Readonly<z.infer<typeof VirtualItem>>
 

@@ -5,12 +5,13 @@ import { type CallContext, ServerPath, type TenantId } from '../../core/index.ts
 import { auditStatements, type ChangeEntry } from '../../observability/index.ts'
 import { notFoundServer } from '../../policy/index.ts'
 import { isConstraintFault, runBatch } from '../batch-repository.ts'
-import { countKinds } from '../catalog.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
 import { assertPathHeld, type PathHolder, takePath } from '../path-repository.ts'
-import { names } from '../rows.ts'
+import { jsonOf, names } from '../rows.ts'
 import { changedMeanwhile, pathTaken } from '../server-repository.ts'
 import { catalogItems, servers, virtualServers } from '../tables.ts'
+import type { FleetItem } from './fleet-member.ts'
+import { countItems, type ItemRef } from './virtual-choices.ts'
 import type { VirtualItem } from './virtual-record.ts'
 import {
   type ListedVirtual,
@@ -20,10 +21,7 @@ import {
   VirtualRow,
   virtualColumns,
 } from './virtual-rows.ts'
-import { MAX_VIRTUAL_ITEMS } from './virtual-schemas.ts'
-
-/** Names one item of one server. */
-export type ItemRef = Pick<VirtualItem, 'kind' | 'server' | 'key'>
+import { MAX_FLEET_ITEMS, MAX_VIRTUAL_ITEMS } from './virtual-schemas.ts'
 
 /** @see OfferedItem */
 export const OfferedRow = z.object({
@@ -38,6 +36,20 @@ export const OfferedRow = z.object({
 
 /** An item that the stored catalogue serves now, and whose it is. */
 export type OfferedItem = z.infer<typeof OfferedRow>
+
+const OfferedSchemaRow = z.object({
+  kind: CatalogKind,
+  server: ServerPath,
+  key: z.string(),
+  keywords: jsonOf(z.array(z.string())),
+  hasProperty: z.number().transform((count) => count > 0),
+})
+
+/** What of a tool's input schema says whether a selector can be added to it. */
+export type OfferedSchema = z.infer<typeof OfferedSchemaRow>
+
+/** A server keeps no more of a kind. */
+const MAX_TOOLS = 2_000
 
 type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
 
@@ -86,8 +98,58 @@ export function createVirtualRepository(db: DrizzleD1Database) {
             isNull(catalogItems.problem),
           ),
         )
-        .limit(MAX_VIRTUAL_ITEMS)
+        .limit(MAX_VIRTUAL_ITEMS + MAX_FLEET_ITEMS)
     },
+
+    /** Of tools; `items` is the JSON of references, each with its selector. */
+    schemas(tenant: TenantId, items: string) {
+      const wanted = (member: 'server' | 'key' | 'selector') =>
+        sql`wanted.value->>${sql.raw(`'$.${member}'`)}`
+      return db
+        .select({
+          kind: catalogItems.kind,
+          server: servers.path,
+          key: catalogItems.key,
+          keywords: sql<string>`(select json_group_array(key)
+            from json_each(${catalogItems.definition}, '$.inputSchema'))`.as('keywords'),
+          hasProperty: sql<number>`(select count(*)
+            from json_each(${catalogItems.definition}, '$.inputSchema.properties') as property
+            where property.key = ${wanted('selector')})`.as('has_property'),
+        })
+        .from(sql`json_each(${items}) as wanted`)
+        .innerJoin(servers, and(eq(servers.tenant, tenant), eq(servers.path, wanted('server'))))
+        .innerJoin(
+          catalogItems,
+          and(
+            eq(catalogItems.serverId, servers.id),
+            eq(catalogItems.kind, 'tool'),
+            eq(catalogItems.key, wanted('key')),
+            isNull(catalogItems.problem),
+          ),
+        )
+        .limit(MAX_FLEET_ITEMS)
+    },
+
+    tools: (tenant: TenantId, path: ServerPath) =>
+      db
+        .select({ key: catalogItems.key })
+        .from(catalogItems)
+        .where(
+          and(
+            eq(catalogItems.tenant, tenant),
+            eq(
+              catalogItems.serverId,
+              sql`(${db
+                .select({ id: servers.id })
+                .from(servers)
+                .where(and(eq(servers.tenant, tenant), eq(servers.path, path)))})`,
+            ),
+            eq(catalogItems.kind, 'tool'),
+            isNull(catalogItems.problem),
+          ),
+        )
+        .orderBy(asc(catalogItems.position))
+        .limit(MAX_TOOLS),
 
     /** What is offered of the items that the virtual server at the path has. */
     offeredAt(tenant: TenantId, path: ServerPath) {
@@ -121,6 +183,22 @@ export function createVirtualRepository(db: DrizzleD1Database) {
       return rows.map((row) => OfferedRow.parse(row))
     },
 
+    /** Names of the tools that the server serves now; none of what is no server. */
+    async toolsOf(tenant: TenantId, path: ServerPath): Promise<string[]> {
+      return (await queries.tools(tenant, path)).map(({ key }) => key)
+    },
+
+    /** Those of the tools that are served now, in no order. */
+    async offeredSchemas(
+      tenant: TenantId,
+      items: readonly FleetItem<Omit<VirtualItem, 'contentHash'>>[],
+    ): Promise<OfferedSchema[]> {
+      if (items.length === 0) return []
+      const refs = items.map(({ server, key, fleet: { selector } }) => ({ server, key, selector }))
+      const rows = await queries.schemas(tenant, JSON.stringify(refs))
+      return rows.map((row) => OfferedSchemaRow.parse(row))
+    },
+
     /** Throws `conflict` when the path is taken, also by a registration running at the same time. */
     async insert(ctx: WriteContext, virtual: StoredVirtual, change: ChangeEntry): Promise<void> {
       try {
@@ -151,7 +229,7 @@ export function createVirtualRepository(db: DrizzleD1Database) {
               ...(allowedGroups && { allowedGroups: JSON.stringify(allowedGroups) }),
               ...(items && {
                 items: JSON.stringify(items),
-                counts: JSON.stringify(countKinds(items)),
+                counts: JSON.stringify(countItems(items)),
               }),
               updatedAt: ctx.clock.now(),
               // Null breaks the constraint, and with it the batch, when somebody was faster.

@@ -2,9 +2,14 @@ import { z } from 'zod'
 import { ServerPath } from '../../core/index.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
 import { fields, line, namesItsGroups } from '../schemas.ts'
+import { SelectorName } from './fleet-member.ts'
 
 /** Items of all kinds together. */
 export const MAX_VIRTUAL_ITEMS = 500
+/** Items of tools that several upstreams share, each upstream of each tool counted. */
+export const MAX_FLEET_ITEMS = 1_500
+const MAX_FLEETS = 20
+const MAX_MEMBERS = 100
 const MAX_KEY_CHARS = 2048
 
 /** What a tool or a prompt is called on a virtual server (MCP 2026-07-28, Tools, Tool Names). */
@@ -41,11 +46,36 @@ const TemplateChoice = z.strictObject({
   ...about,
 })
 
+/** Upstreams that are shown as one: each of their tools once, with an argument that says which. */
+const FleetInput = z.strictObject({
+  selector: SelectorName.describe('The argument; no tool of the fleet may have one of its name.'),
+  description: z.string().min(1).max(500).optional().describe('Of the argument, for models.'),
+  members: z
+    .array(z.strictObject({ value: line(64), server: ServerPath }))
+    .min(1)
+    .max(MAX_MEMBERS)
+    .refine((members) => areUnique(members.map(({ value }) => value)), 'must not repeat a value')
+    .refine((members) => areUnique(members.map(({ server }) => server)), 'must not repeat a server')
+    .describe('The first one says what the tools are.'),
+  tools: z
+    .array(z.strictObject({ name: key, as: ExposedName.optional(), ...about }))
+    .min(1)
+    .max(MAX_VIRTUAL_ITEMS)
+    .optional()
+    .describe('Without it, all tools that every member offers now.'),
+})
+export type FleetInput = z.infer<typeof FleetInput>
+
+function areUnique(values: readonly string[]): boolean {
+  return new Set(values).size === values.length
+}
+
 const lists = {
   tools: z.array(NamedChoice).max(MAX_VIRTUAL_ITEMS),
   prompts: z.array(NamedChoice).max(MAX_VIRTUAL_ITEMS),
   resources: z.array(ResourceChoice).max(MAX_VIRTUAL_ITEMS),
   resourceTemplates: z.array(TemplateChoice).max(MAX_VIRTUAL_ITEMS),
+  fleets: z.array(FleetInput).max(MAX_FLEETS),
 }
 const instructions = z.string().max(4000)
 
@@ -63,6 +93,7 @@ export const VirtualServerInput = z
     prompts: lists.prompts.default([]),
     resources: lists.resources.default([]),
     resourceTemplates: lists.resourceTemplates.default([]),
+    fleets: lists.fleets.default([]),
   })
   .refine(namesItsGroups, {
     path: ['allowedGroups'],
@@ -83,6 +114,7 @@ export const VirtualServerPatch = z
     prompts: lists.prompts.optional(),
     resources: lists.resources.optional(),
     resourceTemplates: lists.resourceTemplates.optional(),
+    fleets: lists.fleets.optional(),
   })
   .refine((patch) => Object.keys(patch).length > 0, 'must change something')
 export type VirtualServerPatch = z.infer<typeof VirtualServerPatch>

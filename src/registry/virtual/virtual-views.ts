@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Actor, canPermission, toolFilter } from '../../policy/index.ts'
 import { DiscoveredCounts } from '../catalog.ts'
 import { toInstant } from '../views.ts'
+import { isFleetItem } from './fleet-member.ts'
 import { refKey } from './virtual-choices.ts'
 import { mayList, type Offers, pinStateOf } from './virtual-pins.ts'
 import type { VirtualItem } from './virtual-record.ts'
@@ -46,6 +47,19 @@ const ResourceItemOut = z.strictObject({
   name: z.string().optional(),
   ...pin,
 })
+const FleetToolOut = z.strictObject({
+  name: z.string(),
+  /** Its name on this virtual server. */
+  as: z.string(),
+  selector: z.string(),
+  /** Of the selector. */
+  selectorDescription: z.string().optional(),
+  title: pin.title,
+  description: pin.description,
+  /** SHA-256 of the definition that was chosen, for all members. */
+  contentHash: pin.contentHash,
+  members: z.array(z.strictObject({ value: z.string(), server: z.string(), state: pin.state })),
+})
 const TemplateItemOut = z.strictObject({
   server: z.string(),
   uriTemplate: z.string(),
@@ -62,6 +76,7 @@ export const VirtualServerOut = z.strictObject({
   prompts: z.array(NamedItemOut),
   resources: z.array(ResourceItemOut),
   resourceTemplates: z.array(TemplateItemOut),
+  fleets: z.array(FleetToolOut).describe('Tools of several upstreams, shown as one each.'),
   createdAt: instant,
 })
 export type VirtualServerOut = z.infer<typeof VirtualServerOut>
@@ -92,7 +107,9 @@ export function virtualOutOf(
     ? virtual.items
     : virtual.items.filter((item) => shows(actor, virtual, item, offers))
   const ofKind = (kind: VirtualItem['kind']) =>
-    shown.filter((item) => item.kind === kind).map((item) => pinned(item, offers))
+    shown
+      .filter((item) => item.kind === kind && !isFleetItem(item))
+      .map((item) => pinned(item, offers))
   const withoutName = <T extends { name: string }>({ name, ...rest }: T) =>
     name === '' ? rest : { ...rest, name }
   return {
@@ -106,8 +123,40 @@ export function virtualOutOf(
       uriTemplate: key,
       ...withoutName(rest),
     })),
+    fleets: fleetsOut(virtual.items, shown, offers),
     createdAt: toInstant(virtual.createdAt),
   }
+}
+
+/** Words are of the first item, whether or not its server is shown. */
+function fleetsOut(
+  items: readonly VirtualItem[],
+  shown: readonly VirtualItem[],
+  offers: Offers,
+): VirtualServerOut['fleets'] {
+  const first = new Map(
+    items
+      .filter(isFleetItem)
+      .toReversed()
+      .map((item) => [item.name, item]),
+  )
+  const groups = Map.groupBy(shown.filter(isFleetItem), ({ name }) => name)
+  return [...groups].flatMap(([as, members]) => {
+    const head = first.get(as)
+    if (!head) return []
+    const { key: name, title, description, contentHash, fleet } = head
+    return {
+      ...{ name, as, selector: fleet.selector },
+      ...(fleet.description === undefined ? {} : { selectorDescription: fleet.description }),
+      ...(title === undefined ? {} : { title }),
+      ...(description === undefined ? {} : { description }),
+      contentHash,
+      members: members.map((item) => ({
+        ...{ value: item.fleet.value, server: item.server },
+        state: pinStateOf(item, offers),
+      })),
+    }
+  })
 }
 
 /** What it may not list elsewhere, it does not see here. */
@@ -119,6 +168,6 @@ function shows(actor: Actor, virtual: StoredVirtual, item: VirtualItem, offers: 
 }
 
 function pinned(item: VirtualItem, offers: Offers) {
-  const { kind: _kind, ...rest } = item
+  const { kind: _kind, fleet: _fleet, ...rest } = item
   return { ...rest, state: pinStateOf(item, offers) }
 }
