@@ -3,6 +3,7 @@ import { addCallCommand } from './cli/call.ts'
 import { addDbCommands } from './cli/db.ts'
 import { reportError } from './cli/errors.ts'
 import { addFindCommands } from './cli/find.ts'
+import { addFleetCommands } from './cli/fleet.ts'
 import { addHealthCommand } from './cli/health.ts'
 import { addPolicyCommands } from './cli/policy.ts'
 import { addServerCommands } from './cli/server.ts'
@@ -23,6 +24,7 @@ for (const add of [
   addTokenCommands,
   addServerCommands,
   addVirtualCommands,
+  addFleetCommands,
   addPolicyCommands,
   addHealthCommand,
   addFindCommands,

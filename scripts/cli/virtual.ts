@@ -26,6 +26,12 @@ const Item = z.looseObject({
   state: z.string(),
 })
 type Item = z.infer<typeof Item>
+const Fleet = z.looseObject({
+  name: z.string(),
+  as: z.string(),
+  selector: z.string(),
+  members: z.array(z.looseObject({ value: z.string(), server: z.string(), state: z.string() })),
+})
 const Virtual = z.looseObject({
   path: z.string(),
   name: z.string(),
@@ -34,6 +40,7 @@ const Virtual = z.looseObject({
   prompts: z.array(Item),
   resources: z.array(Item),
   resourceTemplates: z.array(Item),
+  fleets: z.array(Fleet).default([]),
 })
 
 /** `virtual add|list|show|repin|delete`. */
@@ -120,6 +127,11 @@ function show(session: Session, answer: unknown): void {
     ...lists.prompts.map((item) => rowOf('prompt', item)),
     ...lists.resources.map((item) => rowOf('resource', item)),
     ...lists.resourceTemplates.map((item) => rowOf('template', item)),
+    ...lists.fleets.flatMap(({ name, as, selector, members }) =>
+      members.map(({ value, server, state }) => [
+        ...['tool', server, name, `${as} (${selector}=${value})`, state],
+      ]),
+    ),
   ]
   const head = `${path}: ${name}\n${enabled ? 'enabled' : 'disabled'}`
   const items = rows.length === 0 ? '' : `\n${table(['kind', 'server', 'item', 'as', 'pin'], rows)}`

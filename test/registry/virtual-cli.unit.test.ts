@@ -15,6 +15,14 @@ const DESK = {
   prompts: [],
   resources: [{ server: 'books', uri: 'file:///a', contentHash: 'x', state: 'ok' }],
   resourceTemplates: [],
+  fleets: [
+    {
+      name: 'scale',
+      as: 'scale_it',
+      selector: 'cluster',
+      members: [{ value: 'eu', server: 'k8s-eu', state: 'ok' }],
+    },
+  ],
 }
 const PAGE = {
   virtualServers: [{ path: 'desk', name: 'Desk', enabled: false, items: { tools: 1, prompts: 2 } }],
@@ -27,11 +35,13 @@ let url: string
 let folder: string
 
 /** Runs `gatehouse virtual` against a gateway that notes what it is asked. */
-function virtual(...args: string[]) {
+const virtual = (...args: string[]) => run('virtual', ...args)
+
+function run(...args: string[]) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
     const child = execFile(
       process.execPath,
-      [CLI, '--url', url, '--token', 't', 'virtual', ...args],
+      [CLI, '--url', url, '--token', 't', ...args],
       (_error, stdout, stderr) => done({ code: child.exitCode ?? 0, stdout, stderr }),
     )
   })
@@ -63,10 +73,40 @@ beforeEach(() => {
 const AT = '/api/v1/virtual-servers'
 const SHOWN = `desk: Desk
 enabled
-kind      server  item       as   pin
-tool      books   buy        buy  changed
-resource  books   file:///a       ok
+kind      server  item       as                     pin
+tool      books   buy        buy                    changed
+resource  books   file:///a                         ok
+tool      k8s-eu  scale      scale_it (cluster=eu)  ok
 `
+
+describe('gatehouse fleet', () => {
+  it('makes a virtual server of identical servers', async () => {
+    const members = ['--member', 'eu=k8s-eu', 'a=b=k8s-us']
+    const words = ['--tool', 'scale', 'logs', '--description', 'Which one.']
+    const made = await run('fleet', 'add', 'desk', '--selector', 'cluster', ...members, ...words)
+    expect(made).toEqual({ code: 0, stdout: 'made desk: its tools take "cluster"\n', stderr: '' })
+    const fleet = {
+      selector: 'cluster',
+      members: [
+        { value: 'eu', server: 'k8s-eu' },
+        { value: 'a=b', server: 'k8s-us' },
+      ],
+      tools: [{ name: 'scale' }, { name: 'logs' }],
+      description: 'Which one.',
+    }
+    expect(seen).toEqual([['POST', AT, { path: 'desk', name: 'desk', fleets: [fleet] }]])
+  })
+
+  it.each([
+    [['--selector', 'cluster'], '--member'],
+    [['--selector', 'cluster', '--member', 'k8s-eu'], '{value}={server}'],
+  ])('exits 2 for %j, and asks nothing', async (args, says) => {
+    const made = await run('fleet', 'add', 'desk', ...args)
+    expect(made.code).toBe(2)
+    expect(made.stderr).toContain(says)
+    expect(seen).toEqual([])
+  })
+})
 
 describe('gatehouse virtual', () => {
   it('adds one from a file and shows what came of it', async () => {
