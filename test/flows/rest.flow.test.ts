@@ -139,7 +139,13 @@ describe('/openapi.json', () => {
       ...['/virtual-servers', '/virtual-servers/{path}'],
       ...['toggle', 'repin'].map((verb) => `/virtual-servers/{path}/${verb}`),
       ...['/services', '/services/{id}', '/services/{id}/health'],
-      ...['/mcp/servers/connect', '/mcp/sessions/{id}', '/mcp/sessions/{id}/info'],
+      ...[
+        '/discovery/resources',
+        '/discovery/tools',
+        '/mcp/servers/connect',
+        '/mcp/sessions/{id}',
+        '/mcp/sessions/{id}/info',
+      ],
       ...['tools', 'resources', 'prompts'].map((list) => `/mcp/sessions/{id}/${list}`),
       ...['tools/call', 'resources/read'].map((verb) => `/mcp/sessions/{id}/${verb}`),
     ]

@@ -228,6 +228,43 @@ describe('a call that names a tool and no server', () => {
       .toBe('fast')
   })
 
+  it('is tried elsewhere only while nothing was sent: a breaker that gives no probe', async () => {
+    const state = () => ({ kind: 'open', openedAt: now - 3_600_000 }) as const
+    const tripped = createTestGateway({
+      seams: { fetcher: servers.fetcher, clock: { now: () => now } },
+      vars: { BREAKER_FAILURE_THRESHOLD: '1' },
+      tenant: gateway.tenant,
+      bindings: {
+        BREAKERS: {
+          getByName: () => ({
+            report: async () => state(),
+            acquireProbe: async () => ({ state: state(), isGranted: false, retryAfterMs: 1_000 }),
+          }),
+        } as never,
+      },
+    })
+    const _meta = { [WISH]: { servers: ['fast', 'sick'] } }
+    const params = { name: 'search', arguments: {}, _meta }
+    const ask = async (): Promise<Answer> => {
+      const init = modern(token, 'tools/call', params)
+      const { response, settle } = await tripped.fetchWith('/mcp', init)
+      const text = await response.text()
+      await settle()
+      return JSON.parse(text)
+    }
+    servers.failing.add('fast')
+    // It failed after it was sent: nobody else gets it.
+    expect(await ask()).toMatchObject({ error: { code: -31012 } })
+    expect(servers.calls()).toEqual({ fast: 1 })
+    expect((await ask()).result?._meta[NOTE]).toMatchObject({
+      server: 'sick',
+      reason: 'others_unavailable',
+      candidates: [{ server: 'fast', breaker: 'half_open' }, { server: 'sick' }],
+    })
+    expect(servers.calls()).toEqual({ sick: 1 })
+    servers.failing.delete('fast')
+  })
+
   it('gets the 503 of the best where every breaker is open', async () => {
     servers.failing.add('changed')
     for (let failure = 0; failure < 2; failure += 1) await (await call({}, 'lonely')).text()
