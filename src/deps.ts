@@ -17,6 +17,7 @@ import {
   createProbe,
   createUpstreamOutbound,
   endpointUrl,
+  type StreamBounds,
   sseUrl,
 } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
@@ -87,6 +88,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     ...{ registry, limits, events, breakers, sealer, clock },
     outbound: upstreamOutbound,
     maxBodyBytes: config.maxBodyBytes,
+    bounds: streamBounds(config),
     sessionObject: (name) => env.SESSIONS.getByName(name),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
@@ -117,6 +119,14 @@ export function breakerConfig(config: Config | undefined) {
     ...DEFAULT_BREAKER,
     failureThreshold: config.breakerFailureThreshold,
     openMs: config.breakerOpenMs,
+  }
+}
+
+function streamBounds(config: Config): StreamBounds {
+  return {
+    stallMs: config.streamStallMs,
+    messageMs: config.streamMessageMs,
+    maxMs: config.streamMaxMs,
   }
 }
 

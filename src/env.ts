@@ -24,6 +24,14 @@ export interface EnvVars {
   readonly BOOTSTRAP_ADMIN?: string
   readonly PRIVATE_UPSTREAMS?: string
   readonly MAX_BODY_BYTES?: string
+  readonly BODY_TIMEOUT_MS?: string
+  readonly STREAM_STALL_MS?: string
+  readonly STREAM_MESSAGE_MS?: string
+  readonly STREAM_MAX_MS?: string
+  readonly MAX_STREAMS_PER_PRINCIPAL?: string
+  readonly MAX_STREAMS_PER_TENANT?: string
+  readonly MAX_ANSWERS_PER_PRINCIPAL?: string
+  readonly MAX_ANSWERS_PER_TENANT?: string
   readonly LIMIT_PRINCIPAL_PER_MINUTE?: string
   readonly LIMIT_TENANT_PER_MINUTE?: string
   readonly BREAKER_FAILURE_THRESHOLD?: string
@@ -66,6 +74,14 @@ export interface Config {
   readonly bootstrapAdmin: BootstrapAdmin | undefined
   readonly privateHosts: PrivateHosts
   readonly maxBodyBytes: number
+  readonly bodyTimeoutMs: number
+  readonly streamStallMs: number
+  readonly streamMessageMs: number
+  readonly streamMaxMs: number
+  readonly maxStreamsPerPrincipal: number
+  readonly maxStreamsPerTenant: number
+  readonly maxAnswersPerPrincipal: number
+  readonly maxAnswersPerTenant: number
   readonly principalPerMinute: number
   readonly tenantPerMinute: number
   readonly breakerFailureThreshold: number
@@ -135,6 +151,15 @@ export function parseConfig(env: EnvVars): ConfigResult {
       'List host names, addresses or CIDRs, separated by commas.',
     ),
     maxBodyBytes: read('MAX_BODY_BYTES', '4194304', integer(1_024, 104_857_600), ''),
+    bodyTimeoutMs: read('BODY_TIMEOUT_MS', '30000', integer(10, 600_000), ''),
+    streamStallMs: read('STREAM_STALL_MS', '60000', integer(40, 3_600_000), ''),
+    streamMessageMs: read('STREAM_MESSAGE_MS', '60000', integer(10, 3_600_000), ''),
+    streamMaxMs: read('STREAM_MAX_MS', '86400000', integer(10, 604_800_000), ''),
+    maxStreamsPerPrincipal: read('MAX_STREAMS_PER_PRINCIPAL', '100', integer(1, 30_000), ''),
+    // An object holds 32,768 sockets.
+    maxStreamsPerTenant: read('MAX_STREAMS_PER_TENANT', '30000', integer(1, 32_000), ''),
+    maxAnswersPerPrincipal: read('MAX_ANSWERS_PER_PRINCIPAL', '250', integer(1, 100_000), ''),
+    maxAnswersPerTenant: read('MAX_ANSWERS_PER_TENANT', '1000', integer(1, 100_000), ''),
     principalPerMinute: read('LIMIT_PRINCIPAL_PER_MINUTE', '600', integer(1, 1_000_000), ''),
     tenantPerMinute: read('LIMIT_TENANT_PER_MINUTE', '6000', integer(1, 10_000_000), ''),
     breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),

@@ -37,7 +37,7 @@ export interface RequestFacts {
   method?: string
   tool?: string
   era?: 'modern' | 'legacy'
-  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | ErrorCode
+  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | 'stalled' | ErrorCode
   /** Time until the upstream's response headers. */
   upstreamMs?: number
   attempts?: number

@@ -31,6 +31,7 @@ import { createSse } from './sse/sse.ts'
 import { createRecheckTransport } from './upstream/recheck-transport.ts'
 import { createUpstreams } from './upstream/send.ts'
 import type { UpstreamOutbound } from './upstream/transports.ts'
+import type { StreamBounds } from './wire/stream-bounds.ts'
 
 /** The HTTP methods of an MCP endpoint (MCP 2025-11-25 and 2026-07-28, Streamable HTTP). */
 export interface StreamableHttp {
@@ -51,6 +52,7 @@ export interface McpDeps {
   readonly sealer: Sealer
   readonly clock: Clock
   readonly maxBodyBytes: number
+  readonly bounds: StreamBounds
   readonly sessionObject: (name: string) => SessionStub
   readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
@@ -66,6 +68,7 @@ export interface McpDeps {
 /** The MCP side of the gateway: its endpoints, and what other surfaces ask of it. */
 export function createMcp(deps: McpDeps) {
   const { registry, events, limits, clock, sealer, outbound, sessionObject: object } = deps
+  const { bounds } = deps
   const { snapshots, catalog, verbs } = registry
   const recheckTransport = createRecheckTransport(deps)
   const upstreams = createUpstreams({ ...deps, recheckTransport })
@@ -81,24 +84,24 @@ export function createMcp(deps: McpDeps) {
   const taskIds = createTaskIds({ sealer, clock })
   const bridge = createBridge({ ...deps, upstreams })
   const relayRequest = createRequestRelay({
-    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge },
+    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge, bounds },
   })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
-  const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
+  const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds, bounds })
   // The gateway's own tools ask through the very endpoints that offer them.
   const ask = createAsk({ endpoint: () => admitted })
   const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
-  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds })
+  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds, bounds })
   const bridged = createServeBridged({
     ...{ sessions, inFlight, object, relayRequest, notices },
     lines: bridge.lines,
   })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
-    ...{ notices, lines: bridge.lines },
+    ...{ notices, bounds, lines: bridge.lines },
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
     live: createLiveCatalog({ events, object: catalogObject }),
@@ -119,7 +122,7 @@ export function createMcp(deps: McpDeps) {
   // Who asks through us has spent its permit: one request of REST or of an own tool costs one.
   const admitted = endpointWith(PERMIT_SPENT)
   const sse = createSse({
-    ...{ snapshots, limits, events, sealer, clock, object },
+    ...{ snapshots, limits, events, sealer, clock, object, bounds },
     // Who opens a stream or posts to one spends the permits.
     endpoint: admitted,
     maxBodyBytes: deps.maxBodyBytes,

@@ -1,6 +1,7 @@
 import type { CallContext, Clock } from '../../core/index.ts'
 import type { TaskIds } from '../relay/task-ids.ts'
 import type { SessionStub } from '../session/session-state.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { type BridgedStreamRequest, createBridgedStream } from './bridged-stream.ts'
 import { createOpenFeed, type FeedDeps } from './feed.ts'
 import { createLegacyFeed, type OpenLegacyFeed } from './legacy-feed.ts'
@@ -26,17 +27,18 @@ export interface NoticesDeps extends FeedDeps {
   readonly clock: Clock
   readonly taskIds: TaskIds
   readonly object: (key: string) => SessionStub
+  readonly bounds: StreamBounds
 }
 
 /** @see Notices */
 export function createNotices(deps: NoticesDeps): Notices {
   const openFeed = createOpenFeed(deps)
-  const openLegacyFeed = createLegacyFeed({ openFeed })
+  const openLegacyFeed = createLegacyFeed({ ...deps, openFeed })
   const subscriptions = createSubscriptions(deps)
   return {
     listen: createListen({ ...deps, openFeed }),
     feed: openLegacyFeed,
-    stream: createBridgedStream({ openLegacyFeed, subscriptions }),
+    stream: createBridgedStream({ ...deps, openLegacyFeed, subscriptions }),
     subscriptions,
   }
 }

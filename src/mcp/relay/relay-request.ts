@@ -17,6 +17,7 @@ import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { checkParamHeaders } from '../wire/param-headers.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { buildCall, headerParams } from './build-call.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -30,6 +31,7 @@ export interface RequestRelayDeps extends SealAnswerDeps {
   readonly sessions: Sessions
   readonly inFlight: InFlight
   readonly bridge: Pick<Bridge, 'ask'>
+  readonly bounds: StreamBounds
 }
 
 /** The ids of one request, raw JSON: the client's, and ours towards the upstream. */
@@ -122,6 +124,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...ids,
       server: server.path,
       timeoutMs: server.timeoutMs,
+      bounds: deps.bounds,
       showsTool: toolFilter(actor, server),
       showsProgress: progressFilter(inbound.params),
       ...(shared ? { names: shared.names } : {}),

@@ -10,6 +10,7 @@ import { statusError } from '../upstream/failure.ts'
 import { streamHeaders } from '../upstream/headers.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import type { StreamEnd } from '../wire/pump.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { mayGoOn } from './listening.ts'
 import type { SharedLeg } from './outgoing.ts'
 import { takesPriming } from './revisions.ts'
@@ -35,6 +36,7 @@ export interface StreamRelayDeps {
   readonly sessions: Sessions
   readonly inFlight: InFlight
   readonly eventIds: EventIds
+  readonly bounds: StreamBounds
 }
 
 /**
@@ -60,6 +62,7 @@ export function createStreamRelay(deps: StreamRelayDeps) {
       ...(request ? { upstreamId: request.upstreamId } : {}),
       server: server.path,
       timeoutMs: server.timeoutMs,
+      bounds: deps.bounds,
       showsTool: toolFilter(actor, server),
       // Progress goes on the stream of its request: where servers meet, any of them could write
       // some for the request of another, whose tokens are small numbers.

@@ -1,9 +1,11 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import { openChannel, type SessionStub } from '../session/session-state.ts'
+import { afterLife } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { createConversation } from './conversation.ts'
 import type { SseEndpoint } from './endpoint.ts'
 import { Handed } from './handed.ts'
@@ -27,6 +29,7 @@ export interface OpenStreamDeps {
   /** One per stream. */
   readonly object: (name: string) => Pick<SessionStub, 'fetch'>
   readonly maxBodyBytes: number
+  readonly bounds: StreamBounds
 }
 
 /** On which what was posted is handed over; the object is named by `channelOf`. */
@@ -58,12 +61,13 @@ export function createOpenStream(deps: OpenStreamDeps) {
     const merger = createEventMerger((end) => {
       clearInterval(timer)
       clearTimeout(expiry)
+      stopLife()
       socket.close()
       ended.abort()
       conversation.end()
-      if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+      if (end !== 'closed') ctx.facts.outcome = end
       release()
-    })
+    }, deps.bounds.stallMs)
 
     async function look(): Promise<void> {
       if (merger.isOver()) return
@@ -93,6 +97,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
       signal: ended.signal,
       ...(opening.greeted ? { greeted: opening.greeted } : {}),
     })
+    const stopLife = afterLife(deps.bounds.maxMs, () => conversation.retire())
     const joiner = createJoiner(deps.maxBodyBytes * MAX_GROWTH + MAX_AROUND_CHARS)
     socket.addEventListener('message', ({ data }) => {
       const text = joiner.add(String(data))

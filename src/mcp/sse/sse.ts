@@ -16,6 +16,7 @@ import { arriveAgain, requireHearing } from '../relay/listening.ts'
 import type { SessionStub } from '../session/session-state.ts'
 import { sessionNotFound } from '../session/sessions.ts'
 import { acceptedReply } from '../wire/reply.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import type { SseEndpoint } from './endpoint.ts'
 import { readHanded } from './handed.ts'
 import { channelOf, createOpenStream, MESSAGES } from './open-stream.ts'
@@ -39,6 +40,7 @@ export interface SseDeps {
   readonly clock: { now(): number }
   readonly object: (name: string) => Pick<SessionStub, 'fetch' | 'tell'>
   readonly maxBodyBytes: number
+  readonly bounds: StreamBounds
   /** The `WWW-Authenticate` for a 403 on the streams of a path. */
   readonly challenge: (path: string, scope: string) => string
 }
