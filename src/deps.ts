@@ -89,6 +89,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     outbound: upstreamOutbound,
     maxBodyBytes: config.maxBodyBytes,
     bounds: streamBounds(config),
+    maxCallsOfPrincipal: config.maxCallsPerPrincipal,
     sessionObject: (name) => env.SESSIONS.getByName(name),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),

@@ -30,8 +30,7 @@ export interface EnvVars {
   readonly STREAM_MAX_MS?: string
   readonly MAX_STREAMS_PER_PRINCIPAL?: string
   readonly MAX_STREAMS_PER_TENANT?: string
-  readonly MAX_ANSWERS_PER_PRINCIPAL?: string
-  readonly MAX_ANSWERS_PER_TENANT?: string
+  readonly MAX_CALLS_PER_PRINCIPAL?: string
   readonly LIMIT_PRINCIPAL_PER_MINUTE?: string
   readonly LIMIT_TENANT_PER_MINUTE?: string
   readonly BREAKER_FAILURE_THRESHOLD?: string
@@ -80,8 +79,7 @@ export interface Config {
   readonly streamMaxMs: number
   readonly maxStreamsPerPrincipal: number
   readonly maxStreamsPerTenant: number
-  readonly maxAnswersPerPrincipal: number
-  readonly maxAnswersPerTenant: number
+  readonly maxCallsPerPrincipal: number
   readonly principalPerMinute: number
   readonly tenantPerMinute: number
   readonly breakerFailureThreshold: number
@@ -158,8 +156,7 @@ export function parseConfig(env: EnvVars): ConfigResult {
     maxStreamsPerPrincipal: read('MAX_STREAMS_PER_PRINCIPAL', '100', integer(1, 30_000), ''),
     // An object holds 32,768 sockets.
     maxStreamsPerTenant: read('MAX_STREAMS_PER_TENANT', '30000', integer(1, 32_000), ''),
-    maxAnswersPerPrincipal: read('MAX_ANSWERS_PER_PRINCIPAL', '250', integer(1, 100_000), ''),
-    maxAnswersPerTenant: read('MAX_ANSWERS_PER_TENANT', '1000', integer(1, 100_000), ''),
+    maxCallsPerPrincipal: read('MAX_CALLS_PER_PRINCIPAL', '500', integer(1, 100_000), ''),
     principalPerMinute: read('LIMIT_PRINCIPAL_PER_MINUTE', '600', integer(1, 1_000_000), ''),
     tenantPerMinute: read('LIMIT_TENANT_PER_MINUTE', '6000', integer(1, 10_000_000), ''),
     breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),

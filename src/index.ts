@@ -76,6 +76,8 @@ export class EventsObject extends createEventsObject({
   clock: systemClock,
   events: log,
   uuid: () => systemRandom.uuid(),
+  maxOfPrincipal: config?.maxStreamsPerPrincipal,
+  maxOfTenant: config?.maxStreamsPerTenant,
   watchObject: (name) => wired().env.WATCHES.getByName(name),
 }) {}
 

@@ -45,6 +45,14 @@ export interface RequestFacts {
   messages?: number
 }
 
+/** Whose request it is, for a part of it that has facts of its own. */
+export function callerFacts({ principal, tenant }: RequestFacts): RequestFacts {
+  return {
+    ...(principal === undefined ? {} : { principal }),
+    ...(tenant === undefined ? {} : { tenant }),
+  }
+}
+
 /** Everything a verb may need besides its input and its deps. One per request. */
 export interface CallContext {
   readonly requestId: string

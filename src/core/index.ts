@@ -5,6 +5,7 @@ export { setBounded } from './bounded.ts'
 export {
   type CallContext,
   type Clock,
+  callerFacts,
   type Random,
   type RequestFacts,
   systemClock,

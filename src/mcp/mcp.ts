@@ -9,10 +9,11 @@ import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
 import { createGet } from './get.ts'
 import type { HttpVerb } from './http-verb.ts'
-import { createNotices, type EventsStub } from './notices/index.ts'
+import { createNotices, type EventsStub, PLACE_TAKEN, type Places } from './notices/index.ts'
 import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
 import { createPost } from './post.ts'
 import { createRefusal } from './refusal.ts'
+import { createOpenCalls } from './relay/open-calls.ts'
 import { createOneWayRelay, createOneWaySender } from './relay/relay-message.ts'
 import { createRequestRelay } from './relay/relay-request.ts'
 import { createStreamRelay } from './relay/relay-stream.ts'
@@ -53,6 +54,8 @@ export interface McpDeps {
   readonly clock: Clock
   readonly maxBodyBytes: number
   readonly bounds: StreamBounds
+  /** Open at once, on one isolate. */
+  readonly maxCallsOfPrincipal: number
   readonly sessionObject: (name: string) => SessionStub
   readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
@@ -85,6 +88,7 @@ export function createMcp(deps: McpDeps) {
   const bridge = createBridge({ ...deps, upstreams })
   const relayRequest = createRequestRelay({
     ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge, bounds },
+    openCalls: createOpenCalls(deps.maxCallsOfPrincipal),
   })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
@@ -94,7 +98,7 @@ export function createMcp(deps: McpDeps) {
   const ownTools = createOwnTools({ verbs, proxyRequest: createProxyRequest({ ask, snapshots }) })
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
-  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds, bounds })
+  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds, bounds, events })
   const bridged = createServeBridged({
     ...{ sessions, inFlight, object, relayRequest, notices },
     lines: bridge.lines,
@@ -108,21 +112,30 @@ export function createMcp(deps: McpDeps) {
   })
   const refuse = createRefusal(deps)
 
-  const endpointWith = (ofLimits: Limits): StreamableHttp => {
+  const endpointWith = (ofLimits: Limits, places: Places): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
     const relays = { relayRequest, relayOneWay, relayStream, bridged }
-    const relay = createRelay({ ...common, ...relays, shared, notices, settleEra, eventIds })
+    const relay = createRelay({
+      ...common,
+      ...relays,
+      shared,
+      notices,
+      settleEra,
+      eventIds,
+      places,
+    })
     return {
       post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
       get: createGet({ relay, refuse }),
       delete: createEndSession({ ...common, closeUpstreams, refuse }),
     }
   }
-  const endpoint = endpointWith(limits)
-  // Who asks through us has spent its permit: one request of REST or of an own tool costs one.
-  const admitted = endpointWith(PERMIT_SPENT)
+  const endpoint = endpointWith(limits, notices.places)
+  // Who asks through us has spent its permit, and what listens through us has its place: one request
+  // of REST or of an own tool costs one, and so does a stream of HTTP+SSE.
+  const admitted = endpointWith(PERMIT_SPENT, PLACE_TAKEN)
   const sse = createSse({
-    ...{ snapshots, limits, events, sealer, clock, object, bounds },
+    ...{ snapshots, limits, events, sealer, clock, object, bounds, places: notices.places },
     // Who opens a stream or posts to one spends the permits.
     endpoint: admitted,
     maxBodyBytes: deps.maxBodyBytes,

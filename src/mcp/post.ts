@@ -1,4 +1,10 @@
-import { type CallContext, type Principal, type RequestFacts, readBounded } from '../core/index.ts'
+import {
+  type CallContext,
+  callerFacts,
+  type Principal,
+  type RequestFacts,
+  readBounded,
+} from '../core/index.ts'
 import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
 import { batchFacts } from './batch-facts.ts'
 import { classify, type Inbound, readMessage } from './eras.ts'
@@ -45,7 +51,7 @@ export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) 
   ): Promise<Response> {
     const parts: RequestFacts[] = []
     const { response, isWhole } = await serveBatch(messages, (message) => {
-      const facts: RequestFacts = {}
+      const facts = callerFacts(ctx.facts)
       parts.push(facts)
       const part: CallContext = { ...ctx, facts, holdEvent: () => () => undefined }
       return serve(part, principal, path, headers, message)

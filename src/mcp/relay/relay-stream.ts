@@ -29,6 +29,8 @@ export interface StreamRequest {
   readonly resume?: ResumePoint
   /** Where several servers share an endpoint: how this one is named there. */
   readonly shared?: SharedLeg
+  /** Called when it is over, or could not be opened. */
+  readonly onOver?: () => void
 }
 
 export interface StreamRelayDeps {
@@ -46,6 +48,15 @@ export interface StreamRelayDeps {
  */
 export function createStreamRelay(deps: StreamRelayDeps) {
   return async function relayStream(ctx: CallContext, wanted: StreamRequest): Promise<Response> {
+    try {
+      return await open(ctx, wanted)
+    } catch (thrown) {
+      wanted.onOver?.()
+      throw thrown
+    }
+  }
+
+  async function open(ctx: CallContext, wanted: StreamRequest): Promise<Response> {
     const { session, version, resume, shared } = wanted
     const { server, actor } = wanted.target
     const answered = await sendGet(ctx, deps, wanted)
@@ -124,6 +135,7 @@ function endOfStream(
       })
     : undefined
   return (end) => {
+    wanted.onOver?.()
     // A client that leaves may come back, and the request goes on meanwhile.
     if (end === 'suspended' || end === 'cancelled') running?.suspend()
     else running?.forget()

@@ -20,6 +20,8 @@ export interface StreamOpening {
   readonly arrive: () => Promise<void>
   /** Where the client was before. */
   readonly greeted?: Greeted
+  /** Called when it is over, or could not be opened. */
+  readonly onOver: () => void
 }
 
 export interface OpenStreamDeps {
@@ -51,17 +53,20 @@ const MAX_AROUND_CHARS = 128 * 1024
  */
 export function createOpenStream(deps: OpenStreamDeps) {
   return async function openStream(ctx: CallContext, opening: StreamOpening): Promise<Response> {
-    const { principal, path, arrive } = opening
+    const { principal, path, arrive, onOver } = opening
     const key = ctx.random.uuid()
     const sessionId = await deps.ids.seal(principal, path, key)
-    const socket = await openChannel(deps.object(channelOf(key)), MESSAGES)
-    if (!socket) throw new Error('a new channel was refused')
+    const socket = await openOwnChannel(deps, key).catch((thrown: unknown) => {
+      onOver()
+      throw thrown
+    })
     const release = ctx.holdEvent()
     const ended = new AbortController()
     const merger = createEventMerger((end) => {
       clearInterval(timer)
       clearTimeout(expiry)
       stopLife()
+      onOver()
       socket.close()
       ended.abort()
       conversation.end()
@@ -118,6 +123,12 @@ export function createOpenStream(deps: OpenStreamDeps) {
 
 /** What a timer of the platform can count; such a stream is looked after at every keep-alive too. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+
+async function openOwnChannel({ object }: OpenStreamDeps, key: string): Promise<WebSocket> {
+  const socket = await openChannel(object(channelOf(key)), MESSAGES)
+  if (!socket) throw new Error('a new channel was refused')
+  return socket
+}
 
 /** Where the client is to post. Relative: the client reaches the gateway by its own name for it. */
 function endpointEvent(path: string, sessionId: string): ReadableStream<Uint8Array> {

@@ -11,6 +11,7 @@ import type { Snapshots } from '../../registry/index.ts'
 import { unsupportedVersion } from '../eras.ts'
 import type { HttpVerb } from '../http-verb.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
+import type { Places } from '../notices/index.ts'
 import { createRefusal } from '../refusal.ts'
 import { arriveAgain, requireHearing } from '../relay/listening.ts'
 import type { SessionStub } from '../session/session-state.ts'
@@ -41,6 +42,7 @@ export interface SseDeps {
   readonly object: (name: string) => Pick<SessionStub, 'fetch' | 'tell'>
   readonly maxBodyBytes: number
   readonly bounds: StreamBounds
+  readonly places: Places
   /** The `WWW-Authenticate` for a 403 on the streams of a path. */
   readonly challenge: (path: string, scope: string) => string
 }
@@ -71,8 +73,9 @@ export function createSse(deps: SseDeps): Sse {
         const eventId = headers.get('last-event-id')
         const greeted =
           eventId === null ? undefined : await ids.openGreeted(principal, path, eventId)
+        const onOver = await deps.places.take(ctx, principal)
         return await openStream(ctx, {
-          ...{ principal, path },
+          ...{ principal, path, onOver },
           arrive: () => arrive(ctx, principal, path),
           ...(greeted ? { greeted } : {}),
         })

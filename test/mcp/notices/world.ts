@@ -58,6 +58,7 @@ export function world(seams: WorldSeams = {}) {
     object: (key) => (seams.session ?? env.SESSIONS.getByName(key)) as never,
     clock: systemClock,
     bounds: DEFAULT_STREAM_BOUNDS,
+    events: { emit: () => undefined },
   })
   const execution = createExecutionContext()
   const facts: CallContext['facts'] = {}
