@@ -87,7 +87,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, sealer, clock },
     outbound: upstreamOutbound,
-    maxBodyBytes: config.maxBodyBytes,
+    body: { maxBytes: config.maxBodyBytes, timeoutMs: config.bodyTimeoutMs },
     bounds: streamBounds(config),
     maxCallsOfPrincipal: config.maxCallsPerPrincipal,
     sessionObject: (name) => env.SESSIONS.getByName(name),

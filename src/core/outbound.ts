@@ -115,12 +115,14 @@ export function createOutbound(options: OutboundOptions): Outbound {
 
 /**
  * Reads a whole body as UTF-8 text. `contentLength` is the header, which the platform enforces.
- * Throws `body_too_large` past `maxBytes`, without reading on.
+ * Throws `body_too_large` past `maxBytes`, without reading on, unless `leave` does.
  */
 export async function readBounded(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
   contentLength: string | null = null,
+  leave: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<void> = (reader) =>
+    reader.cancel(),
 ): Promise<string> {
   if (!body) return ''
   if (/^\d+$/.test(contentLength ?? '') && Number(contentLength) <= maxBytes) {
@@ -137,7 +139,7 @@ export async function readBounded(
     if (done) break
     total += value.byteLength
     if (total > maxBytes) {
-      await reader.cancel()
+      await leave(reader)
       throw new GatewayError('body_too_large', `The body is larger than ${maxBytes} bytes.`)
     }
     text += decodeChunk(decoder, value)

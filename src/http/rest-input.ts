@@ -1,12 +1,6 @@
 import { z } from 'zod'
-import {
-  GatewayError,
-  invalidInput,
-  mediaType,
-  parseInput,
-  readBounded,
-  scanJson,
-} from '../core/index.ts'
+import { GatewayError, invalidInput, mediaType, parseInput, scanJson } from '../core/index.ts'
+import { DEFAULT_BODY_TIMEOUT_MS, requestText } from './request-body.ts'
 
 /** For a route that takes no query. */
 export const NoQuery = z.strictObject({})
@@ -51,8 +45,8 @@ function typeOf({ headers }: Request): string | undefined {
   return mediaType(headers.get('content-type'))
 }
 
-function textOf({ body, headers }: Request, maxBytes: number): Promise<string> {
-  return readBounded(body, maxBytes, headers.get('content-length'))
+function textOf(request: Request, maxBytes: number): Promise<string> {
+  return requestText(request, { maxBytes, timeoutMs: DEFAULT_BODY_TIMEOUT_MS })
 }
 
 function notJson(): GatewayError {

@@ -1,4 +1,5 @@
 import type { Clock, EndpointId, Sealer } from '../core/index.ts'
+import type { BodyBounds } from '../http/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
@@ -52,7 +53,7 @@ export interface McpDeps {
   readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock
-  readonly maxBodyBytes: number
+  readonly body: BodyBounds
   readonly bounds: StreamBounds
   /** Open at once, on one isolate. */
   readonly maxCallsOfPrincipal: number
@@ -125,7 +126,7 @@ export function createMcp(deps: McpDeps) {
       places,
     })
     return {
-      post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
+      post: createPost({ relay, refuse, sessions, body: deps.body }),
       get: createGet({ relay, refuse }),
       delete: createEndSession({ ...common, closeUpstreams, refuse }),
     }
@@ -138,7 +139,7 @@ export function createMcp(deps: McpDeps) {
     ...{ snapshots, limits, events, sealer, clock, object, bounds, places: notices.places },
     // Who opens a stream or posts to one spends the permits.
     endpoint: admitted,
-    maxBodyBytes: deps.maxBodyBytes,
+    body: deps.body,
     challenge: deps.sseChallenge,
   })
   return {

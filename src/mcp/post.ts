@@ -1,10 +1,5 @@
-import {
-  type CallContext,
-  callerFacts,
-  type Principal,
-  type RequestFacts,
-  readBounded,
-} from '../core/index.ts'
+import { type CallContext, callerFacts, type Principal, type RequestFacts } from '../core/index.ts'
+import { type BodyBounds, requestText } from '../http/index.ts'
 import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
 import { batchFacts } from './batch-facts.ts'
 import { classify, type Inbound, readMessage } from './eras.ts'
@@ -16,19 +11,20 @@ export interface PostDeps {
   readonly relay: Relay
   readonly refuse: Refuse
   readonly sessions: Sessions
-  readonly maxBodyBytes: number
+  readonly body: BodyBounds
 }
 
 /** POST at an MCP endpoint: reads the body, has each message relayed, renders what is refused. */
-export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) {
+export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) {
   return async function post(
     ctx: CallContext,
     principal: Principal,
     path: string,
-    { body, headers }: Request,
+    request: Request,
   ): Promise<Response> {
+    const { headers } = request
     try {
-      const text = await readBounded(body, maxBodyBytes, headers.get('content-length'))
+      const text = await requestText(request, bounds)
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
       Object.assign(ctx.facts, { server: path, method: 'batch' })
       const messages = readBatch(text)

@@ -1,10 +1,5 @@
-import {
-  type CallContext,
-  GatewayError,
-  type Principal,
-  readBounded,
-  type Sealer,
-} from '../../core/index.ts'
+import { type CallContext, GatewayError, type Principal, type Sealer } from '../../core/index.ts'
+import { type BodyBounds, requestText } from '../../http/index.ts'
 import { type Limits, requireAdmission } from '../../limits/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
@@ -40,7 +35,7 @@ export interface SseDeps {
   readonly sealer: Sealer
   readonly clock: { now(): number }
   readonly object: (name: string) => Pick<SessionStub, 'fetch' | 'tell'>
-  readonly maxBodyBytes: number
+  readonly body: BodyBounds
   readonly bounds: StreamBounds
   readonly places: Places
   /** The `WWW-Authenticate` for a 403 on the streams of a path. */
@@ -55,7 +50,7 @@ export interface SseDeps {
 export function createSse(deps: SseDeps): Sse {
   const ids = createStreamIds(deps)
   const refuse = createRefusal(deps)
-  const openStream = createOpenStream({ ...deps, ids })
+  const openStream = createOpenStream({ ...deps, ids, maxBodyBytes: deps.body.maxBytes })
 
   /** Throws what refuses the caller to be there. */
   async function arrive(ctx: CallContext, principal: Principal, path: string): Promise<void> {
@@ -84,7 +79,8 @@ export function createSse(deps: SseDeps): Sse {
       }
     },
 
-    async send(ctx, principal, path, { url, headers, body }) {
+    async send(ctx, principal, path, request) {
+      const { url, headers } = request
       Object.assign(ctx.facts, { server: path, era: 'legacy' })
       try {
         const sessionId = new URL(url).searchParams.get('sessionId')
@@ -92,7 +88,7 @@ export function createSse(deps: SseDeps): Sse {
         // A client must learn that its stream is gone before anything else fails.
         const key = await ids.open(principal, path, sessionId)
         requireLegacy(headers.get('mcp-protocol-version'))
-        const text = await readBounded(body, deps.maxBodyBytes, headers.get('content-length'))
+        const text = await requestText(request, deps.body)
         const handed = readHanded(ctx, principal, text)
         for (let spent = 0; spent < handed.count; spent += 1) {
           await requireAdmission(ctx, deps.limits, principal)
