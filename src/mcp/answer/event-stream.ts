@@ -105,8 +105,8 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
     return { bytes, end: 'suspended' }
   }
   const seconds = boundsOf(plan).messageMs / 1_000
-  const lost = flow.time.isLate() ? tooSlow(plan.server, seconds) : lostAnswer(plan.server)
-  return withError(flow, bytes, passed.broken ?? lost)
+  if (flow.time.isLate()) return withError(flow, bytes, tooSlow(plan.server, seconds))
+  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server))
 }
 
 async function nextOfOpen(flow: Flow, plan: OpenPlan, until: number): Promise<Step> {
