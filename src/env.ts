@@ -23,6 +23,7 @@ export interface EnvVars {
   readonly ADVERTISED_SCOPES?: string
   readonly BOOTSTRAP_ADMIN?: string
   readonly PRIVATE_UPSTREAMS?: string
+  readonly RESOLVER_URL?: string
   readonly MAX_BODY_BYTES?: string
   readonly BODY_TIMEOUT_MS?: string
   readonly STREAM_STALL_MS?: string
@@ -72,6 +73,8 @@ export interface Config {
   readonly advertisedScopes: readonly string[]
   readonly bootstrapAdmin: BootstrapAdmin | undefined
   readonly privateHosts: PrivateHosts
+  /** Of a DNS-over-HTTPS resolver. */
+  readonly resolverUrl: string | undefined
   readonly maxBodyBytes: number
   readonly bodyTimeoutMs: number
   readonly streamStallMs: number
@@ -148,6 +151,12 @@ export function parseConfig(env: EnvVars): ConfigResult {
       (text) => parsePrivateHosts(text, allowedHosts),
       'List host names, addresses or CIDRs, separated by commas.',
     ),
+    resolverUrl: read(
+      'RESOLVER_URL',
+      '',
+      optional(parseWebUrl),
+      'Set it to a DNS-over-HTTPS URL such as https://cloudflare-dns.com/dns-query.',
+    ),
     maxBodyBytes: read('MAX_BODY_BYTES', '4194304', integer(1_024, 104_857_600), ''),
     bodyTimeoutMs: read('BODY_TIMEOUT_MS', '30000', integer(10, 600_000), ''),
     streamStallMs: read('STREAM_STALL_MS', '60000', integer(40, 3_600_000), ''),
@@ -179,7 +188,9 @@ export function parseConfig(env: EnvVars): ConfigResult {
 
 /** Without problems every variable has been read; only what is optional may be undefined. */
 type Complete<T> = {
-  [K in keyof T]: K extends 'bootstrapAdmin' | 'signingKey' ? T[K] : Exclude<T[K], undefined>
+  [K in keyof T]: K extends 'bootstrapAdmin' | 'signingKey' | 'resolverUrl'
+    ? T[K]
+    : Exclude<T[K], undefined>
 }
 
 function createReader(env: EnvVars, problems: ConfigProblem[]) {
@@ -225,6 +236,14 @@ function parseOrigin(text: string): string {
     throw new Error('must be an origin: scheme, host and port, nothing else')
   }
   return url.origin
+}
+
+/** Of the operator: any host will do, private ones too. */
+function parseWebUrl(text: string): string {
+  if (!URL.canParse(text)) throw new Error('is not an absolute URL')
+  const { protocol, href, hash } = new URL(text)
+  if (!/^https?:$/.test(protocol) || hash !== '') throw new Error('must be an http or https URL')
+  return href
 }
 
 function parseHost(text: string): string {

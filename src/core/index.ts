@@ -12,6 +12,7 @@ export {
   systemRandom,
 } from './context.ts'
 export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
+export { createDohResolver, type Resolution, type Resolve } from './doh.ts'
 export {
   ERROR_WIRE,
   type ErrorCode,
@@ -20,6 +21,7 @@ export {
   GatewayError,
   toGatewayError,
 } from './errors.ts'
+export { createHostVerdicts, type HostVerdicts } from './host-verdicts.ts'
 export { EndpointId, RESERVED_PATHS, requestIdFrom, ServerId, ServerPath, TenantId } from './ids.ts'
 export { mediaType } from './media-type.ts'
 export {

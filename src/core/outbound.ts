@@ -48,6 +48,10 @@ const MAX_CHECKED = 5_000
 export interface OutboundOptions {
   readonly privateHosts: PrivateHosts
   readonly fetcher?: Fetcher
+  /** What names lead to; absent where no resolver is configured. */
+  readonly hosts?: {
+    problemOf(url: string): string | undefined | Promise<string | undefined>
+  }
 }
 
 /** @see OutboundOptions */
@@ -66,6 +70,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
   async function send(request: OutboundRequest): Promise<OutboundResult> {
     const problem = problemOf(request.url)
     if (problem) return fault('refused_address', `The address ${problem}.`)
+    const led = options.hosts?.problemOf(request.url)
+    const wrong = led instanceof Promise ? await led : led
+    if (wrong) return fault('refused_address', `The address ${wrong}.`)
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), request.timeoutMs)
     const signals = [deadline.signal, ...(request.signal ? [request.signal] : [])]

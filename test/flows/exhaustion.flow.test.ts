@@ -398,3 +398,58 @@ describe('streams that a client opens', () => {
     await expect(response.text()).rejects.toThrow()
   })
 })
+
+describe('the places of one principal for streams', () => {
+  const room = scriptedRoom('places')
+
+  it('are 100 over all isolates, whatever the streams are, and are given back', async () => {
+    const here = createTestGateway()
+    const there = createTestGateway({ tenant: here.tenant })
+    const token = await here.token()
+    const policy = { group_mappings: { people: ['user'] } }
+    await here.fetch('/api/v1/policy', rest(token, 'PUT', policy))
+    await room.register(here, token, { endpoints: [{ url: room.url('dual') }] })
+    const opened = await here.fetch('/scripted/mcp', legacy(token, 'initialize', hello()))
+    await opened.text()
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: 'text/event-stream',
+      'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
+    }
+    const get = () => here.fetch('/scripted/mcp', { headers })
+    const sse = (as = token) =>
+      there.fetch('/scripted/sse', {
+        headers: { authorization: `Bearer ${as}`, accept: 'text/event-stream' },
+      })
+    const params = { notifications: { toolsListChanged: true } }
+    const listen = () => there.fetch('/mcp', modern(token, 'subscriptions/listen', params))
+
+    const streams: Response[] = []
+    for (let n = 0; n < 50; n += 1) streams.push(await get(), await sse())
+    expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200))
+    for (const open of [get, sse, listen]) {
+      const refused = await open()
+      expect(refused.status).toBe(429)
+      expect(refused.headers.get('retry-after')).toBe('30')
+      expect(await refused.json()).toMatchObject({ error: { data: { code: 'rate_limited' } } })
+    }
+    const other = await there.token({ subject: 'ann', groups: ['people'] })
+    const hers = await sse(other)
+    expect(hers.status).toBe(200)
+
+    await streams[0]?.body?.cancel()
+    await streams[1]?.body?.cancel()
+    const again: Response[] = []
+    for (const open of [get, sse]) {
+      await expect
+        .poll(async () => {
+          const response = await open()
+          again.push(response)
+          return response.status
+        })
+        .toBe(200)
+    }
+    const all = [...streams.slice(2), ...again, hers]
+    await Promise.all(all.map(async ({ body }) => body?.cancel()))
+  })
+})
