@@ -30,7 +30,12 @@ export async function requestText(
   })
   try {
     const length = headers.get('content-length')
-    return await Promise.race([readBounded(body, maxBytes, length, drain), late])
+    const leave = (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+      // What it is refused for is known, and what is left has a time of its own.
+      clearTimeout(timer)
+      return drain(reader)
+    }
+    return await Promise.race([readBounded(body, maxBytes, length, leave), late])
   } finally {
     clearTimeout(timer)
   }

@@ -1,3 +1,4 @@
+import { createCuttablePipe } from '../wire/cuttable-pipe.ts'
 import { KEEP_ALIVE, KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createStallWatch } from '../wire/stall-watch.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
@@ -26,8 +27,7 @@ export function createEventWriter(
   onGone: (why: 'cancelled' | 'stalled') => void,
   { keepsAlive, stallMs = DEFAULT_STREAM_BOUNDS.stallMs }: EventWriterOptions,
 ): EventWriter {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-  const writer = writable.getWriter()
+  const { readable, writer, cut } = createCuttablePipe()
   const encoder = new TextEncoder()
   let isOver = false
   let isBusy = false
@@ -46,7 +46,7 @@ export function createEventWriter(
   const left = (): void => gone('cancelled')
   const watch = createStallWatch(stallMs, () => {
     gone('stalled')
-    writer.abort(new Error('nobody reads')).catch(() => undefined)
+    cut()
   })
   writer.closed.catch(left)
 

@@ -1,4 +1,5 @@
 import { LF } from './bytes.ts'
+import { createCuttablePipe } from './cuttable-pipe.ts'
 import { KEEP_ALIVE } from './keep-alive.ts'
 import { createStallWatch } from './stall-watch.ts'
 import { DEFAULT_STREAM_BOUNDS } from './stream-bounds.ts'
@@ -38,8 +39,7 @@ export function createEventMerger(
   onEnd: (end: MergerEnd) => void,
   stallMs = DEFAULT_STREAM_BOUNDS.stallMs,
 ): EventMerger {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-  const writer = writable.getWriter()
+  const { readable, writer, cut } = createCuttablePipe()
   const readers = new Set<ReadableStreamDefaultReader<Uint8Array>>()
   let turn: Promise<void> = Promise.resolve()
   let isOver = false
@@ -54,7 +54,7 @@ export function createEventMerger(
   }
   const watch = createStallWatch(stallMs, () => {
     over('stalled')
-    writer.abort(new Error('nobody reads')).catch(() => undefined)
+    cut()
   })
   async function write(bytes: Uint8Array): Promise<void> {
     watch.waits()
