@@ -27,6 +27,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
+          setupFiles: ['./test/support/seeded-properties.ts'],
           environment: 'node',
           // The CLI's run processes of their own.
           testTimeout: 30_000,

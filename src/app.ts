@@ -11,7 +11,6 @@ import {
   requestContext,
 } from './http/index.ts'
 import { challenge, resourceMetadataUrl } from './identity/index.ts'
-import { requireAdmission } from './limits/index.ts'
 import {
   allToolsRoutes,
   createMcpFront,
@@ -23,8 +22,8 @@ import {
   restSessionRoutes,
 } from './mcp/index.ts'
 import { openApi } from './open-api.ts'
-import type { Actor } from './policy/index.ts'
 import { registryRoutes } from './registry/index.ts'
+import { actorOf } from './rest-caller.ts'
 
 /** The gateway as a page. */
 export interface App {
@@ -63,7 +62,7 @@ export function createApp(deps: Deps): App {
   // Management: REST over the registry's verbs, described by OpenAPI.
   const caller = {
     context: (c: Context<HttpEnv>) => c.get('call'),
-    actor: (c: Context<HttpEnv>) => actorOf(deps, c),
+    actor: (c: Context<HttpEnv>) => actorOf(deps, c.get('call'), c.req.raw.headers),
   }
   const management = registryRoutes<HttpEnv>({ verbs: registry.verbs, ...caller })
   // Sessions for programs that speak no MCP.
@@ -82,7 +81,8 @@ export function createApp(deps: Deps): App {
   // MCP: /mcp, /{path}/mcp, and the metadata that tells a client where to get a token.
   const toolReader = {
     ...caller,
-    actor: (c: Context<HttpEnv>) => actorOf(deps, c, endpointUrl(config.publicUrl, 'mcp')),
+    actor: (c: Context<HttpEnv>) =>
+      actorOf(deps, c.get('call'), c.req.raw.headers, endpointUrl(config.publicUrl, 'mcp')),
   }
   app.route('/', allToolsRoutes<HttpEnv>({ listAllTools, ...toolReader }))
   const front = {
@@ -100,21 +100,4 @@ export function createApp(deps: Deps): App {
   const route = async (call: CallContext, request: Request) =>
     mcp(call, request) ?? app.fetch(request, { call })
   return { fetch: (request, platform) => serve(request, platform, (call) => route(call, request)) }
-}
-
-/** Who manages, and what the tenant's policy lets them do. */
-async function actorOf(
-  { config, identity, limits, registry }: Deps,
-  c: Context<HttpEnv>,
-  url = `${config.publicUrl}/api/v1`,
-): Promise<Actor> {
-  const call = c.get('call')
-  const principal = await identity.authenticate(c.req.raw.headers, {
-    url,
-    metadataUrl: () => resourceMetadataUrl(config.publicUrl),
-  })
-  call.facts.principal = principal.key
-  call.facts.tenant = principal.tenant
-  await requireAdmission(call, limits, principal)
-  return registry.snapshots.actor(call, principal)
 }

@@ -1,5 +1,7 @@
 import {
   type Clock,
+  createDohResolver,
+  createHostVerdicts,
   createOutbound,
   createSealer,
   type Fetcher,
@@ -17,6 +19,7 @@ import {
   createProbe,
   createUpstreamOutbound,
   endpointUrl,
+  type StreamBounds,
   sseUrl,
 } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
@@ -29,11 +32,15 @@ export interface Seams {
   readonly random?: Random
   readonly fetcher?: Fetcher
   readonly writeLine?: (line: string) => void
+  /** Keeps an invocation alive for work that nobody waits for; what is handed over never rejects. */
+  readonly behind?: (work: Promise<unknown>) => void
 }
 
 /** How old a snapshot may be, and what then (DESIGN.md, Decision 4). */
 const FRESH_MS = 3_000
 const STALE_MS = 5_000
+
+const ANY_HOST = { allows: () => true, isGateway: () => false }
 
 /** All wiring, once per isolate: each line gives a room what it needs and nothing more. */
 export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
@@ -41,10 +48,18 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const random = seams.random ?? systemRandom
   const events = createEvents(seams.writeLine ?? writeToConsole, () => clock.now())
   const { privateHosts, publicUrl, signingKey } = config
-  const outbound = createOutbound({
-    privateHosts,
-    ...(seams.fetcher ? { fetcher: seams.fetcher } : {}),
-  })
+  const fetching = seams.fetcher ? { fetcher: seams.fetcher } : {}
+  const hosts = config.resolverUrl
+    ? createHostVerdicts({
+        // Whatever the operator names as his resolver may be asked.
+        resolve: createDohResolver(
+          createOutbound({ privateHosts: ANY_HOST, ...fetching }),
+          config.resolverUrl,
+        ),
+        ...{ privateHosts, clock, behind: seams.behind ?? ((work) => void work) },
+      })
+    : undefined
+  const outbound = createOutbound({ privateHosts, ...fetching, ...(hosts ? { hosts } : {}) })
   const upstreamOutbound = createUpstreamOutbound({
     outbound,
     linkObject: (name) => env.LINKS.getByName(name),
@@ -75,6 +90,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     sealer,
     discover,
     privateHosts,
+    ...(hosts ? { hosts } : {}),
     events,
     freshness: {
       freshMs: FRESH_MS,
@@ -86,7 +102,9 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, sealer, clock },
     outbound: upstreamOutbound,
-    maxBodyBytes: config.maxBodyBytes,
+    body: { maxBytes: config.maxBodyBytes, timeoutMs: config.bodyTimeoutMs },
+    bounds: streamBounds(config),
+    maxCallsOfPrincipal: config.maxCallsPerPrincipal,
     sessionObject: (name) => env.SESSIONS.getByName(name),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
@@ -101,6 +119,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     discover,
     breakers,
     events,
+    ...(hosts ? { hosts } : {}),
   }
   return {
     ...{ config, clock, random, events, outbound, upstreamOutbound, identity, limits, registry },
@@ -117,6 +136,14 @@ export function breakerConfig(config: Config | undefined) {
     ...DEFAULT_BREAKER,
     failureThreshold: config.breakerFailureThreshold,
     openMs: config.breakerOpenMs,
+  }
+}
+
+function streamBounds(config: Config): StreamBounds {
+  return {
+    stallMs: config.streamStallMs,
+    messageMs: config.streamMessageMs,
+    maxMs: config.streamMaxMs,
   }
 }
 

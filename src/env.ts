@@ -23,7 +23,15 @@ export interface EnvVars {
   readonly ADVERTISED_SCOPES?: string
   readonly BOOTSTRAP_ADMIN?: string
   readonly PRIVATE_UPSTREAMS?: string
+  readonly RESOLVER_URL?: string
   readonly MAX_BODY_BYTES?: string
+  readonly BODY_TIMEOUT_MS?: string
+  readonly STREAM_STALL_MS?: string
+  readonly STREAM_MESSAGE_MS?: string
+  readonly STREAM_MAX_MS?: string
+  readonly MAX_STREAMS_PER_PRINCIPAL?: string
+  readonly MAX_STREAMS_PER_TENANT?: string
+  readonly MAX_CALLS_PER_PRINCIPAL?: string
   readonly LIMIT_PRINCIPAL_PER_MINUTE?: string
   readonly LIMIT_TENANT_PER_MINUTE?: string
   readonly BREAKER_FAILURE_THRESHOLD?: string
@@ -65,7 +73,16 @@ export interface Config {
   readonly advertisedScopes: readonly string[]
   readonly bootstrapAdmin: BootstrapAdmin | undefined
   readonly privateHosts: PrivateHosts
+  /** Of a DNS-over-HTTPS resolver. */
+  readonly resolverUrl: string | undefined
   readonly maxBodyBytes: number
+  readonly bodyTimeoutMs: number
+  readonly streamStallMs: number
+  readonly streamMessageMs: number
+  readonly streamMaxMs: number
+  readonly maxStreamsPerPrincipal: number
+  readonly maxStreamsPerTenant: number
+  readonly maxCallsPerPrincipal: number
   readonly principalPerMinute: number
   readonly tenantPerMinute: number
   readonly breakerFailureThreshold: number
@@ -134,7 +151,21 @@ export function parseConfig(env: EnvVars): ConfigResult {
       (text) => parsePrivateHosts(text, allowedHosts),
       'List host names, addresses or CIDRs, separated by commas.',
     ),
+    resolverUrl: read(
+      'RESOLVER_URL',
+      '',
+      optional(parseWebUrl),
+      'Set it to a DNS-over-HTTPS URL such as https://cloudflare-dns.com/dns-query.',
+    ),
     maxBodyBytes: read('MAX_BODY_BYTES', '4194304', integer(1_024, 104_857_600), ''),
+    bodyTimeoutMs: read('BODY_TIMEOUT_MS', '30000', integer(10, 600_000), ''),
+    streamStallMs: read('STREAM_STALL_MS', '60000', integer(40, 3_600_000), ''),
+    streamMessageMs: read('STREAM_MESSAGE_MS', '60000', integer(10, 3_600_000), ''),
+    streamMaxMs: read('STREAM_MAX_MS', '86400000', integer(10, 604_800_000), ''),
+    maxStreamsPerPrincipal: read('MAX_STREAMS_PER_PRINCIPAL', '100', integer(1, 30_000), ''),
+    // An object holds 32,768 sockets.
+    maxStreamsPerTenant: read('MAX_STREAMS_PER_TENANT', '30000', integer(1, 32_000), ''),
+    maxCallsPerPrincipal: read('MAX_CALLS_PER_PRINCIPAL', '500', integer(1, 100_000), ''),
     principalPerMinute: read('LIMIT_PRINCIPAL_PER_MINUTE', '600', integer(1, 1_000_000), ''),
     tenantPerMinute: read('LIMIT_TENANT_PER_MINUTE', '6000', integer(1, 10_000_000), ''),
     breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),
@@ -157,7 +188,9 @@ export function parseConfig(env: EnvVars): ConfigResult {
 
 /** Without problems every variable has been read; only what is optional may be undefined. */
 type Complete<T> = {
-  [K in keyof T]: K extends 'bootstrapAdmin' | 'signingKey' ? T[K] : Exclude<T[K], undefined>
+  [K in keyof T]: K extends 'bootstrapAdmin' | 'signingKey' | 'resolverUrl'
+    ? T[K]
+    : Exclude<T[K], undefined>
 }
 
 function createReader(env: EnvVars, problems: ConfigProblem[]) {
@@ -203,6 +236,14 @@ function parseOrigin(text: string): string {
     throw new Error('must be an origin: scheme, host and port, nothing else')
   }
   return url.origin
+}
+
+/** Of the operator: any host will do, private ones too. */
+function parseWebUrl(text: string): string {
+  if (!URL.canParse(text)) throw new Error('is not an absolute URL')
+  const { protocol, href, hash } = new URL(text)
+  if (!/^https?:$/.test(protocol) || hash !== '') throw new Error('must be an http or https URL')
+  return href
 }
 
 function parseHost(text: string): string {

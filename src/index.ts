@@ -1,4 +1,4 @@
-import { env } from 'cloudflare:workers'
+import { env, waitUntil } from 'cloudflare:workers'
 import { createApp } from './app.ts'
 import { GatewayError, systemClock, systemRandom } from './core/index.ts'
 import { breakerConfig, createDeps } from './deps.ts'
@@ -19,7 +19,7 @@ import { createBreakerObject } from './resilience/breaker-object.ts'
 // At module scope: parsing and wiring, no I/O. What needs the network is built on first use.
 const parsed = parseConfig(env as Env)
 const config = parsed.kind === 'config' ? parsed.config : undefined
-const deps = config ? createDeps(env as Env, config) : undefined
+const deps = config ? createDeps(env as Env, config, { behind: waitUntil }) : undefined
 const app = deps ? createApp(deps) : undefined
 const log = createEvents(
   (line) => console.log(line),
@@ -76,6 +76,8 @@ export class EventsObject extends createEventsObject({
   clock: systemClock,
   events: log,
   uuid: () => systemRandom.uuid(),
+  maxOfPrincipal: config?.maxStreamsPerPrincipal,
+  maxOfTenant: config?.maxStreamsPerTenant,
   watchObject: (name) => wired().env.WATCHES.getByName(name),
 }) {}
 

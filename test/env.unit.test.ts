@@ -88,6 +88,11 @@ describe('the configuration', () => {
 describe('a configuration problem', () => {
   it.each<[keyof EnvVars, string, RegExp]>([
     ['PUBLIC_URL', '', /not an absolute URL/],
+    ['RESOLVER_URL', 'dns.example', /not an absolute URL/],
+    ['RESOLVER_URL', 'udp://dns.example', /must be an http or https URL/],
+    ['STREAM_STALL_MS', '0', /whole number/],
+    ['STREAM_MAX_MS', '1e9', /whole number/],
+    ['MAX_STREAMS_PER_TENANT', '40000', /whole number/],
     ['PUBLIC_URL', 'gate.example.com', /not an absolute URL|must be an origin/],
     ['PUBLIC_URL', 'https://gate.example.com/path', /must be an origin/],
     ['PUBLIC_URL', 'https://gate.example.com?x', /must be an origin/],

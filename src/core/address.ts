@@ -93,6 +93,27 @@ function hostProblem(url: URL, privateHosts: PrivateHosts): string | undefined {
   return undefined
 }
 
+/** Whether a host is a name of which only its addresses tell where it leads. */
+export function isResolved(hostname: string, privateHosts: PrivateHosts): boolean {
+  // What an operator listed by name may lead wherever it does.
+  return addressOf(hostname) === undefined && !privateHosts.allows(hostname)
+}
+
+/**
+ * What is wrong with the addresses that a name resolves to, as a sentence. One of them is enough:
+ * which one is called is not ours to choose.
+ */
+export function resolvedProblem(
+  addresses: readonly string[],
+  privateHosts: PrivateHosts,
+): string | undefined {
+  if (addresses.length === 0) return 'has a name that does not resolve'
+  if (addresses.some(isMetadataHost)) return 'resolves to a cloud metadata service'
+  const isRefused = (address: string) => !privateHosts.allows(address) && isPrivateHost(address)
+  if (!addresses.some(isRefused)) return undefined
+  return 'resolves to a private address; list its host in PRIVATE_UPSTREAMS to allow it'
+}
+
 function isMetadataHost(hostname: string): boolean {
   const address = addressOf(hostname)
   if (!address) return METADATA_HOSTS.has(canonicalName(hostname))

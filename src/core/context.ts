@@ -39,12 +39,20 @@ export interface RequestFacts {
   method?: string
   tool?: string
   era?: 'modern' | 'legacy'
-  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | ErrorCode
+  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | 'stalled' | ErrorCode
   /** Time until the upstream's response headers. */
   upstreamMs?: number
   attempts?: number
   /** How many a batch held. */
   messages?: number
+}
+
+/** Whose request it is, for a part of it that has facts of its own. */
+export function callerFacts({ principal, tenant }: RequestFacts): RequestFacts {
+  return {
+    ...(principal === undefined ? {} : { principal }),
+    ...(tenant === undefined ? {} : { tenant }),
+  }
 }
 
 /** Everything a verb may need besides its input and its deps. One per request. */

@@ -44,6 +44,7 @@ export const ERROR_WIRE = {
   method_not_found: wire(404, -32601, 'Method not found', 'Use a method the server offers.'),
   method_not_allowed: wire(405, -31007, 'Method not allowed', 'Use the HTTP method in Allow.'),
   not_acceptable: wire(406, -32600, 'Not acceptable', 'Accept JSON and text/event-stream.'),
+  body_timeout: wire(408, -31030, 'Body too slow', 'Send the whole body at once.'),
   conflict: wire(409, -31008, 'Conflict', 'Choose another name, or change what exists.'),
   body_too_large: wire(413, -31009, 'Body too large', 'Send a smaller body.'),
   unsupported_media_type: wire(415, -32600, 'Unsupported media type', 'Send application/json.'),

@@ -5,6 +5,7 @@ export { setBounded } from './bounded.ts'
 export {
   type CallContext,
   type Clock,
+  callerFacts,
   type Random,
   type RequestFacts,
   systemClock,
@@ -12,6 +13,7 @@ export {
 } from './context.ts'
 export { createDeadline, type Deadline } from './deadline.ts'
 export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
+export { createDohResolver, type Resolution, type Resolve } from './doh.ts'
 export {
   ERROR_WIRE,
   type ErrorCode,
@@ -20,6 +22,7 @@ export {
   GatewayError,
   toGatewayError,
 } from './errors.ts'
+export { createHostVerdicts, type HostVerdicts } from './host-verdicts.ts'
 export {
   EndpointId,
   isServerPath,
@@ -33,6 +36,7 @@ export { mediaType } from './media-type.ts'
 export {
   countWaiting,
   createOutbound,
+  decodeUtf8,
   type Fetcher,
   OUTBOUND_FAULTS,
   type Outbound,
@@ -41,7 +45,6 @@ export {
   type OutboundRequest,
   type OutboundResult,
   readBounded,
-  readRequestText,
 } from './outbound.ts'
 export { type InputProblem, invalidInput, parseInput } from './parse-input.ts'
 export { type Principal, principalKey } from './principal.ts'

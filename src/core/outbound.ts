@@ -56,6 +56,10 @@ const MAX_CHECKED = 5_000
 export interface OutboundOptions {
   readonly privateHosts: PrivateHosts
   readonly fetcher?: Fetcher
+  /** What names lead to; absent where no resolver is configured. */
+  readonly hosts?: {
+    problemOf(url: string): string | undefined | Promise<string | undefined>
+  }
 }
 
 /** @see OutboundOptions */
@@ -74,6 +78,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
   async function send(request: OutboundRequest): Promise<OutboundResult> {
     const problem = problemOf(request.url)
     if (problem) return fault('refused_address', `The address ${problem}.`)
+    const led = options.hosts?.problemOf(request.url)
+    const wrong = led instanceof Promise ? await led : led
+    if (wrong) return fault('refused_address', `The address ${wrong}.`)
     const { timeoutMs, keepsDeadline } = request
     const deadline = createDeadline(timeoutMs, request.signal)
     let isKept = false
@@ -123,26 +130,14 @@ function opener(fetcher: Fetcher | undefined) {
 }
 
 /**
- * Reads the whole body of a request as UTF-8 text. Throws `body_too_large` past `maxBytes`, without
- * reading on, and `parse_error`.
- */
-export async function readRequestText(request: Request, maxBytes: number): Promise<string> {
-  const length = request.headers.get('content-length')
-  if (length !== null && /^\d+$/.test(length) && Number(length) <= maxBytes) {
-    // The platform enforces the header. A size known to be harmless may be read in one go, which
-    // costs a third of reading in chunks.
-    return decodeAll(new Uint8Array(await request.arrayBuffer()))
-  }
-  return readBounded(request.body, maxBytes)
-}
-
-/**
- * Reads a whole body as UTF-8 text. Throws `body_too_large` past `maxBytes`, without reading on, and
- * `parse_error`.
+ * Reads a whole body as UTF-8 text. Throws `body_too_large` past `maxBytes`, without reading on
+ * unless `leave` does, and `parse_error`.
  */
 export async function readBounded(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
+  leave: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<void> = (reader) =>
+    reader.cancel(),
 ): Promise<string> {
   if (!body) return ''
   const decoder = strictUtf8()
@@ -154,7 +149,7 @@ export async function readBounded(
     if (done) break
     total += value.byteLength
     if (total > maxBytes) {
-      await reader.cancel()
+      await leave(reader)
       throw new GatewayError('body_too_large', `The body is larger than ${maxBytes} bytes.`)
     }
     text += decodeChunk(decoder, value)
@@ -165,7 +160,8 @@ export async function readBounded(
 const strictUtf8 = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const wholeUtf8 = strictUtf8()
 
-function decodeAll(bytes: Uint8Array): string {
+/** The text of a whole body. Throws `parse_error` for what is not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return wholeUtf8.decode(bytes)
   } catch (cause) {

@@ -1,12 +1,6 @@
 import { z } from 'zod'
-import {
-  GatewayError,
-  invalidInput,
-  mediaType,
-  parseInput,
-  readRequestText,
-  scanJson,
-} from '../core/index.ts'
+import { GatewayError, invalidInput, mediaType, parseInput, scanJson } from '../core/index.ts'
+import { DEFAULT_BODY_TIMEOUT_MS, requestText } from './request-body.ts'
 
 /** For a route that takes no query. */
 export const NoQuery = z.strictObject({})
@@ -33,14 +27,14 @@ export function refuseQuery(request: Request): void {
  */
 export async function jsonBody(request: Request, maxBytes: number): Promise<unknown> {
   if (typeOf(request) !== 'application/json') throw notJson()
-  return parseJson(await readRequestText(request, maxBytes))
+  return parseJson(await textOf(request, maxBytes))
 }
 
 /** Like `jsonBody`; an empty body is an empty object, with or without a content type. */
 export async function optionalJsonBody(request: Request, maxBytes: number): Promise<unknown> {
   const type = typeOf(request)
   if (type === 'application/json' || type === undefined) {
-    const text = await readRequestText(request, maxBytes)
+    const text = await textOf(request, maxBytes)
     if (text === '') return {}
     if (type !== undefined) return parseJson(text)
   }
@@ -49,6 +43,10 @@ export async function optionalJsonBody(request: Request, maxBytes: number): Prom
 
 function typeOf({ headers }: Request): string | undefined {
   return mediaType(headers.get('content-type'))
+}
+
+function textOf(request: Request, maxBytes: number): Promise<string> {
+  return requestText(request, { maxBytes, timeoutMs: DEFAULT_BODY_TIMEOUT_MS })
 }
 
 function notJson(): GatewayError {

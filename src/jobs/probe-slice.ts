@@ -1,4 +1,4 @@
-import type { CallContext, EndpointId } from '../core/index.ts'
+import type { CallContext, EndpointId, HostVerdicts } from '../core/index.ts'
 import { toGatewayError } from '../core/index.ts'
 import { type ProbeOutcome, type ProbeUpstream, probeRecord } from '../mcp/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
@@ -20,6 +20,8 @@ export interface ProbeSliceDeps {
   readonly discover: DiscoverUpstream
   readonly breakers: Breakers
   readonly events: Events
+  /** What names lead to; absent where no resolver is configured. */
+  readonly hosts?: Pick<HostVerdicts, 'ask'>
 }
 
 /** A server that answers later than this is not healthy, whatever its callers may wait for. */
@@ -36,6 +38,8 @@ const SUBREQUESTS_PER_SLICE = 3
  * every list is one page; the rest is for lists that are longer.
  */
 const SUBREQUESTS = { modern: 2, legacy: 4, catalog: 15 } as const
+/** A question for each family of addresses. */
+const SUBREQUESTS_OF_NAME = 2
 
 /**
  * Probes as many of the endpoints as one invocation may, tells the breakers, and stores what was
@@ -49,9 +53,11 @@ export async function probeSlice(
   withCatalog: boolean,
 ): Promise<EndpointId[]> {
   const loaded = await deps.probes.loadProbeTargets(ctx, ids)
-  const targets = affordable(loaded, withCatalog)
+  const extra = deps.hosts ? SUBREQUESTS_OF_NAME : 0
+  const costOf = (target: ProbeTarget) => costOfProbe(target, withCatalog) + extra
+  const targets = affordable(loaded, costOf)
   let budget = MAX_SUBREQUESTS - SUBREQUESTS_PER_SLICE
-  for (const target of targets) budget -= costOf(target, withCatalog)
+  for (const target of targets) budget -= costOf(target)
   /** Whom this one cannot afford, the next round that reads catalogues asks again. */
   const mayAskAgain = (): boolean => {
     budget -= SUBREQUESTS.catalog
@@ -68,15 +74,18 @@ export async function probeSlice(
   return ids.filter((id) => !left.has(id))
 }
 
-function affordable(targets: readonly ProbeTarget[], withCatalog: boolean): ProbeTarget[] {
+function affordable(
+  targets: readonly ProbeTarget[],
+  costOf: (target: ProbeTarget) => number,
+): ProbeTarget[] {
   let left = MAX_SUBREQUESTS - SUBREQUESTS_PER_SLICE
   return targets.filter((target) => {
-    left -= costOf(target, withCatalog)
+    left -= costOf(target)
     return left >= 0
   })
 }
 
-function costOf({ upstream }: ProbeTarget, withCatalog: boolean): number {
+function costOfProbe({ upstream }: ProbeTarget, withCatalog: boolean): number {
   if (withCatalog || upstream.eras === 'unknown') return SUBREQUESTS.catalog
   return upstream.eras === 'legacy' ? SUBREQUESTS.legacy : SUBREQUESTS.modern
 }
@@ -89,6 +98,12 @@ async function probeOne(
   mayAskAgain: () => boolean,
 ): Promise<ProbeRecord> {
   const { endpointId: endpoint, path: server, url, transport, headers } = target
+  const wrong = await deps.hosts?.ask(url)
+  if (wrong !== undefined) {
+    const error = `The address ${wrong}.`
+    const outcome = { kind: 'down', error, isDecisive: true } as const
+    return probeRecord(target, outcome, ctx.clock.now())
+  }
   const timeoutMs = Math.min(target.timeoutMs, PROBE_TIMEOUT_MS)
   const address = { endpoint, url, headers, timeoutMs }
   const { eras } = target.upstream

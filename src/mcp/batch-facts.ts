@@ -22,7 +22,7 @@ function severity(outcome: Outcome): number {
   return isServed(outcome) ? SERVED.indexOf(outcome) : ERROR_WIRE[outcome].status
 }
 
-const SERVED = ['ok', 'tool_error', 'rpc_error', 'cancelled'] as const
+const SERVED = ['ok', 'tool_error', 'rpc_error', 'cancelled', 'stalled'] as const
 
 function isServed(outcome: Outcome): outcome is (typeof SERVED)[number] {
   return SERVED.some((served) => served === outcome)

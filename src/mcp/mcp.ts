@@ -1,4 +1,5 @@
 import type { Clock, EndpointId, Sealer } from '../core/index.ts'
+import type { BodyBounds } from '../http/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
@@ -9,10 +10,11 @@ import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
 import { createGet } from './get.ts'
 import type { HttpVerb } from './http-verb.ts'
-import { createNotices, type EventsStub } from './notices/index.ts'
+import { createNotices, type EventsStub, PLACE_TAKEN, type Places } from './notices/index.ts'
 import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
 import { createPost } from './post.ts'
 import { createRefusal } from './refusal.ts'
+import { createOpenCalls } from './relay/open-calls.ts'
 import { createOneWayRelay, createOneWaySender } from './relay/relay-message.ts'
 import { createRequestRelay } from './relay/relay-request.ts'
 import { createStreamRelay } from './relay/relay-stream.ts'
@@ -34,6 +36,7 @@ import { createSse } from './sse/sse.ts'
 import { createRecheckTransport } from './upstream/recheck-transport.ts'
 import { createUpstreams } from './upstream/send.ts'
 import type { UpstreamOutbound } from './upstream/transports.ts'
+import type { StreamBounds } from './wire/stream-bounds.ts'
 
 /** The HTTP methods of an MCP endpoint (MCP 2025-11-25 and 2026-07-28, Streamable HTTP). */
 export interface StreamableHttp {
@@ -53,7 +56,10 @@ export interface McpDeps {
   readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock
-  readonly maxBodyBytes: number
+  readonly body: BodyBounds
+  readonly bounds: StreamBounds
+  /** Open at once, on one isolate. */
+  readonly maxCallsOfPrincipal: number
   readonly sessionObject: (name: string) => SessionStub
   readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
@@ -69,6 +75,7 @@ export interface McpDeps {
 /** The MCP side of the gateway: its endpoints, and what other surfaces ask of it. */
 export function createMcp(deps: McpDeps) {
   const { registry, events, limits, clock, sealer, outbound, sessionObject: object } = deps
+  const { bounds } = deps
   const { snapshots, catalog, verbs } = registry
   const recheckTransport = createRecheckTransport(deps)
   const upstreams = createUpstreams({ ...deps, recheckTransport })
@@ -84,11 +91,12 @@ export function createMcp(deps: McpDeps) {
   const taskIds = createTaskIds({ sealer, clock })
   const bridge = createBridge({ ...deps, upstreams })
   const relayRequest = createRequestRelay({
-    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge },
+    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge, bounds },
+    openCalls: createOpenCalls(deps.maxCallsOfPrincipal),
   })
   const sendOneWay = createOneWaySender({ upstreams, sessions })
   const relayOneWay = createOneWayRelay({ inFlight, sendOneWay })
-  const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds })
+  const relayStream = createStreamRelay({ upstreams, sessions, inFlight, eventIds, bounds })
   // The gateway's own tools ask through the very endpoints that offer them.
   const ask = createAsk({ endpoint: () => admitted })
   const router = createRouter(deps)
@@ -99,49 +107,47 @@ export function createMcp(deps: McpDeps) {
   })
   const settleEra = createSettleEra({ events, outbound, upstreams, probes: registry.probes })
   const { catalogObject, eventsObject } = deps
-  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds })
+  const notices = createNotices({ snapshots, eventsObject, clock, object, taskIds, bounds, events })
   const bridged = createServeBridged({
     ...{ sessions, inFlight, object, relayRequest, notices },
     lines: bridge.lines,
   })
   const shared = createShared({
-    ...{
-      snapshots,
-      catalog,
-      sealer,
-      clock,
-      events,
-      outbound,
-      ownTools,
-      router,
-      sessions,
-      inFlight,
-    },
-    ...{ notices, lines: bridge.lines },
+    ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, router },
+    ...{ sessions, inFlight, notices, bounds, lines: bridge.lines },
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
     live: createLiveCatalog({ events, object: catalogObject }),
   })
   const refuse = createRefusal(deps)
 
-  const endpointWith = (ofLimits: Limits): StreamableHttp => {
+  const endpointWith = (ofLimits: Limits, places: Places): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
     const relays = { relayRequest, relayOneWay, relayStream, bridged }
-    const relay = createRelay({ ...common, ...relays, shared, notices, settleEra, eventIds })
+    const relay = createRelay({
+      ...common,
+      ...relays,
+      shared,
+      notices,
+      settleEra,
+      eventIds,
+      places,
+    })
     return {
-      post: createPost({ relay, refuse, sessions, maxBodyBytes: deps.maxBodyBytes }),
+      post: createPost({ relay, refuse, sessions, body: deps.body }),
       get: createGet({ relay, refuse }),
       delete: createEndSession({ ...common, closeUpstreams, refuse }),
     }
   }
-  const endpoint = endpointWith(limits)
-  // Who asks through us has spent its permit: one request of REST or of an own tool costs one.
-  const admitted = endpointWith(PERMIT_SPENT)
+  const endpoint = endpointWith(limits, notices.places)
+  // Who asks through us has spent its permit, and what listens through us has its place: one request
+  // of REST or of an own tool costs one, and so does a stream of HTTP+SSE.
+  const admitted = endpointWith(PERMIT_SPENT, PLACE_TAKEN)
   const sse = createSse({
-    ...{ snapshots, limits, events, sealer, clock, object },
+    ...{ snapshots, limits, events, sealer, clock, object, bounds, places: notices.places },
     // Who opens a stream or posts to one spends the permits.
     endpoint: admitted,
-    maxBodyBytes: deps.maxBodyBytes,
+    body: deps.body,
     challenge: deps.sseChallenge,
   })
   return {

@@ -1,9 +1,5 @@
-import {
-  type CallContext,
-  type Principal,
-  type RequestFacts,
-  readRequestText,
-} from '../core/index.ts'
+import { type CallContext, callerFacts, type Principal, type RequestFacts } from '../core/index.ts'
+import { type BodyBounds, requestText } from '../http/index.ts'
 import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
 import { batchFacts } from './batch-facts.ts'
 import { classify, type Inbound, readMessage } from './eras.ts'
@@ -15,11 +11,11 @@ export interface PostDeps {
   readonly relay: Relay
   readonly refuse: Refuse
   readonly sessions: Sessions
-  readonly maxBodyBytes: number
+  readonly body: BodyBounds
 }
 
 /** POST at an MCP endpoint: reads the body, has each message relayed, renders what is refused. */
-export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) {
+export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) {
   return async function post(
     ctx: CallContext,
     principal: Principal,
@@ -28,7 +24,7 @@ export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) 
   ): Promise<Response> {
     const { headers } = request
     try {
-      const text = await readRequestText(request, maxBodyBytes)
+      const text = await requestText(request, bounds)
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
       Object.assign(ctx.facts, { server: path, method: 'batch' })
       const messages = readBatch(text)
@@ -51,7 +47,7 @@ export function createPost({ relay, refuse, sessions, maxBodyBytes }: PostDeps) 
   ): Promise<Response> {
     const parts: RequestFacts[] = []
     const { response, isWhole } = await serveBatch(messages, (message) => {
-      const facts: RequestFacts = {}
+      const facts = callerFacts(ctx.facts)
       parts.push(facts)
       const part: CallContext = { ...ctx, facts, holdEvent: () => () => undefined }
       return serve(part, principal, path, headers, message)

@@ -3,7 +3,7 @@ import { type Limits, requireAdmission } from '../limits/index.ts'
 import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
 import { crosses, type ServeBridged } from './bridge/index.ts'
 import { type Inbound, streamVersion } from './eras.ts'
-import { isListen, type Notices } from './notices/index.ts'
+import { isListen, type Notices, type Places } from './notices/index.ts'
 import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
@@ -42,6 +42,7 @@ export interface RelayDeps {
   readonly settleEra: SettleEra
   readonly bridged: ServeBridged
   readonly notices: Notices
+  readonly places: Places
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
@@ -96,8 +97,9 @@ export function createRelay(deps: RelayDeps): Relay {
       requireSession(target.server, LISTENING, within.session)
       const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
       const announced = version ?? within.session?.hello?.protocolVersion
+      const onOver = await deps.places.take(ctx, principal)
       return deps.relayStream(ctx, {
-        target,
+        ...{ target, onOver },
         targetNow: () => authoriseAgain(ctx, deps.snapshots, principal, path),
         ...within,
         ...(announced === undefined ? {} : { version: announced }),

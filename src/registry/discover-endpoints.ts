@@ -1,4 +1,10 @@
-import { type CallContext, type EndpointId, GatewayError } from '../core/index.ts'
+import {
+  type CallContext,
+  type EndpointId,
+  GatewayError,
+  type HostVerdicts,
+  invalidInput,
+} from '../core/index.ts'
 import { buildCatalog, type Catalog } from './catalog.ts'
 import type { CustomHeaders } from './custom-headers.ts'
 import type { DiscoverUpstream, Discovery, UpstreamFacts } from './server-record.ts'
@@ -41,11 +47,16 @@ export type DiscoverEndpoints = (
 /**
  * Asks the endpoints one after the other (an invocation has six connections at once). Throws
  * `upstream_unreachable` naming what failed at each endpoint when none answered, `upstream_failed`
- * when a catalogue is over its bounds.
+ * when a catalogue is over its bounds, and `invalid_params` for names that lead where nothing may
+ * be called: unlike what does not answer today, that is never stored.
  */
-export function createDiscoverEndpoints(discover: DiscoverUpstream): DiscoverEndpoints {
+export function createDiscoverEndpoints(
+  discover: DiscoverUpstream,
+  hosts?: Pick<HostVerdicts, 'ask'>,
+): DiscoverEndpoints {
   return async (ctx, options) => {
     const { endpoints, choice, headers, timeoutMs, allowUnreachable, triesLegacy } = options
+    await requireHosts(endpoints, hosts)
     const problems = new Map<string, string | null>()
     let found: DiscoveryOutcome['found']
     for (const { id: endpoint, url } of endpoints) {
@@ -65,6 +76,18 @@ export function createDiscoverEndpoints(discover: DiscoverUpstream): DiscoverEnd
     if (found === undefined && !allowUnreachable) throw unreachable(problems)
     return { found, problems }
   }
+}
+
+async function requireHosts(
+  endpoints: DiscoveryOptions['endpoints'],
+  hosts: Pick<HostVerdicts, 'ask'> | undefined,
+): Promise<void> {
+  const wrong: { readonly path: string; readonly message: string }[] = []
+  for (const [index, { url }] of endpoints.entries()) {
+    const message = await hosts?.ask(url)
+    if (message !== undefined) wrong.push({ path: `endpoints.${index}.url`, message })
+  }
+  if (wrong.length > 0) throw invalidInput(wrong)
 }
 
 type Answer =

@@ -1,4 +1,4 @@
-import type { PrivateHosts, Sealer } from '../core/index.ts'
+import type { HostVerdicts, PrivateHosts, Sealer } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { BootstrapAdmin } from '../policy/index.ts'
 import { createCatalogReader } from './catalog-reader.ts'
@@ -42,6 +42,8 @@ export interface RegistryDeps {
   readonly sealer: Sealer
   readonly discover: DiscoverUpstream
   readonly privateHosts: PrivateHosts
+  /** What names lead to; absent where no resolver is configured. */
+  readonly hosts?: Pick<HostVerdicts, 'ask'>
   readonly events: Events
   readonly freshness: FreshnessConfig
   readonly bootstrapAdmin?: BootstrapAdmin | undefined
@@ -67,7 +69,7 @@ export function createRegistry(options: RegistryDeps) {
     events,
     privateHosts,
     cursors: createCursors(options.sealer),
-    discoverEndpoints: createDiscoverEndpoints(options.discover),
+    discoverEndpoints: createDiscoverEndpoints(options.discover, options.hosts),
   }
   return {
     snapshots,

@@ -55,11 +55,17 @@ async function runSlice(
     readonly down?: readonly number[]
     /** Refused as one refuses another transport, and up when asked what they speak. */
     readonly doubted?: readonly number[]
+    /** Whose name leads where nothing may be called. */
+    readonly wrong?: readonly number[]
     readonly discover?: () => Promise<Discovery>
     readonly storeCatalog?: () => Promise<{ changed: boolean }>
   } = {},
 ) {
   const isDown = (url: string) => (options.down ?? []).some((index) => url === targetOf(index).url)
+  const wrongOf = (url: string) => {
+    const isWrong = options.wrong?.some((index) => url === targetOf(index).url)
+    return isWrong ? 'resolves to a private address' : undefined
+  }
   const isDoubted = (url: string) =>
     (options.doubted ?? []).some((index) => url === targetOf(index).url)
   const seen = {
@@ -119,6 +125,7 @@ async function runSlice(
         admit: async () => ({ kind: 'closed' }),
         record: (_ctx, endpoint, outcome) => seen.breakers.push([endpoint, outcome]),
       },
+      ...(options.wrong ? { hosts: { ask: async (url: string) => wrongOf(url) } } : {}),
     },
     context(),
     targets.map(({ endpointId }) => endpointId),
@@ -366,5 +373,27 @@ describe('a probe', () => {
   it('says what failed', async () => {
     const { outcome } = await probeOnce('modern', () => new Response('', { status: 500 }))
     expect(outcome).toMatchObject({ kind: 'down', error: expect.stringContaining('HTTP 500') })
+  })
+})
+
+describe('an endpoint whose name leads where nothing may be called', () => {
+  it('is unhealthy at once, is not probed, and leaves the others alone', async () => {
+    const { records, probed } = await runSlice([targetOf(1), targetOf(2)], { wrong: [1] })
+    expect(records).toMatchObject([
+      {
+        endpointId: idOf(1),
+        health: 'unhealthy',
+        error: 'The address resolves to a private address.',
+      },
+      { endpointId: idOf(2), health: 'healthy', error: null },
+    ])
+    expect(probed.map(({ url }) => url)).toEqual([targetOf(2).url])
+  })
+
+  it('costs two subrequests more, which a slice counts', async () => {
+    const targets = Array.from({ length: 30 }, (_, index) => targetOf(index))
+    const without = await runSlice(targets)
+    const withNames = await runSlice(targets, { wrong: [] })
+    expect([without.done.length, withNames.done.length]).toEqual([23, 11])
   })
 })

@@ -33,6 +33,8 @@ export interface ScriptedLog {
   readonly log: readonly (Recorded & { readonly headers: Readonly<Record<string, string>> })[]
   /** Tools whose answer the caller's disconnect ended. */
   readonly closed: readonly string[]
+  /** What was written by then for each of those, in bytes. */
+  readonly written: readonly (readonly [tool: string, bytes: number])[]
   /** How many streams are open. */
   readonly streams: number
 }
@@ -61,6 +63,7 @@ interface Room {
   failNext: number
   log: Recorded[]
   closed: string[]
+  written: [tool: string, bytes: number][]
   waiting: (() => void)[]
   readonly streams: Streams
   nextSession: number
@@ -199,8 +202,12 @@ function call(
     reply({ content: [{ type: 'text', text: JSON.stringify(args) }] })
     return
   }
+  const { socket } = response
+  const before = socket?.bytesWritten ?? 0
   response.on('close', () => {
-    if (!response.writableFinished) room.closed.push(name)
+    if (response.writableFinished) return
+    room.closed.push(name)
+    room.written.push([name, (socket?.bytesWritten ?? 0) - before])
   })
   const released = () => new Promise<void>((resolve) => room.waiting.push(resolve))
   const park = (eventId: string, rest: string) => void room.streams.parked.set(eventId, rest)
@@ -220,6 +227,7 @@ function roomNamed(rooms: Map<string, Room>, name: string): Room {
     failNext: 0,
     log: [],
     closed: [],
+    written: [],
     waiting: [],
     streams: newStreams(),
     nextSession: 1,
@@ -229,10 +237,11 @@ function roomNamed(rooms: Map<string, Room>, name: string): Room {
 }
 
 function sendLog(room: Room, response: ServerResponse): void {
-  const { log, closed } = room
-  sendJson(response, { log, closed, streams: room.streams.open.length })
+  const { log, closed, written } = room
+  sendJson(response, { log, closed, written, streams: room.streams.open.length })
   room.log = []
   room.closed = []
+  room.written = []
 }
 
 function control(room: Room, mood: Mood, response: ServerResponse): void {

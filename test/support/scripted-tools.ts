@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
+import { FLOODS } from './scripted-floods.ts'
 import { LIES, ODDITIES } from './scripted-lies.ts'
 
 /** How one tool of the scripted server answers. */
@@ -27,6 +28,7 @@ export const EXOTIC =
 export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   ...LIES,
   ...ODDITIES,
+  ...FLOODS,
   exotic({ id, response }) {
     response.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',

@@ -36,6 +36,15 @@ export function tooLong(server: string, minutes: number): GatewayError {
   )
 }
 
+/** For a message that comes byte by byte. */
+export function tooSlow(server: string, seconds: number): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The server "${server}" began its answer and did not end it within ${seconds} s.`,
+    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+  )
+}
+
 /** For a stream that says nothing at great length. */
 export function emptyTalk(server: string, maxBytes: number): GatewayError {
   return new GatewayError(

@@ -3,6 +3,7 @@ import { methodFacts } from '../messages.ts'
 import type { JsonRule } from '../wire/json-editor.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 
 /** How what a server names looks to clients, where several servers share an endpoint. */
 export interface NameTranslation {
@@ -34,6 +35,8 @@ export interface AnswerPlan {
   readonly upstreamId?: RawId
   readonly server: string
   readonly timeoutMs: number
+  /** Of a stream, and of a body that flows. Default: `DEFAULT_STREAM_BOUNDS`. */
+  readonly bounds?: StreamBounds
   /** Which tools `tools/list` may show. */
   readonly showsTool: 'all' | ((name: string) => boolean)
   /** Which `notifications/progress` the client is told of, by their parsed token. */

@@ -1,11 +1,13 @@
 import { type CallContext, type Deadline, type GatewayError, mediaType } from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
-import { concat } from '../wire/bytes.ts'
+import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
+import { createMessageTime } from '../wire/message-time.ts'
 import { parseMessage } from '../wire/parse-message.ts'
 import { openSource, type Source, type Step } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
-import { lostAnswer, malformed, tooLarge } from './answer-errors.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
+import { lostAnswer, malformed, tooLarge, tooSlow } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { answerStream } from './event-stream.ts'
@@ -54,7 +56,11 @@ async function jsonAnswer(
   const size = plainSize(response)
   if (plan.deadline && size <= MAX_HELD_BYTES) {
     const bytes = await readAll(response, plan.deadline)
-    if (bytes === undefined) return refuse(plan, lostAnswer(plan.server))
+    if (bytes === undefined) {
+      const isLate = plan.deadline.isPassed()
+      const lost = isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lostAnswer(plan.server)
+      return refuse(plan, lost)
+    }
     return wholeAnswer(ctx, plan, bytes, response.status)
   }
   plan.deadline?.end()
@@ -62,9 +68,23 @@ async function jsonAnswer(
   if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
     return refuse(plan, tooLarge(plan.server), source)
   }
-  const { bytes, isWhole } = await readSome(source, size)
-  if (bytes === undefined) return refuse(plan, lostAnswer(plan.server), source)
-  if (!isWhole) return largeAnswer(ctx, plan, source, bytes, response.status)
+  const { messageMs, stallMs } = plan.bounds ?? DEFAULT_STREAM_BOUNDS
+  const time = createMessageTime(ctx.clock, source, messageMs)
+  const read = async () => {
+    const chunk = await time.readWithin(plan.timeoutMs, 0)
+    return chunk.kind === 'silent' ? ({ kind: 'broken' } as const) : chunk
+  }
+  const { bytes, isWhole } = await readSome(source, read, size)
+  if (bytes === undefined) {
+    const isLate = time.isLate()
+    const lost = isLate ? tooSlow(plan.server, messageMs / 1_000) : lostAnswer(plan.server)
+    return refuse(plan, lost, source)
+  }
+  if (!isWhole) {
+    // Whatever it is, it is no message; and once begun, nothing could be said of it any more.
+    if (!beginsObject(bytes)) return refuse(plan, malformed(plan.server), source)
+    return largeAnswer(ctx, plan, { ...source, read }, bytes, response.status, stallMs)
+  }
   return wholeAnswer(ctx, plan, bytes, response.status, source)
 }
 
@@ -89,11 +109,13 @@ async function readAll(response: Response, deadline: Deadline): Promise<Uint8Arr
 /** The beginning of a body: all of it when it is small. Undefined when there is not even that. */
 async function readSome(
   source: Source,
+  readOn: Source['read'],
   wholeSize: number,
 ): Promise<{ readonly bytes: Uint8Array | undefined; readonly isWhole: boolean }> {
   const parts: Uint8Array[] = []
   for (let size = 0; size <= MAX_HELD_BYTES; ) {
-    const chunk = await source.read()
+    // The first wait is that for a server which works; those within a message are another thing.
+    const chunk = await (size === 0 ? source.read() : readOn())
     if (chunk.kind === 'broken') return { bytes: undefined, isWhole: false }
     if (chunk.kind === 'complete') {
       return { bytes: parts.length === 0 ? undefined : concat(parts), isWhole: true }
@@ -156,6 +178,11 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
+/** Whether the first byte that is no white space opens an object. */
+function beginsObject(bytes: Uint8Array): boolean {
+  return bytes[bytes.findIndex((byte) => !isSpace(byte))] === OPEN_OBJECT
+}
+
 /** What has been written cannot be taken back: a fault that shows later breaks the connection. */
 function largeAnswer(
   ctx: CallContext,
@@ -163,6 +190,7 @@ function largeAnswer(
   source: Source,
   first: Uint8Array,
   status: number,
+  stallMs: number,
 ): Response {
   let pending: Uint8Array | undefined = first
   let size = 0
@@ -200,7 +228,7 @@ function largeAnswer(
     return isSound ? { bytes, end: 'complete' } : { bytes, end: 'broken', breaksOff: true }
   }
 
-  const body = heldBody(ctx, { source, next, onEnd: plan.onEnd })
+  const body = heldBody(ctx, { source, next, stallMs, onEnd: plan.onEnd })
   return jsonResponse(plan, body, status)
 }
 

@@ -30,6 +30,8 @@ export interface EventGate {
   end(): Uint8Array
   /** Whether the client has the beginning of an event whose end is still to come. */
   isWithinLarge(): boolean
+  /** The number of the message whose end is still to come; undefined between messages. */
+  begun(): number | undefined
   readonly passed: Passed
 }
 
@@ -180,6 +182,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     passed,
     end: () => (large ? finish(large) : NOTHING),
     isWithinLarge: () => large !== undefined,
+    begun: () => splitter.begun(),
     async write(chunk) {
       const out: Uint8Array[] = []
       for (const piece of splitter.split(chunk)) {

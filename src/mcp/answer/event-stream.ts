@@ -2,9 +2,11 @@ import type { CallContext, GatewayError } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { createKeepAlive, KEEP_ALIVE, type KeepAlive } from '../wire/keep-alive.ts'
+import { createMessageTime, type MessageTime } from '../wire/message-time.ts'
 import { type Chunk, openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
-import { lostAnswer, tooLong } from './answer-errors.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
+import { lostAnswer, tooLong, tooSlow } from './answer-errors.ts'
 import type { AnswerPlan } from './answer-rules.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
 import { heldBody } from './held-body.ts'
@@ -44,7 +46,8 @@ export function openStream(
   body: ReadableStream<Uint8Array>,
 ): Response {
   const flow = openFlow(ctx, plan, body)
-  return respond(flow, () => nextOfOpen(flow, plan))
+  const until = ctx.clock.now() + boundsOf(plan).maxMs
+  return respond(flow, () => nextOfOpen(flow, plan, until))
 }
 
 /** One stream on its way. */
@@ -52,29 +55,32 @@ interface Flow {
   readonly ctx: CallContext
   readonly plan: AnswerPlan
   readonly source: Source
+  readonly time: MessageTime
   readonly gate: EventGate
   readonly life: KeepAlive
 }
 
 function openFlow(ctx: CallContext, plan: AnswerPlan, body: ReadableStream<Uint8Array>): Flow {
+  const source = openSource(body, plan.timeoutMs)
   return {
     ctx,
     plan,
-    source: openSource(body, plan.timeoutMs),
+    source,
+    time: createMessageTime(ctx.clock, source, boundsOf(plan).messageMs),
     gate: createEventGate(ctx, plan),
     life: createKeepAlive(ctx.clock),
   }
 }
 
 /** Reads until a sign of life is due; silence for longer than `timeoutMs` is broken. */
-function patientReader({ plan, source, gate, life }: Flow): () => Promise<Chunk> {
+function patientReader({ plan, source, time, gate, life }: Flow): () => Promise<Chunk> {
   let silentMs = 0
   return async () => {
     if (gate.passed.isAnswered) return source.readWithin(LINGER_MS)
     const restMs = plan.timeoutMs - silentMs
     // Inside an event nothing else may be written.
     const waitMs = gate.isWithinLarge() ? restMs : Math.min(restMs, life.dueInMs())
-    const chunk = await source.readWithin(waitMs)
+    const chunk = await time.readWithin(waitMs, gate.begun())
     silentMs = chunk.kind === 'silent' ? silentMs + waitMs : 0
     return silentMs >= plan.timeoutMs ? { kind: 'broken' } : chunk
   }
@@ -98,21 +104,27 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
   if (passed.isResumable && !passed.isFaulty && chunk.kind === 'complete') {
     return { bytes, end: 'suspended' }
   }
+  const seconds = boundsOf(plan).messageMs / 1_000
+  if (flow.time.isLate()) return withError(flow, bytes, tooSlow(plan.server, seconds))
   return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server))
 }
 
-async function nextOfOpen(flow: Flow, plan: OpenPlan): Promise<Step> {
-  const { source, gate, life } = flow
+async function nextOfOpen(flow: Flow, plan: OpenPlan, until: number): Promise<Step> {
+  const { ctx, time, gate, life } = flow
   const { passed } = gate
   // Inside an event nothing else may be written, so there silence is the server's alone to end.
   const idleMs = gate.isWithinLarge() ? plan.timeoutMs : life.dueInMs()
-  const chunk = await source.readWithin(passed.isAnswered ? LINGER_MS : idleMs)
+  const chunk = await time.readWithin(passed.isAnswered ? LINGER_MS : idleMs, gate.begun())
   const isIdle = chunk.kind === 'silent' && !passed.isAnswered && !gate.isWithinLarge()
   if ((isIdle || chunk.kind === 'data') && !(await plan.mayGoOn())) {
     return { bytes: NOTHING, end: endOf(plan, gate) }
   }
   const bytes = await bytesOf(flow, chunk, isIdle)
-  if ((isIdle || chunk.kind === 'data') && !passed.broken) return { bytes }
+  if ((isIdle || chunk.kind === 'data') && !passed.broken) {
+    // Between two messages, as if its server had ended it: the client opens another one.
+    const isOver = ctx.clock.now() > until && gate.begun() === undefined
+    return isOver ? { bytes, end: endOf(plan, gate) } : { bytes }
+  }
   const end = endOf(plan, gate)
   if (end === 'suspended' && passed.broken) return withError(flow, bytes, passed.broken)
   // However it ended: the client opens another one when it wants.
@@ -141,13 +153,18 @@ function withError({ ctx, plan }: Flow, bytes: Uint8Array, error: GatewayError):
   return { bytes: concat([bytes, last]), end: 'broken' }
 }
 
+function boundsOf({ bounds = DEFAULT_STREAM_BOUNDS }: AnswerPlan) {
+  return bounds
+}
+
 function respond({ ctx, plan, source, life }: Flow, next: () => Promise<Step>): Response {
   async function noted(): Promise<Step> {
     const step = await next()
     if (step.bytes.byteLength > 0) life.wrote()
     return step
   }
-  return new Response(heldBody(ctx, { source, next: noted, onEnd: plan.onEnd }), {
+  const { stallMs } = boundsOf(plan)
+  return new Response(heldBody(ctx, { source, next: noted, stallMs, onEnd: plan.onEnd }), {
     headers: {
       ...plan.headers,
       ...EVENT_STREAM_HEADERS,

@@ -4,15 +4,19 @@ import { type PumpOptions, pump } from '../wire/pump.ts'
 /** A pumped body; the event line of its request waits for its end. */
 export function heldBody(
   ctx: CallContext,
-  { source, next, onEnd }: Omit<PumpOptions, 'signal'>,
+  { onEnd, ...options }: Omit<PumpOptions, 'signal' | 'onStall'>,
 ): ReadableStream<Uint8Array> {
   const release = ctx.holdEvent()
+  let isStalled = false
   return pump({
-    source,
+    ...options,
     signal: ctx.signal,
-    next,
+    onStall() {
+      isStalled = true
+    },
     onEnd(end) {
       onEnd(end)
+      if (isStalled) ctx.facts.outcome = 'stalled'
       release()
     },
   })

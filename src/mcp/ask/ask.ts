@@ -1,5 +1,6 @@
 import {
   type CallContext,
+  callerFacts,
   ERROR_WIRE,
   type ErrorCode,
   GatewayError,
@@ -90,7 +91,7 @@ export function createAsk({ endpoint }: AskDeps): Ask {
   ): Promise<void> {
     if (leg.sessionId === undefined) return
     const response = await endpoint().delete(
-      { ...ctx, facts: {} },
+      { ...ctx, facts: callerFacts(ctx.facts) },
       principal,
       path,
       endRequest(leg),
@@ -105,7 +106,7 @@ export function createAsk({ endpoint }: AskDeps): Ask {
     request: Request,
   ): Promise<{ response: Response; facts: RequestFacts }> {
     // The relay's own facts tell a refusal of ours from an error of the upstream.
-    const facts: RequestFacts = {}
+    const facts = callerFacts(ctx.facts)
     const response = await endpoint().post({ ...ctx, facts }, principal, server.path, request)
     return { response, facts }
   }

@@ -72,7 +72,8 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
     const opening = await upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
       const { path, transport, headers: custom, timeoutMs } = server
       const at = { server: path, endpoint, transport, url, custom, timeoutMs }
-      const input = { ...at, hello, hasLogging: hasLogging(server) }
+      const holder = ctx.facts.principal
+      const input = { ...at, hello, hasLogging: hasLogging(server), holder }
       const of = { tenant: server.tenant, server: server.id }
       return object(bridge).session(of, input, goneId)
     })

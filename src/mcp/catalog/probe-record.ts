@@ -11,9 +11,10 @@ export function probeRecord(
   const { endpointId, health, consecutiveFailures, consecutiveSuccesses } = target
   const against = health === 'healthy' ? consecutiveFailures : consecutiveSuccesses
   const isUp = outcome.kind === 'up'
+  const isDecisive = outcome.kind === 'down' && outcome.isDecisive === true
   return {
     endpointId,
-    health: nextHealth({ health, against }, outcome.kind).health,
+    health: isDecisive ? 'unhealthy' : nextHealth({ health, against }, outcome.kind).health,
     consecutiveFailures: isUp ? 0 : consecutiveFailures + 1,
     consecutiveSuccesses: isUp ? consecutiveSuccesses + 1 : 0,
     latencyMs: isUp ? outcome.latencyMs : null,

@@ -24,6 +24,8 @@ const LinkTarget = z.object({
   transport: Transport.exclude(['streamable-http']),
   url: z.string(),
   timeoutMs: z.number(),
+  /** Who has it sent; absent for the gateway itself. */
+  holder: z.string().optional(),
 })
 export type LinkTarget = z.infer<typeof LinkTarget>
 /** A transport for which a connection is held. */
@@ -43,9 +45,18 @@ const MAX_BODY_BYTES = 104_857_600
 /** Writes into the headers of a request what only its object reads. */
 export function describeLink(
   headers: Headers,
-  { transport, url, timeoutMs }: Pick<OutboundRequest, 'url' | 'timeoutMs'> & { transport: string },
+  request: Pick<OutboundRequest, 'url' | 'timeoutMs'> & {
+    readonly transport: string
+    readonly holder?: string | undefined
+  },
 ): void {
-  headers.set(LINK_HEADER, JSON.stringify({ transport, url: new URL(url).href, timeoutMs }))
+  const { transport, url, timeoutMs, holder } = request
+  const target = {
+    ...{ transport, url: new URL(url).href, timeoutMs },
+    // A header is ASCII, and an issuer's name need not be.
+    ...(holder === undefined ? {} : { holder: encodeURIComponent(holder) }),
+  }
+  headers.set(LINK_HEADER, JSON.stringify(target))
 }
 
 /** Throws for what the gateway never sends. */

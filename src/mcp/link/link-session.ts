@@ -36,6 +36,8 @@ export type LineOrNot =
 /** One session that the gateway has with the server, by the id that was issued here. */
 export interface LinkSession {
   readonly credentials: string
+  /** For whom it was opened. */
+  readonly holder: string | undefined
   request(request: LinkRequest, message: Message & { readonly kind: 'request' }): Promise<Response>
   /** A notification, or an answer to a question of the server. */
   oneWay(request: LinkRequest, message: Message): Promise<Response>
@@ -52,6 +54,7 @@ export interface LinkSessionDeps {
   readonly backlog: Backlog
   readonly liveness: Liveness
   readonly credentials: string
+  readonly holder: string | undefined
   readonly now: () => number
   readonly waitUntil: (work: Promise<unknown>) => void
   /** How long a session that does nothing is kept, in ms. */
@@ -79,6 +82,7 @@ export function createLinkSession(deps: LinkSessionDeps): LinkSession {
 
   return {
     credentials: deps.credentials,
+    holder: deps.holder,
     lastUsedAt: () => usedAt,
     isIdle: (now) => !place.stream && !runs() && now - usedAt >= deps.idleMs,
 

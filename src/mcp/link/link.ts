@@ -7,8 +7,9 @@ import type { LinkRequest } from './link-request.ts'
 import { createLinkSession, createPlace, type LinkSession, type Place } from './link-session.ts'
 import { createLiveness } from './liveness.ts'
 import { readMessage } from './message.ts'
-import type { Backlog } from './outlet.ts'
+import { createBacklog } from './outlet.ts'
 import { createOwnChannel } from './own-channel.ts'
+import { createShares } from './shares.ts'
 import { createTrunk, type Trunk } from './trunk.ts'
 
 /**
@@ -31,6 +32,9 @@ const IDLE_MS = 5 * 60_000
 /** Each may cost the server a process. */
 const MAX_CONNECTIONS = 250
 const MAX_SESSIONS = 5_000
+/** Of these, for one principal: a fifth, so that one who opens all he may leaves room for others. */
+const MAX_CONNECTIONS_OF_HOLDER = 50
+const MAX_SESSIONS_OF_HOLDER = 1_000
 /** There are five revisions; who invents others gets no connection that others could use. */
 const MAX_TRUNKS = 8
 
@@ -41,13 +45,18 @@ export function createLink(deps: LinkDeps): Link {
   const owners = new Set<string>()
   /** By the revision that their clients asked for. */
   const trunks = new Map<string, Trunk>()
-  const backlog: Backlog = { bytes: 0 }
+  const backlog = createBacklog()
+  const connectionShares = createShares(MAX_CONNECTIONS_OF_HOLDER)
+  const sessionShares = createShares(MAX_SESSIONS_OF_HOLDER)
   const now = (): number => deps.clock.now()
   const liveness = createLiveness(now)
   let ownConnections = 0
 
   function drop(id: string): void {
-    sessions.get(id)?.close()
+    const session = sessions.get(id)
+    if (!session) return
+    session.close()
+    sessionShares.give(session.holder)
     sessions.delete(id)
     owners.delete(id)
   }
@@ -68,7 +77,9 @@ export function createLink(deps: LinkDeps): Link {
     const id = deps.random.uuid()
     const credentials = credentialsOf(request.headers)
     const { waitUntil } = deps
-    const options = { channel, place, backlog, liveness, credentials, now, waitUntil }
+    const { holder } = request
+    const options = { channel, place, backlog, liveness, credentials, now, waitUntil, holder }
+    sessionShares.take(holder)
     sessions.set(id, createLinkSession({ ...options, idleMs: IDLE_MS }))
     return id
   }
@@ -82,7 +93,12 @@ export function createLink(deps: LinkDeps): Link {
     return idlest !== undefined
   }
 
+  /** Whoever has his share makes room for himself, and nobody else for him. */
+  const isOf = (holder: string | undefined) => (id: string) => sessions.get(id)?.holder === holder
+
   async function initialize(request: LinkRequest, id: string): Promise<Response> {
+    const { holder } = request
+    if (sessionShares.isFull(holder) && !makeRoom(isOf(holder))) return noRoom()
     if (sessions.size >= MAX_SESSIONS && !makeRoom(() => true)) return noRoom()
     const hello = readHello(request.body)
     const { isShareable } = CONNECTIONS[request.transport]
@@ -111,24 +127,33 @@ export function createLink(deps: LinkDeps): Link {
   }
 
   async function openOwn(request: LinkRequest, id: string): Promise<Response> {
+    const { holder } = request
+    const isOwn = isOf(holder)
+    const hasShare = connectionShares.isFull(holder)
+    if (hasShare && !makeRoom((id) => owners.has(id) && isOwn(id))) return noRoom()
     const isFull = ownConnections >= MAX_CONNECTIONS
     if (isFull && !makeRoom((id) => owners.has(id))) return noRoom()
     const place = createPlace()
     const deadline = createDeadline(request.timeoutMs, request.signal)
     let sessionId: string | undefined
     ownConnections += 1
+    connectionShares.take(holder)
+    const gone = (): void => {
+      ownConnections -= 1
+      connectionShares.give(holder)
+    }
     const opened = await openLine(deps, {
       kind: CONNECTIONS[request.transport],
       target: { ...request, signal: deadline.signal },
       hearers: { isShared: false, members: () => [place] },
       onClosed() {
-        ownConnections -= 1
+        gone()
         if (sessionId !== undefined) drop(sessionId)
       },
     })
     deadline.clear()
     if (opened.kind !== 'open') {
-      ownConnections -= 1
+      gone()
       return refusalAnswer(opened)
     }
     const { line } = opened

@@ -13,9 +13,15 @@ export interface Outlet extends Sink {
   readonly readable: ReadableStream<Uint8Array>
 }
 
-/** Bytes that wait for slow readers, of one object with its 128 MB. */
+/** What waits for slow readers, of one object with its 128 MB. */
 export interface Backlog {
   bytes: number
+  /** By what ends it: the bytes that wait for one reader. */
+  readonly waiting: Map<() => void, number>
+}
+
+export function createBacklog(): Backlog {
+  return { bytes: 0, waiting: new Map() }
 }
 
 /**
@@ -34,10 +40,16 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
   let isOver = false
   let wake: (() => void) | undefined
 
+  function count(bytes: number): void {
+    waiting += bytes
+    backlog.bytes += bytes
+    if (waiting > 0) backlog.waiting.set(giveUp, waiting)
+    else backlog.waiting.delete(giveUp)
+  }
+
   function drop(): void {
     queue = []
-    backlog.bytes -= waiting
-    waiting = 0
+    count(-waiting)
   }
 
   function over(): void {
@@ -50,6 +62,11 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
     over()
   }
 
+  function giveUp(): void {
+    breakOff()
+    onLeave()
+  }
+
   const readable = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -60,8 +77,7 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
         }
         const next = queue.shift()
         if (next) {
-          waiting -= next.byteLength
-          backlog.bytes -= next.byteLength
+          count(-next.byteLength)
           controller.enqueue(next)
         } else controller.close()
       },
@@ -78,22 +94,25 @@ export function createOutlet(backlog: Backlog, onLeave: () => void): Outlet {
     readable,
     write(text) {
       if (isOver) return
-      if (waiting > MAX_WAITING_BYTES || backlog.bytes > MAX_BACKLOG_BYTES) {
-        // Who does not read must not cost the others their connection.
-        breakOff()
-        onLeave()
-        return
-      }
+      // Who does not read must not cost the others their connection.
+      if (waiting > MAX_WAITING_BYTES) return giveUp()
+      while (backlog.bytes > MAX_BACKLOG_BYTES && backlog.waiting.size > 0) slowestOf(backlog)()
+      if (isOver) return
       const bytes = encoder.encode(eventOf(text))
-      waiting += bytes.byteLength
-      backlog.bytes += bytes.byteLength
       queue.push(bytes)
+      count(bytes.byteLength)
       wake?.()
     },
     end: over,
     // Its end without an answer says it: an error would be one of this object, too.
     fail: breakOff,
   }
+}
+
+/** What ends the stream for which most waits: not always the one that is written to. */
+function slowestOf({ waiting }: Backlog): () => void {
+  const [slowest] = [...waiting].sort(([, one], [, other]) => other - one)
+  return slowest ? slowest[0] : () => undefined
 }
 
 /** A line break between the tokens of a message would end its line. */

@@ -1,9 +1,11 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import type { Arrival } from '../relay/listening.ts'
 import { sessionNotFound } from '../session/sessions.ts'
+import { afterLife } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import type { LegacyFeed, OpenLegacyFeed } from './legacy-feed.ts'
 import type { Followed, Subscriptions } from './subscriptions.ts'
 
@@ -19,6 +21,7 @@ export interface BridgedStreamRequest {
 export interface BridgedStreamDeps {
   readonly openLegacyFeed: OpenLegacyFeed
   readonly subscriptions: Subscriptions
+  readonly bounds: StreamBounds
 }
 
 /**
@@ -36,12 +39,14 @@ export function createBridgedStream(deps: BridgedStreamDeps) {
     const release = ctx.holdEvent()
     const merger = createEventMerger((end) => {
       clearInterval(timer)
+      stopLife()
       followed?.stop()
       feed?.stop()
-      if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+      if (end !== 'closed') ctx.facts.outcome = end
       release()
-    })
+    }, deps.bounds.stallMs)
     const close = (): void => ctx.waitUntil(merger.close())
+    const stopLife = afterLife(deps.bounds.maxMs, close)
     const timer = setInterval(() => ctx.waitUntil(merger.keepAlive()), KEEP_ALIVE_MS)
     let latest: readonly string[] | undefined
     const change = (uris: readonly string[]): void => {

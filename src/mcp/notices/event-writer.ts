@@ -1,4 +1,7 @@
+import { createCuttablePipe } from '../wire/cuttable-pipe.ts'
 import { KEEP_ALIVE, KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
+import { createStallWatch } from '../wire/stall-watch.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
 
 /** A stream of events that we write ourselves. */
 export interface EventWriter {
@@ -9,17 +12,22 @@ export interface EventWriter {
   close(last?: string): Promise<void>
 }
 
+export interface EventWriterOptions {
+  /** False for a stream that another one carries. */
+  readonly keepsAlive: boolean
+  /** What was written may wait so long to be read, in ms. */
+  readonly stallMs?: number
+}
+
 /**
- * Writes a comment every 25 s, which is also how a reader that has gone
- * is noticed. `onGone` is called once, unless `close` was; `keepsAlive` is false for a stream that
- * another one carries.
+ * Writes a comment every 25 s, which is also how a reader that has gone is noticed. `onGone` is
+ * called once, unless `close` was: the reader left, or stayed and read nothing.
  */
 export function createEventWriter(
-  onGone: () => void,
-  { keepsAlive }: { readonly keepsAlive: boolean },
+  onGone: (why: 'cancelled' | 'stalled') => void,
+  { keepsAlive, stallMs = DEFAULT_STREAM_BOUNDS.stallMs }: EventWriterOptions,
 ): EventWriter {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-  const writer = writable.getWriter()
+  const { readable, writer, cut } = createCuttablePipe()
   const encoder = new TextEncoder()
   let isOver = false
   let isBusy = false
@@ -29,16 +37,24 @@ export function createEventWriter(
     if (isOver) return false
     isOver = true
     clearInterval(timer)
+    watch.stop()
     return true
   }
-  function gone(): void {
-    if (over()) onGone()
+  function gone(why: 'cancelled' | 'stalled'): void {
+    if (over()) onGone(why)
   }
-  writer.closed.catch(gone)
+  const left = (): void => gone('cancelled')
+  const watch = createStallWatch(stallMs, () => {
+    gone('stalled')
+    cut()
+  })
+  writer.closed.catch(left)
 
   async function put(bytes: Uint8Array): Promise<void> {
     isBusy = true
-    await writer.write(bytes).catch(gone)
+    watch.waits()
+    await writer.write(bytes).catch(left)
+    watch.moves()
     isBusy = false
   }
 

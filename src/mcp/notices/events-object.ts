@@ -32,6 +32,9 @@ export interface EventsObjectDeps {
   readonly clock: Clock
   readonly events: Events
   readonly uuid: () => string
+  /** Streams that may be open at once. Default: those of `socket.ts`. */
+  readonly maxOfPrincipal?: number | undefined
+  readonly maxOfTenant?: number | undefined
   /** Built when first needed. */
   watchObject(name: string): WatchStub
 }
@@ -56,9 +59,11 @@ export function createEventsObject(deps: EventsObjectDeps) {
       const { url, headers } = request
       const subscriber = new URL(url).pathname.slice(1)
       const principal = `p:${headers.get('x-principal') ?? ''}`
+      const { maxOfPrincipal = MAX_STREAMS_OF_PRINCIPAL, maxOfTenant = MAX_STREAMS_OF_TENANT } =
+        deps
       const isOver =
-        this.ctx.getWebSockets(principal).length >= MAX_STREAMS_OF_PRINCIPAL ||
-        this.ctx.getWebSockets().length >= MAX_STREAMS_OF_TENANT
+        this.ctx.getWebSockets(principal).length >= maxOfPrincipal ||
+        this.ctx.getWebSockets().length >= maxOfTenant
       if (isOver) return new Response(null, { status: 429 })
       // Answered without waking the object.
       this.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
@@ -77,7 +82,7 @@ export function createEventsObject(deps: EventsObjectDeps) {
       const interests = this.#interests()
       if (this.ctx.getWebSockets(subscriber).length === 0) return []
       this.ctx.storage.kv.put(TENANT_KEY, tenant)
-      const concerned = interests.set(subscriber, wants)
+      const concerned = interests.set(subscriber, wants, this.#ownerOf(subscriber))
       const own = interests.of(subscriber)
       this.ctx.storage.kv.put(PREFIX + subscriber, own)
       for (const server of concerned) this.#say(server)
@@ -137,6 +142,12 @@ export function createEventsObject(deps: EventsObjectDeps) {
       for (const server of concerned) this.#say(server)
     }
 
+    /** Whose stream it is, by the tag of its socket. */
+    #ownerOf(subscriber: string): string {
+      const [socket] = this.ctx.getWebSockets(subscriber)
+      return (socket && this.ctx.getTags(socket)[1]) ?? subscriber
+    }
+
     /** From storage after the object slept. */
     #interests(): Interests {
       if (this.#known) return this.#known
@@ -144,7 +155,8 @@ export function createEventsObject(deps: EventsObjectDeps) {
       for (const [key, wants] of this.ctx.storage.kv.list<readonly ServerWant[]>({
         prefix: PREFIX,
       })) {
-        interests.set(key.slice(PREFIX.length), wants)
+        const subscriber = key.slice(PREFIX.length)
+        interests.set(subscriber, wants, this.#ownerOf(subscriber))
       }
       this.#known = interests
       return interests

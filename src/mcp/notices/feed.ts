@@ -6,7 +6,7 @@ import { type HeldTask, shownTask } from './held-tasks.ts'
 import { type EventsStub, isWithin, Notice, type ServerWant, type Wanted } from './notice.ts'
 import { contentDigest, type ListeningBy, shownUri } from './reach.ts'
 import { createReachOfStream } from './reach-of-stream.ts'
-import { openSocket, PING, PONG } from './socket.ts'
+import { openSocket, PING, PING_MS, PONG } from './socket.ts'
 
 /** A change as the client is told of it. */
 export type Shown =
@@ -62,14 +62,14 @@ export interface FeedDeps {
  * but that.
  */
 const LOOK_MS = 1_500
-/** Shows the tenant's object that the stream is alive. */
-const PING_MS = 25_000
 /** When one stream of an isolate reads the registry, the others wait so long for what it finds. */
 const CHASE_MS = 500
 const CHASE_STEP_MS = 25
 const MAX_CHASED = 200
 /** Changes that a client has not read yet; one that is so far behind is better off starting anew. */
 const MAX_PENDING = 500
+/** Their characters: only what a task came to may be long. */
+const MAX_PENDING_CHARS = 1024 * 1024
 /** A notice that comes again does so at once: there are hardly others between. */
 const MAX_HEARD = 32
 
@@ -201,7 +201,9 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
       if (heard.has(notice.id)) return
       setBounded(heard, notice.id, true, MAX_HEARD)
       pending.set(keyOf(notice), notice)
-      if (pending.size > MAX_PENDING) return end({ kind: 'lost' })
+      if (pending.size > MAX_PENDING || charsOf(pending) > MAX_PENDING_CHARS) {
+        return end({ kind: 'lost' })
+      }
       ctx.waitUntil(tellAll())
     })
     socket.addEventListener('close', () => end({ kind: 'lost' }))
@@ -225,6 +227,15 @@ export function createOpenFeed(deps: FeedDeps): OpenFeed {
       throw thrown
     }
   }
+}
+
+function charsOf(pending: ReadonlyMap<string, Notice>): number {
+  return [...pending.values()].reduce((sum, { change }) => sum + lengthOf(change), 0)
+}
+
+function lengthOf(change: Notice['change']): number {
+  if (change.kind === 'task') return change.params.length
+  return change.kind === 'resource' ? change.uri.length : 0
 }
 
 /** Of a task only what it is now is told. */

@@ -4,8 +4,11 @@ import { type Change, isWithin, MAX_URI_CHARS, type ServerWant, type Wanted } fr
 
 /** Who wants to be told what, of all servers of a tenant. Pure, in memory. */
 export interface Interests {
-  /** Replaces what the subscriber wants; gives the servers that are concerned. */
-  set(subscriber: string, wants: readonly ServerWant[]): readonly ServerId[]
+  /**
+   * Replaces what the subscriber wants; gives the servers that are concerned. `owner` is whose it
+   * is: what one owner may want of a server is bounded for all of his subscribers together.
+   */
+  set(subscriber: string, wants: readonly ServerWant[], owner?: string): readonly ServerId[]
   /** Everything that is wanted of a server; undefined when nothing is. */
   union(server: ServerId): ServerWant | undefined
   /** What of a server this subscriber wants. */
@@ -18,6 +21,8 @@ export interface Interests {
 
 /** Of one server, by all its subscribers; more are not honoured. */
 export const MAX_URIS_OF_SERVER = 1_000
+/** Of these, and of the tasks, by one owner: a quarter. More are not honoured. */
+export const MAX_OF_OWNER = 250
 /** Of one stream, over all servers. */
 export const MAX_URIS_OF_STREAM = 500
 /** Of one server, by all its subscribers; more are not honoured. */
@@ -40,6 +45,18 @@ interface Counted {
 export function createInterests(): Interests {
   const servers = new Map<ServerId, Counted>()
   const bySubscriber = new Map<string, readonly ServerWant[]>()
+  const ownerOf = new Map<string, string>()
+  const subscribersOf = new Map<string, Set<string>>()
+
+  /** What of a want fits beside what its owner's other subscribers want of the same server. */
+  function sharedOut(want: ServerWant, others: readonly string[]): ServerWant {
+    const wants = servers.get(want.server)?.wants
+    const held = others.flatMap((other) => wants?.get(other) ?? [])
+    const uris = fitting(want.uris, new Set(held.flatMap(({ uris }) => uris)))
+    const tasks = fitting(want.tasks ?? [], new Set(held.flatMap(({ tasks = [] }) => tasks)))
+    const { tasks: _, ...rest } = want
+    return { ...rest, uris, ...(tasks.length > 0 ? { tasks } : {}) }
+  }
 
   function count(want: ServerWant, subscriber: string): void {
     const { server, path, lists, uris, tasks = [] } = want
@@ -69,13 +86,24 @@ export function createInterests(): Interests {
   }
 
   return {
-    set(subscriber, wants) {
+    set(subscriber, wants, given = subscriber) {
+      const owner = ownerOf.get(subscriber) ?? given
       const before = bySubscriber.get(subscriber) ?? []
       for (const want of before) discount(want, subscriber)
-      const after = bounded(wants)
+      const own = subscribersOf.get(owner) ?? new Set<string>()
+      own.delete(subscriber)
+      const after = bounded(wants).map((want) => sharedOut(want, [...own]))
       for (const want of after) count(want, subscriber)
-      if (after.length > 0) bySubscriber.set(subscriber, after)
-      else bySubscriber.delete(subscriber)
+      if (after.length > 0) {
+        bySubscriber.set(subscriber, after)
+        ownerOf.set(subscriber, owner)
+        own.add(subscriber)
+      } else {
+        bySubscriber.delete(subscriber)
+        ownerOf.delete(subscriber)
+      }
+      if (own.size > 0) subscribersOf.set(owner, own)
+      else subscribersOf.delete(owner)
       return [...new Set([...before, ...after].map(({ server }) => server))]
     },
 
@@ -130,6 +158,16 @@ function decrease<K>(counts: Map<K, number>, key: K): void {
   const left = (counts.get(key) ?? 1) - 1
   if (left > 0) counts.set(key, left)
   else counts.delete(key)
+}
+
+/** The first of them, as far as there is room beside what is held; what is held takes none. */
+function fitting(wanted: readonly string[], held: ReadonlySet<string>): string[] {
+  let left = MAX_OF_OWNER - held.size
+  return wanted.filter((one) => {
+    if (held.has(one)) return true
+    left -= 1
+    return left >= 0
+  })
 }
 
 /** Each server once, each thing of it once, and no more than a stream may want. */

@@ -1,5 +1,6 @@
 import type { CallContext } from '../../core/index.ts'
 import { ListName } from '../list-changes.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { createEventWriter } from './event-writer.ts'
 import type { Feed, FeedEnd, FeedRequest, OpenFeed } from './feed.ts'
 import type { Wanted } from './notice.ts'
@@ -28,10 +29,16 @@ export interface LegacyFeed {
 export type OpenLegacyFeed = (ctx: CallContext, request: LegacyFeedRequest) => Promise<LegacyFeed>
 
 /** Opens it. Throws `rate_limited`, and what refuses the caller. */
-export function createLegacyFeed(deps: { readonly openFeed: OpenFeed }): OpenLegacyFeed {
+export function createLegacyFeed(deps: {
+  readonly openFeed: OpenFeed
+  readonly bounds: StreamBounds
+}): OpenLegacyFeed {
   return async (ctx, { uris, onEnd, ...request }) => {
     let feed: Feed | undefined
-    const writer = createEventWriter(() => feed?.stop(), { keepsAlive: false })
+    const writer = createEventWriter(() => feed?.stop(), {
+      keepsAlive: false,
+      stallMs: deps.bounds.stallMs,
+    })
     feed = await deps.openFeed(ctx, {
       ...request,
       by: 'stream',

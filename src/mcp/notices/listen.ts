@@ -5,7 +5,9 @@ import { arriveAgain } from '../relay/listening.ts'
 import { requireTasks } from '../relay/own-task.ts'
 import { authorise } from '../relay/target.ts'
 import type { TaskIds } from '../relay/task-ids.ts'
+import { afterLife } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { createEventWriter } from './event-writer.ts'
 import type { Feed, OpenFeed } from './feed.ts'
 import { wantedOf } from './filter.ts'
@@ -38,6 +40,7 @@ export function createListen(deps: {
   readonly openFeed: OpenFeed
   readonly snapshots: Pick<Snapshots, 'tenant'>
   readonly taskIds: TaskIds
+  readonly bounds: StreamBounds
 }) {
   /** Who is there by the policy of now. At one server the method is asked for as any other. */
   async function arriveNow(ctx: CallContext, { principal, path, inbound }: ListenRequest) {
@@ -65,15 +68,18 @@ export function createListen(deps: {
     const tasks = await heldTasks(ctx, deps.taskIds, await arriveNow(ctx, request), ids)
     const release = ctx.holdEvent()
     let feed: Feed | undefined
+    let stopLife = (): void => undefined
     const writer = createEventWriter(
-      () => {
-        ctx.facts.outcome = 'cancelled'
+      (why) => {
+        ctx.facts.outcome = why
         feed?.stop()
+        stopLife()
         release()
       },
-      { keepsAlive: true },
+      { keepsAlive: true, stallMs: deps.bounds.stallMs },
     )
     const close = async (last?: string): Promise<void> => {
+      stopLife()
       await writer.close(last)
       release()
     }
@@ -93,6 +99,10 @@ export function createListen(deps: {
       throw thrown
     }
     const opened = feed
+    stopLife = afterLife(deps.bounds.maxMs, () => {
+      opened.stop()
+      ctx.waitUntil(close(endEvent(id)))
+    })
     const leave = (): void => {
       ctx.facts.outcome = 'cancelled'
       opened.stop()

@@ -17,8 +17,10 @@ import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { checkParamHeaders } from '../wire/param-headers.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { buildCall, headerParams } from './build-call.ts'
 import { endOfCall } from './end-of-call.ts'
+import type { OpenCalls } from './open-calls.ts'
 import type { Outgoing } from './outgoing.ts'
 import { withOwnTask } from './own-task.ts'
 import type { RequestStates } from './request-states.ts'
@@ -30,6 +32,8 @@ export interface RequestRelayDeps extends SealAnswerDeps {
   readonly sessions: Sessions
   readonly inFlight: InFlight
   readonly bridge: Pick<Bridge, 'ask'>
+  readonly bounds: StreamBounds
+  readonly openCalls: OpenCalls
 }
 
 /** The ids of one request, raw JSON: the client's, and ours towards the upstream. */
@@ -51,7 +55,8 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     }
     const state = await openedState(deps.requestStates, outgoing)
     const server = target.server.id
-    const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server })
+    const left = deps.openCalls.enter(target.actor.principal)
+    const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
     const answered = await send(ctx, outgoing, ids.upstreamId, state, running)
     if (answered.kind === 'cancelled') {
       running.forget()
@@ -122,6 +127,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...ids,
       server: server.path,
       timeoutMs: server.timeoutMs,
+      bounds: deps.bounds,
       showsTool: toolFilter(actor, server),
       showsProgress: progressFilter(inbound.params),
       ...(shared ? { names: shared.names } : {}),

@@ -10,6 +10,7 @@ import { statusError } from '../upstream/failure.ts'
 import { streamHeaders } from '../upstream/headers.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import type { StreamEnd } from '../wire/pump.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { mayGoOn } from './listening.ts'
 import type { SharedLeg } from './outgoing.ts'
 import { takesPriming } from './revisions.ts'
@@ -28,6 +29,8 @@ export interface StreamRequest {
   readonly resume?: ResumePoint
   /** Where several servers share an endpoint: how this one is named there. */
   readonly shared?: SharedLeg
+  /** Called when it is over, or could not be opened. */
+  readonly onOver?: () => void
 }
 
 export interface StreamRelayDeps {
@@ -35,6 +38,7 @@ export interface StreamRelayDeps {
   readonly sessions: Sessions
   readonly inFlight: InFlight
   readonly eventIds: EventIds
+  readonly bounds: StreamBounds
 }
 
 /**
@@ -44,6 +48,15 @@ export interface StreamRelayDeps {
  */
 export function createStreamRelay(deps: StreamRelayDeps) {
   return async function relayStream(ctx: CallContext, wanted: StreamRequest): Promise<Response> {
+    try {
+      return await open(ctx, wanted)
+    } catch (thrown) {
+      wanted.onOver?.()
+      throw thrown
+    }
+  }
+
+  async function open(ctx: CallContext, wanted: StreamRequest): Promise<Response> {
     const { session, version, resume, shared } = wanted
     const { server, actor } = wanted.target
     const answered = await sendGet(ctx, deps, wanted)
@@ -60,6 +73,7 @@ export function createStreamRelay(deps: StreamRelayDeps) {
       ...(request ? { upstreamId: request.upstreamId } : {}),
       server: server.path,
       timeoutMs: server.timeoutMs,
+      bounds: deps.bounds,
       showsTool: toolFilter(actor, server),
       // Progress goes on the stream of its request: where servers meet, any of them could write
       // some for the request of another, whose tokens are small numbers.
@@ -121,6 +135,7 @@ function endOfStream(
       })
     : undefined
   return (end) => {
+    wanted.onOver?.()
     // A client that leaves may come back, and the request goes on meanwhile.
     if (end === 'suspended' || end === 'cancelled') running?.suspend()
     else running?.forget()

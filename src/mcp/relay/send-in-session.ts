@@ -61,7 +61,8 @@ async function reopen(
   const where = { server, pinned: session.endpoint }
   const recovery = await upstreams.open(ctx, where, ({ url }) => {
     const address = { transport, url, custom, timeoutMs }
-    const input = { server: path, ...address, hasLogging: hasLogging(server) }
+    const holder = ctx.facts.principal
+    const input = { server: path, ...address, hasLogging: hasLogging(server), holder }
     return sessions.recover(ctx, session, forgottenId, input)
   })
   if (recovery.kind === 'reopened') return recovery

@@ -23,7 +23,8 @@ export interface Running {
 
 /** Which upstream id stands for a client's id while its request runs, so that a cancel finds it. */
 export interface InFlight {
-  add(ctx: CallContext, call: InFlightCall): Running
+  /** `onOver` is called once: the call is over, or its client left. */
+  add(ctx: CallContext, call: InFlightCall, onOver?: () => void): Running
   /** `id` as it was parsed. Asks the session's object for calls of other isolates. */
   find(
     where: Pick<InFlightCall, 'scope' | 'session'>,
@@ -73,7 +74,7 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
   }
 
   return {
-    add(ctx, call) {
+    add(ctx, call, onOver) {
       const key = keyOf(call.scope, canonical(call.clientId))
       const calls = [call, ...(running.get(key) ?? [])].slice(0, MAX_OF_ONE_ID)
       setBounded(running, key, calls, MAX_REMEMBERED)
@@ -83,6 +84,7 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
         if (isOver) return
         isOver = true
         then?.()
+        onOver?.()
         const rest = (running.get(key) ?? []).filter((other) => other !== call)
         if (rest.length > 0) running.set(key, rest)
         else running.delete(key)

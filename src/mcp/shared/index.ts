@@ -16,6 +16,7 @@ import type { EventIds } from '../session/event-ids.ts'
 import type { InFlight } from '../session/in-flight.ts'
 import type { Sessions, SharedSession } from '../session/sessions.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { createCursors } from './cursors.ts'
 import type { SharedEndpoint } from './endpoint.ts'
 import { createFreshLineup } from './fresh-lineup.ts'
@@ -73,6 +74,7 @@ export interface SharedDeps {
   readonly sendOneWay: SendOneWay
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
   readonly eventIds: EventIds
+  readonly bounds: StreamBounds
 }
 
 /** @see Shared */

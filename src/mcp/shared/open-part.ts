@@ -1,4 +1,4 @@
-import { type CallContext, type ErrorCode, toGatewayError } from '../../core/index.ts'
+import { type CallContext, callerFacts, type ErrorCode, toGatewayError } from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import { notFoundServer } from '../../policy/index.ts'
 import { type Arrival, requireHearing } from '../relay/listening.ts'
@@ -41,7 +41,11 @@ const REFUSALS: readonly ErrorCode[] = [
 /** Opens the stream of one upstream session, as the policy is when it is opened. */
 export function createOpenPart(deps: OpenPartDeps, ctx: CallContext, whole: WholeStream) {
   // The event line tells of the whole.
-  const part: CallContext = { ...ctx, facts: {}, holdEvent: () => () => undefined }
+  const part: CallContext = {
+    ...ctx,
+    facts: callerFacts(ctx.facts),
+    holdEvent: () => () => undefined,
+  }
   let { resume } = whole
 
   async function targetNow({ server: id, path }: UpstreamSession): Promise<Target> {

@@ -97,7 +97,8 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
     const { key, hello } = session
     const opening = await deps.upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
       const address = { server: path, endpoint, transport, url, custom, timeoutMs }
-      const input = { ...address, hello, hasLogging: hasLogging(server) }
+      const holder = ctx.facts.principal
+      const input = { ...address, hello, hasLogging: hasLogging(server), holder }
       return deps.object(key).open(server.id, input, deps.clock.now() + SESSION_TTL_MS, goneId)
     })
     switch (opening.kind) {

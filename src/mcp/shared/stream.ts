@@ -9,9 +9,11 @@ import { type EventIds, resumePoint } from '../session/event-ids.ts'
 import { sessionRequired } from '../session/session-rules.ts'
 import { UpstreamSession } from '../session/session-state.ts'
 import { type Sessions, type SharedSession, sessionNotFound } from '../session/sessions.ts'
+import { afterLife } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { createFollowers } from './followers.ts'
 import { createOpenPart, type OpenPartDeps } from './open-part.ts'
 import type { SharedSessions } from './sessions.ts'
@@ -31,6 +33,7 @@ export interface SharedStreamDeps extends OpenPartDeps {
   readonly sessions: Pick<Sessions, 'noteEnded'>
   readonly sharedSessions: Pick<SharedSessions, 'leg' | 'opened' | 'watch'>
   readonly notices: Pick<Notices, 'feed' | 'subscriptions'>
+  readonly bounds: StreamBounds
 }
 
 /**
@@ -62,13 +65,15 @@ export function createSharedStream(deps: SharedStreamDeps) {
     }
     const merger = createEventMerger((end) => {
       clearInterval(timer)
+      stopLife()
       followers.stop()
       socket.close()
       feed?.stop()
       followed?.stop()
-      if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+      if (end !== 'closed') ctx.facts.outcome = end
       release()
-    })
+    }, deps.bounds.stallMs)
+    const stopLife = afterLife(deps.bounds.maxMs, close)
 
     async function arrive() {
       try {

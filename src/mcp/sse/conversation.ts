@@ -10,6 +10,8 @@ import { createTurns } from './turns.ts'
 export interface Conversation {
   /** A POST has brought this. */
   take(handed: Handed): void
+  /** The stream is to end as soon as nothing runs; its client goes on in another one. */
+  retire(): void
   /** The stream has ended: whatever runs has been cancelled, and the session ends with it. */
   end(): void
 }
@@ -60,6 +62,7 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
   const carry = createCarrier({ merger, resume: session.resume })
   let count = 0
   let isFull = false
+  let isRetired = false
   let refusals = 0
   if (deps.greeted) session.follow()
 
@@ -157,7 +160,7 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
   }
 
   function endWhenFull(): void {
-    const isDue = count >= MAX_MESSAGES && turns.isIdle()
+    const isDue = (isRetired || count >= MAX_MESSAGES) && turns.isIdle()
     if (!(isDue || count >= MAX_MESSAGES_AT_ALL) || merger.isOver()) return
     isFull = true
     waitUntil(merger.close())
@@ -165,6 +168,10 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
 
   return {
     take,
+    retire() {
+      isRetired = true
+      endWhenFull()
+    },
     end() {
       turns.stop()
       oneWay.stop()

@@ -1,9 +1,11 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import { openChannel, type SessionStub } from '../session/session-state.ts'
+import { afterLife } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { createConversation } from './conversation.ts'
 import type { SseEndpoint } from './endpoint.ts'
 import { Handed } from './handed.ts'
@@ -18,6 +20,8 @@ export interface StreamOpening {
   readonly arrive: () => Promise<void>
   /** Where the client was before. */
   readonly greeted?: Greeted
+  /** Called when it is over, or could not be opened. */
+  readonly onOver: () => void
 }
 
 export interface OpenStreamDeps {
@@ -27,6 +31,7 @@ export interface OpenStreamDeps {
   /** One per stream. */
   readonly object: (name: string) => Pick<SessionStub, 'fetch'>
   readonly maxBodyBytes: number
+  readonly bounds: StreamBounds
 }
 
 /** On which what was posted is handed over; the object is named by `channelOf`. */
@@ -48,22 +53,26 @@ const MAX_AROUND_CHARS = 128 * 1024
  */
 export function createOpenStream(deps: OpenStreamDeps) {
   return async function openStream(ctx: CallContext, opening: StreamOpening): Promise<Response> {
-    const { principal, path, arrive } = opening
+    const { principal, path, arrive, onOver } = opening
     const key = ctx.random.uuid()
     const sessionId = await deps.ids.seal(principal, path, key)
-    const socket = await openChannel(deps.object(channelOf(key)), MESSAGES)
-    if (!socket) throw new Error('a new channel was refused')
+    const socket = await openOwnChannel(deps, key).catch((thrown: unknown) => {
+      onOver()
+      throw thrown
+    })
     const release = ctx.holdEvent()
     const ended = new AbortController()
     const merger = createEventMerger((end) => {
       clearInterval(timer)
       clearTimeout(expiry)
+      stopLife()
+      onOver()
       socket.close()
       ended.abort()
       conversation.end()
-      if (end === 'cancelled') ctx.facts.outcome = 'cancelled'
+      if (end !== 'closed') ctx.facts.outcome = end
       release()
-    })
+    }, deps.bounds.stallMs)
 
     async function look(): Promise<void> {
       if (merger.isOver()) return
@@ -93,6 +102,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
       signal: ended.signal,
       ...(opening.greeted ? { greeted: opening.greeted } : {}),
     })
+    const stopLife = afterLife(deps.bounds.maxMs, () => conversation.retire())
     const joiner = createJoiner(deps.maxBodyBytes * MAX_GROWTH + MAX_AROUND_CHARS)
     socket.addEventListener('message', ({ data }) => {
       const text = joiner.add(String(data))
@@ -113,6 +123,12 @@ export function createOpenStream(deps: OpenStreamDeps) {
 
 /** What a timer of the platform can count; such a stream is looked after at every keep-alive too. */
 const MAX_TIMER_MS = 2 ** 31 - 1
+
+async function openOwnChannel({ object }: OpenStreamDeps, key: string): Promise<WebSocket> {
+  const socket = await openChannel(object(channelOf(key)), MESSAGES)
+  if (!socket) throw new Error('a new channel was refused')
+  return socket
+}
 
 /** Where the client is to post. Relative: the client reaches the gateway by its own name for it. */
 function endpointEvent(path: string, sessionId: string): ReadableStream<Uint8Array> {

@@ -1,21 +1,18 @@
-import {
-  type CallContext,
-  GatewayError,
-  type Principal,
-  readRequestText,
-  type Sealer,
-} from '../../core/index.ts'
+import { type CallContext, GatewayError, type Principal, type Sealer } from '../../core/index.ts'
+import { type BodyBounds, requestText } from '../../http/index.ts'
 import { type Limits, requireAdmission } from '../../limits/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { Snapshots } from '../../registry/index.ts'
 import { unsupportedVersion } from '../eras.ts'
 import type { HttpVerb } from '../http-verb.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
+import type { Places } from '../notices/index.ts'
 import { createRefusal } from '../refusal.ts'
 import { arriveAgain, requireHearing } from '../relay/listening.ts'
 import type { SessionStub } from '../session/session-state.ts'
 import { sessionNotFound } from '../session/sessions.ts'
 import { acceptedReply } from '../wire/reply.ts'
+import type { StreamBounds } from '../wire/stream-bounds.ts'
 import type { SseEndpoint } from './endpoint.ts'
 import { readHanded } from './handed.ts'
 import { channelOf, createOpenStream, MESSAGES } from './open-stream.ts'
@@ -38,7 +35,9 @@ export interface SseDeps {
   readonly sealer: Sealer
   readonly clock: { now(): number }
   readonly object: (name: string) => Pick<SessionStub, 'fetch' | 'tell'>
-  readonly maxBodyBytes: number
+  readonly body: BodyBounds
+  readonly bounds: StreamBounds
+  readonly places: Places
   /** The `WWW-Authenticate` for a 403 on the streams of a path. */
   readonly challenge: (path: string, scope: string) => string
 }
@@ -51,7 +50,7 @@ export interface SseDeps {
 export function createSse(deps: SseDeps): Sse {
   const ids = createStreamIds(deps)
   const refuse = createRefusal(deps)
-  const openStream = createOpenStream({ ...deps, ids })
+  const openStream = createOpenStream({ ...deps, ids, maxBodyBytes: deps.body.maxBytes })
 
   /** Throws what refuses the caller to be there. */
   async function arrive(ctx: CallContext, principal: Principal, path: string): Promise<void> {
@@ -69,8 +68,9 @@ export function createSse(deps: SseDeps): Sse {
         const eventId = headers.get('last-event-id')
         const greeted =
           eventId === null ? undefined : await ids.openGreeted(principal, path, eventId)
+        const onOver = await deps.places.take(ctx, principal)
         return await openStream(ctx, {
-          ...{ principal, path },
+          ...{ principal, path, onOver },
           arrive: () => arrive(ctx, principal, path),
           ...(greeted ? { greeted } : {}),
         })
@@ -88,7 +88,7 @@ export function createSse(deps: SseDeps): Sse {
         // A client must learn that its stream is gone before anything else fails.
         const key = await ids.open(principal, path, sessionId)
         requireLegacy(headers.get('mcp-protocol-version'))
-        const text = await readRequestText(request, deps.maxBodyBytes)
+        const text = await requestText(request, deps.body)
         const handed = readHanded(ctx, principal, text)
         for (let spent = 0; spent < handed.count; spent += 1) {
           await requireAdmission(ctx, deps.limits, principal)

@@ -22,6 +22,8 @@ export interface HandshakeInput {
   readonly custom: readonly (readonly [name: string, value: string])[]
   readonly timeoutMs: number
   readonly hello: ClientHello
+  /** For whom, by `principal.key`. */
+  readonly holder?: string | undefined
 }
 
 /** What a handshake came to, and what it says of the endpoint. */
@@ -59,8 +61,8 @@ export async function openSession(
   input: HandshakeInput,
   signal?: AbortSignal,
 ): Promise<Handshake> {
-  const { server, endpoint, transport, url, custom, timeoutMs, hello } = input
-  const where = { endpoint, transport, url, timeoutMs }
+  const { server, endpoint, transport, url, custom, timeoutMs, hello, holder } = input
+  const where = { endpoint, transport, url, timeoutMs, holder }
   const send = (body: object, headers: Headers) =>
     outbound.send({
       ...{ ...where, method: 'POST', headers },

@@ -17,6 +17,8 @@ export type ProbeOutcome =
       readonly error: string
       /** It was refused as one refuses what belongs to another transport. */
       readonly speaksOfAnother?: true
+      /** It is no matter of a lost packet: it counts at once. */
+      readonly isDecisive?: true
     }
 
 /** An upstream as a probe needs it. */

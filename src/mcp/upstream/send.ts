@@ -99,6 +99,7 @@ export function createUpstreams({
       headers: call.headers,
       ...(call.body === undefined ? {} : { body: call.body }),
       timeoutMs: call.server.timeoutMs,
+      holder: ctx.facts.principal,
       signal: ctx.signal,
       ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
     })

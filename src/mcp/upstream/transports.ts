@@ -16,6 +16,8 @@ export interface UpstreamRequest extends OutboundRequest {
   readonly transport: Transport
   /** Names the connections that are held for it. */
   readonly endpoint: EndpointId
+  /** Who has it sent, by `principal.key`: what is held for one may not be all there is. */
+  readonly holder?: string | undefined
 }
 
 /** The way to upstreams, over whatever each of them speaks. */

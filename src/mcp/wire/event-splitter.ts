@@ -1,4 +1,4 @@
-import { CR, concat, LF } from './bytes.ts'
+import { COLON, CR, concat, LF } from './bytes.ts'
 
 /** A piece of a text/event-stream. An event is given whole unless it is too large to be held. */
 export type EventPiece =
@@ -10,6 +10,8 @@ export type EventPiece =
 
 export interface EventSplitter {
   split(chunk: Uint8Array): EventPiece[]
+  /** The number of the event whose end is still to come; undefined when only comments have come. */
+  begun(): number | undefined
 }
 
 /**
@@ -23,6 +25,9 @@ export function createEventSplitter(maxBytes: number): EventSplitter {
   let isLineEmpty = true
   /** The last byte was a CR: a LF that follows belongs to it. */
   let skipLineFeed = false
+  /** Events that ended, and whether more than comments has come of the next. */
+  let ended = 0
+  let hasContent = false
 
   function take(pieces: EventPiece[], bytes: Uint8Array, isEnd: boolean): void {
     if (isLarge) {
@@ -33,6 +38,10 @@ export function createEventSplitter(maxBytes: number): EventSplitter {
       if (isEnd && size <= maxBytes) pieces.push({ kind: 'event', bytes: concat(parts) })
       else if (size > maxBytes) pieces.push({ kind: 'start', bytes: concat(parts) })
     }
+    if (isEnd) {
+      ended += 1
+      hasContent = false
+    }
     const wasLarge = isLarge || size > maxBytes
     if (isEnd && wasLarge) pieces.push({ kind: 'end' })
     isLarge = wasLarge && !isEnd
@@ -42,6 +51,7 @@ export function createEventSplitter(maxBytes: number): EventSplitter {
   }
 
   return {
+    begun: () => (hasContent ? ended : undefined),
     split(chunk) {
       const pieces: EventPiece[] = []
       let from = 0
@@ -49,6 +59,7 @@ export function createEventSplitter(maxBytes: number): EventSplitter {
       for (let at = 0; at < chunk.length; ) {
         const byte = chunk[at]
         if (byte !== LF && byte !== CR) {
+          if (isLineEmpty && byte !== COLON) hasContent = true
           isLineEmpty = false
           skipLineFeed = false
           if (nextReturn !== -1 && nextReturn < at) nextReturn = chunk.indexOf(CR, at)

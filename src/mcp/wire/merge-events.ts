@@ -1,5 +1,8 @@
 import { LF } from './bytes.ts'
+import { createCuttablePipe } from './cuttable-pipe.ts'
 import { KEEP_ALIVE } from './keep-alive.ts'
+import { createStallWatch } from './stall-watch.ts'
+import { DEFAULT_STREAM_BOUNDS } from './stream-bounds.ts'
 
 /** Several event streams written as one, no event of one inside an event of another. */
 export interface EventMerger {
@@ -25,13 +28,18 @@ const MAX_TURN_SECONDS = 20
 
 const BLANK = new Uint8Array([LF, LF])
 
-/** How a merged stream ended: by us, or because its reader left. */
-export type MergerEnd = 'closed' | 'cancelled'
+/** How a merged stream ended: by us, because its reader left, or because it read nothing. */
+export type MergerEnd = 'closed' | 'cancelled' | 'stalled'
 
-/** @see EventMerger. `onEnd` is called once. */
-export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
-  const writer = writable.getWriter()
+/**
+ * @see EventMerger. `onEnd` is called once. What is written may wait `stallMs` to be read; of each
+ * stream one piece waits, and nothing more is read of any.
+ */
+export function createEventMerger(
+  onEnd: (end: MergerEnd) => void,
+  stallMs = DEFAULT_STREAM_BOUNDS.stallMs,
+): EventMerger {
+  const { readable, writer, cut } = createCuttablePipe()
   const readers = new Set<ReadableStreamDefaultReader<Uint8Array>>()
   let turn: Promise<void> = Promise.resolve()
   let isOver = false
@@ -40,8 +48,18 @@ export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger 
   function over(end: MergerEnd): void {
     if (isOver) return
     isOver = true
+    watch.stop()
     for (const reader of readers) reader.cancel().catch(() => undefined)
     onEnd(end)
+  }
+  const watch = createStallWatch(stallMs, () => {
+    over('stalled')
+    cut()
+  })
+  async function write(bytes: Uint8Array): Promise<void> {
+    watch.waits()
+    await writer.write(bytes)
+    watch.moves()
   }
   // Rejects when the reader of the merged stream is gone.
   writer.closed.catch(() => over('cancelled'))
@@ -85,7 +103,7 @@ export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger 
             release = await takeTurn()
             startClock()
           }
-          await writer.write(value)
+          await write(value)
           tail = value.byteLength > 1 ? [value.at(-2), value.at(-1)] : [tail[1], value.at(-1)]
           if (tail[0] !== LF || tail[1] !== LF) continue
           // A blank line ends an event.
@@ -99,7 +117,7 @@ export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger 
         clearInterval(clock)
         readers.delete(reader)
         // A half event must not run into the next one.
-        if (release) await writer.write(BLANK).catch(() => undefined)
+        if (release) await write(BLANK).catch(() => undefined)
         release?.()
       }
     },
@@ -109,7 +127,7 @@ export function createEventMerger(onEnd: (end: MergerEnd) => void): EventMerger 
       isIdling = true
       const release = await takeTurn()
       try {
-        await writer.write(KEEP_ALIVE)
+        await write(KEEP_ALIVE)
       } catch {
         over('cancelled')
       } finally {

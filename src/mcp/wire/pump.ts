@@ -1,3 +1,5 @@
+import { createStallWatch } from './stall-watch.ts'
+
 /**
  * How a pumped stream ended. `faulty`: complete, but with something that no honest server sends.
  * `suspended`: without its answer, for which the client may come back.
@@ -70,17 +72,31 @@ export interface PumpOptions {
   readonly signal: AbortSignal
   /** Reads on until there is something to write, or the end. */
   readonly next: () => Promise<Step>
+  /** What was handed on may wait so long to be read, in ms. */
+  readonly stallMs: number
+  /** Called before `onEnd('cancelled')` when nobody read for so long. */
+  readonly onStall?: () => void
   /** Called once. */
   readonly onEnd: (end: StreamEnd) => void
 }
 
 /**
- * Hands a body on step by step. Pumped by us, so that a client's disconnect is noticed: it cancels
- * the source, which closes the upstream connection (DESIGN.md, Disconnect).
+ * Hands a body on step by step: one step is held until it is read, and nothing is read meanwhile.
+ * Pumped by us, so that a client's disconnect is noticed, and one that stays and reads nothing: both
+ * cancel the source, which closes the upstream connection (DESIGN.md, Disconnect).
  */
-export function pump({ source, signal, next, onEnd }: PumpOptions): ReadableStream<Uint8Array> {
+export function pump(options: PumpOptions): ReadableStream<Uint8Array> {
+  const { source, signal, next, onEnd, stallMs, onStall } = options
   let isOver = false
+  let stream: ReadableStreamDefaultController<Uint8Array> | undefined
+  const watch = createStallWatch(stallMs, () => {
+    if (isOver) return
+    onStall?.()
+    stream?.error(new Error('nobody reads'))
+    void leave()
+  })
   const finish = (end: StreamEnd): void => {
+    watch.stop()
     if (!isOver) onEnd(end)
     isOver = true
   }
@@ -91,13 +107,17 @@ export function pump({ source, signal, next, onEnd }: PumpOptions): ReadableStre
   signal.addEventListener('abort', () => void leave(), { once: true })
 
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      stream = controller
+    },
     async pull(controller) {
+      watch.moves()
       for (;;) {
         const { bytes, end, breaksOff } = await next().catch((): Step => BROKE_OFF)
         if (isOver) return controller.close()
         if (bytes.byteLength > 0) controller.enqueue(bytes)
         if (end === undefined && bytes.byteLength === 0) continue
-        if (end === undefined) return
+        if (end === undefined) return watch.waits()
         if (breaksOff) controller.error(new Error('upstream broke off'))
         else controller.close()
         finish(end)

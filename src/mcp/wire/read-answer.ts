@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import { isPlainObject } from '../../core/index.ts'
 import { openSource } from './pump.ts'
+import { createRestDeadline } from './rest-deadline.ts'
 
 export interface ReadAnswerOptions {
   /** Of the whole body. */
@@ -10,6 +11,9 @@ export interface ReadAnswerOptions {
   /** Runs when the answer is found, before what is left of a stream is cancelled. */
   readonly onFound?: () => void
 }
+
+/** From the first chunk on: what the gateway asks itself is answered in less, however it drips. */
+const MAX_ANSWER_MS = 5 * 60_000
 
 /** What a body held: the answer, and how many characters carried it, or why there is none. */
 export type ReadAnswer =
@@ -42,11 +46,14 @@ export async function readAnswer(
   const parser = createParser({ onEvent: ({ data }) => look(data) })
   const decoder = new TextDecoder()
   const source = openSource(response.body, timeoutMs)
+  const rest = createRestDeadline(MAX_ANSWER_MS, () => void source.cancel())
   let failure: ReadAnswer = { kind: 'broken' }
   for (let bytes = 0; found === undefined; ) {
     const chunk = await source.read()
-    if (chunk.kind === 'broken') break
+    if (chunk.kind === 'broken' || rest.isLate()) break
+    rest.begin()
     if (chunk.kind === 'complete') {
+      rest.clear()
       if (!isStream) look(text + decoder.decode())
       return found ?? { kind: 'none' }
     }
@@ -59,6 +66,7 @@ export async function readAnswer(
     if (isStream) parser.feed(part)
     else text += part
   }
+  rest.clear()
   if (found) onFound?.()
   await source.cancel()
   return found ?? failure

@@ -3,6 +3,8 @@ import { mediaType } from '../../core/index.ts'
 import { elements } from './edit-members.ts'
 import { parseMessage } from './parse-message.ts'
 import { openSource } from './pump.ts'
+import { createRestDeadline } from './rest-deadline.ts'
+import { DEFAULT_STREAM_BOUNDS } from './stream-bounds.ts'
 
 /** What was heard next. */
 export type Heard =
@@ -37,7 +39,7 @@ export interface Messages {
 
 /**
  * Reads a body, JSON or events, message by message; a batch is taken apart. `maxBytes` is of one
- * message. For what the gateway has to understand as a whole: other answers are relayed as they
+ * message; the rest of one that has begun is waited for a minute. For what the gateway has to understand as a whole: other answers are relayed as they
  * flow.
  */
 export function openMessages(
@@ -46,6 +48,9 @@ export function openMessages(
   maxBytes: number,
 ): Messages {
   const source = openSource(body, 0)
+  const rest = createRestDeadline(DEFAULT_STREAM_BOUNDS.messageMs, () => void source.cancel())
+  /** Something has ended within the last chunk, which is more than a drip. */
+  let hasEnded = false
   const decoder = new TextDecoder()
   const queue: { readonly text: string; readonly message: unknown }[] = []
   let bytes = 0
@@ -54,11 +59,15 @@ export function openMessages(
   const isStream = mediaType(contentType) === 'text/event-stream'
   let text = ''
   const parser = createParser({
+    onComment() {
+      hasEnded = true
+    },
     onRetry(retryMs) {
       position = { ...position, retryMs }
     },
     onEvent({ data, event, id }: EventSourceMessage) {
       bytes = 0
+      hasEnded = true
       if (id !== undefined && id !== '') position = { ...position, lastEventId: id }
       // No reader of MCP knows an event of another type.
       if (data !== '' && (event === undefined || event === 'message'))
@@ -79,14 +88,23 @@ export function openMessages(
         return false
       case 'data':
         bytes += chunk.bytes.byteLength
+        hasEnded = false
         take(decoder.decode(chunk.bytes, { stream: true }))
         if (bytes > maxBytes && queue.length === 0) over = 'too_large'
+        if (hasEnded || over !== undefined) rest.clear()
+        else rest.begin()
         return true
       case 'complete':
+        rest.clear()
+        if (rest.isLate()) {
+          over = 'broken'
+          return true
+        }
         if (!isStream && text !== '') queue.push(...messagesIn(text))
         over = 'end'
         return true
       case 'broken':
+        rest.clear()
         over = 'broken'
         return true
     }
@@ -102,7 +120,10 @@ export function openMessages(
       }
     },
     position: () => position,
-    cancel: () => source.cancel(),
+    async cancel() {
+      rest.clear()
+      await source.cancel()
+    },
   }
 }
 

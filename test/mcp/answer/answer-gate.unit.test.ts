@@ -141,10 +141,15 @@ describe('a JSON answer', () => {
     ['has something behind it', `${large},`],
     ['has a second document behind it', `${large}{}`],
     ["is somebody else's", response(`{"a":"${BIG}"}`, '7')],
-    ['is an array', `[${large}]`],
   ])('that is large and %s breaks off, and is counted', async (_what, text) => {
     const { text: seen, ends } = await json(text)
     expect(seen.slice(-7)).toBe(' BROKEN')
+    expect(ends).toEqual(['broken'])
+  })
+
+  it('that is large and no object is refused before the client has any of it', async () => {
+    const { text, ends } = await json(`[${large}]`)
+    expect(text).toBe('THROWN')
     expect(ends).toEqual(['broken'])
   })
 

@@ -312,6 +312,49 @@ describe.each(['sse', 'websocket'] as const)('a link of %s', (transport) => {
   })
 })
 
+describe('the share of one principal in a link', () => {
+  const asking = { elicitation: {} }
+
+  it('is 50 connections of the 250; his next one takes the place of his own, or none', async () => {
+    const { server, initialize, send, time } = linkTo('websocket')
+    const openAs = async (holder: string) => {
+      const opened = await initialize(asking, undefined, { holder })
+      return opened.headers.get('mcp-session-id') ?? undefined
+    }
+    const own = await openAs('quiet')
+    const streams = []
+    for (let n = 0; n < 50; n += 1) {
+      const sessionId = await openAs('greedy')
+      if (n !== 7) streams.push(await send('GET', { sessionId }))
+    }
+    time.now += 1
+    // The one that is idle gives way, and it is not that of the other principal.
+    streams.push(await send('GET', { sessionId: await openAs('greedy') }))
+    await expect.poll(() => server.connections[8]?.isClosed()).toBe(true)
+    const refused = await initialize(asking, undefined, { holder: 'greedy' })
+    expect(faultOf(refused)).toBe('no_room')
+    expect(server.connections[0]?.isClosed()).toBe(false)
+    // What another one wants is there.
+    const others = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => initialize(asking, undefined, { holder: `u${n}` })),
+    )
+    expect(others.map(({ status }) => status)).toEqual(others.map(() => 200))
+    expect((await send('DELETE', { sessionId: own })).status).toBe(204)
+    for (const stream of streams) await stream.body?.cancel()
+  })
+
+  it('is given back when a connection ends', async () => {
+    const { initialize, send } = linkTo('websocket')
+    for (let n = 0; n < 60; n += 1) {
+      const opened = await initialize(asking, undefined, { holder: 'one' })
+      const sessionId = opened.headers.get('mcp-session-id') ?? undefined
+      const stream = await send('GET', { sessionId })
+      expect((await send('DELETE', { sessionId })).status).toBe(204)
+      await stream.body?.cancel()
+    }
+  })
+})
+
 describe('a link of sse', () => {
   it.each(['/messages?n=', 'messages?n=', 'https://up.example/m?n='])(
     'sends messages where the first event says: %s',

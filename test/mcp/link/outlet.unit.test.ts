@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { createOutlet, createReply } from '../../../src/mcp/link/outlet.ts'
+import { createBacklog, createOutlet, createReply } from '../../../src/mcp/link/outlet.ts'
 
 const MIB = 1024 * 1024
 
-function outlet(backlog = { bytes: 0 }) {
+function outlet(backlog = createBacklog()) {
   let left = 0
   const made = createOutlet(backlog, () => {
     left += 1
@@ -50,12 +50,21 @@ describe('a stream of messages for one reader', () => {
     expect(await new Response(readable).text()).toBe('')
   })
 
-  it('gives up on a slow reader when those of the object together are too slow', () => {
-    const backlog = { bytes: 49 * MIB }
-    const { write, left } = outlet(backlog)
-    write('{}')
-    expect(left()).toBe(1)
-    expect(backlog.bytes).toBe(49 * MIB)
+  it('gives up on the slowest reader when those of an object together are too slow', () => {
+    const backlog = createBacklog()
+    const slow = Array.from({ length: 7 }, (_, n) => {
+      const one = outlet(backlog)
+      one.write('x'.repeat((4 + n) * MIB))
+      return one
+    })
+    const quick = outlet(backlog)
+    expect(backlog.bytes).toBeGreaterThan(48 * MIB)
+    quick.write('{}')
+    expect(slow.map(({ left }) => left())).toEqual([0, 0, 0, 0, 0, 0, 1])
+    expect(quick.left()).toBe(0)
+    expect(backlog.bytes).toBeLessThan(40 * MIB)
+    for (const { fail } of [...slow, quick]) fail()
+    expect([backlog.bytes, backlog.waiting.size]).toEqual([0, 0])
   })
 })
 

@@ -41,4 +41,14 @@ describe('a stream of events that we write', () => {
     expect(gone).toHaveBeenCalledTimes(1)
     expect(vi.getTimerCount()).toBe(0)
   })
+
+  it('is cut when what was written is not read', async () => {
+    const gone = vi.fn()
+    const writer = createEventWriter(gone, { keepsAlive: true, stallMs: 1_000 })
+    void writer.write('data: 1\n\n')
+    await vi.advanceTimersByTimeAsync(1_250)
+    expect(gone.mock.calls).toEqual([['stalled']])
+    await expect(writer.readable.getReader().read()).rejects.toThrow('nobody reads')
+    expect(vi.getTimerCount()).toBe(0)
+  })
 })

@@ -3,6 +3,7 @@ import { ServerId, ServerPath } from '../../../src/core/index.ts'
 import type { ListName } from '../../../src/mcp/list-changes.ts'
 import {
   createInterests,
+  MAX_OF_OWNER,
   MAX_SERVERS_OF_STREAM,
   MAX_TASKS_OF_STREAM,
   MAX_URIS_OF_STREAM,
@@ -68,15 +69,48 @@ describe('what is wanted of a server', () => {
 
   it('is no more than a stream may want', () => {
     const interests = createInterests()
-    const uris = Array.from({ length: MAX_URIS_OF_STREAM + 1 }, (_, at) => `x:${at}`)
-    interests.set('a', [want([], ['x'.repeat(2_049), ...uris])])
-    expect(union(interests).uris).toHaveLength(MAX_URIS_OF_STREAM)
+    const servers = Array.from({ length: 3 }, () => ServerId.parse(crypto.randomUUID()))
+    const uris = Array.from({ length: 200 }, (_, at) => `x:${at}`)
+    interests.set(
+      'a',
+      servers.map((server) => want([], ['x'.repeat(2_049), ...uris], server)),
+    )
+    const kept = interests.of('a').map((one) => one.uris.length)
+    expect(kept).toEqual([200, 200, MAX_URIS_OF_STREAM - 400])
     const ids = Array.from({ length: MAX_SERVERS_OF_STREAM + 1 }, () => crypto.randomUUID())
     interests.set(
       'b',
       ids.map((id) => want(['tools'], [], ServerId.parse(id))),
     )
     expect(interests.of('b')).toHaveLength(MAX_SERVERS_OF_STREAM)
+  })
+})
+
+describe('the share of one owner in what is wanted of a server', () => {
+  const uris = (prefix: string, length: number) =>
+    Array.from({ length }, (_, at) => `${prefix}:${at}`)
+
+  it('is a quarter, however many streams he opens; the others have theirs', () => {
+    const interests = createInterests()
+    interests.set('a1', [want(['tools'], uris('x', 200))], 'ann')
+    interests.set('a2', [want([], uris('y', 200))], 'ann')
+    interests.set('a3', [want(['tools'], uris('z', 200))], 'ann')
+    const kept = ['a1', 'a2', 'a3'].map((one) => interests.of(one)[0]?.uris.length)
+    expect(kept).toEqual([200, MAX_OF_OWNER - 200, 0])
+    interests.set('b1', [want([], uris('b', 200))], 'ben')
+    expect(interests.of('b1')[0]?.uris).toHaveLength(200)
+    expect(union(interests).uris).toHaveLength(MAX_OF_OWNER + 200)
+  })
+
+  it('counts once what several of his streams want, and what he has given back not at all', () => {
+    const interests = createInterests()
+    interests.set('a1', [want([], uris('x', 250))], 'ann')
+    interests.set('a2', [want([], [...uris('x', 250), 'y:1'])], 'ann')
+    expect(interests.of('a2')[0]?.uris).toEqual(uris('x', 250))
+    interests.set('a1', [])
+    interests.set('a2', [want([], ['y:1'])], 'ann')
+    interests.set('a3', [want([], uris('z', 300))], 'ann')
+    expect(interests.of('a3')[0]?.uris).toHaveLength(MAX_OF_OWNER - 1)
   })
 })
 

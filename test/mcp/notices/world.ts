@@ -13,6 +13,7 @@ import {
 import { createNotices } from '../../../src/mcp/notices/index.ts'
 import type { ListenInbound } from '../../../src/mcp/notices/listen.ts'
 import type { Change, Notice } from '../../../src/mcp/notices/notice.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../../../src/mcp/wire/stream-bounds.ts'
 
 export const HOUR_MS = 3_600_000
 
@@ -56,6 +57,8 @@ export function world(seams: WorldSeams = {}) {
     eventsObject: (name) => env.EVENTS.getByName(name) as never,
     object: (key) => (seams.session ?? env.SESSIONS.getByName(key)) as never,
     clock: systemClock,
+    bounds: DEFAULT_STREAM_BOUNDS,
+    events: { emit: () => undefined },
   })
   const execution = createExecutionContext()
   const facts: CallContext['facts'] = {}

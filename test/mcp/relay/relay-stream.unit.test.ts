@@ -5,6 +5,7 @@ import {
   type StreamRelayDeps,
   type StreamRequest,
 } from '../../../src/mcp/relay/relay-stream.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../../../src/mcp/wire/stream-bounds.ts'
 
 const SERVER = {
   id: ServerId.parse(crypto.randomUUID()),
@@ -47,6 +48,7 @@ function relay(
     },
     eventIds: { sealer: () => undefined },
     inFlight: { add: () => ({ suspend: () => undefined, forget: () => undefined }) },
+    bounds: DEFAULT_STREAM_BOUNDS,
   } as unknown as StreamRelayDeps
   const clock = { now: () => 0 }
   const ctx = {

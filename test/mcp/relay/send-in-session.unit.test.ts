@@ -24,7 +24,7 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
   const inputs: OpenSessionInput[] = []
   const recoveries = [recovery, ...later]
   const learned: unknown[] = []
-  const ctx = { requestId: 'r', clock: { now: () => 0 } }
+  const ctx = { requestId: 'r', facts: {}, clock: { now: () => 0 } }
   const sessions = createSessions({
     sealer: {} as never,
     clock: ctx.clock,

@@ -3,6 +3,7 @@ import { EndpointId, GatewayError, ServerId, type TenantId } from '../../../src/
 import type { StreamRequest } from '../../../src/mcp/relay/relay-stream.ts'
 import type { UpstreamSession } from '../../../src/mcp/session/session-state.ts'
 import { createSharedStream, type SharedStreamDeps } from '../../../src/mcp/shared/stream.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../../../src/mcp/wire/stream-bounds.ts'
 import { readEvents } from '../../support/event-reader.ts'
 
 const ONE = ServerId.parse(crypto.randomUUID())
@@ -94,6 +95,7 @@ function start({ path = 'mcp', headers = new Headers(), ...options }: Options = 
       wanted.push(request)
       return options.relayStream?.(request) ?? new Response(new ReadableStream())
     },
+    bounds: DEFAULT_STREAM_BOUNDS,
   } as unknown as SharedStreamDeps
   const ctx = {
     requestId: 'r',

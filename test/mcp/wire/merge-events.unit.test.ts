@@ -147,3 +147,35 @@ describe('merged event streams', () => {
     expect(ends).toHaveLength(1)
   })
 })
+
+describe('a merged stream that nobody reads', () => {
+  it('is cut, with every stream in it, and of each one piece was read', async () => {
+    vi.useFakeTimers()
+    const ends: string[] = []
+    const merger = createEventMerger((end) => ends.push(end), 1_000)
+    let pulls = 0
+    let cancels = 0
+    const endless = () =>
+      new ReadableStream<Uint8Array>(
+        {
+          pull(controller) {
+            pulls += 1
+            controller.enqueue(encode('data: x\n\n'))
+          },
+          cancel() {
+            cancels += 1
+          },
+        },
+        { highWaterMark: 0 },
+      )
+    const added = Promise.all([merger.add(endless()), merger.add(endless())])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect([pulls, ends]).toEqual([2, []])
+    await vi.advanceTimersByTimeAsync(250)
+    expect([pulls, cancels, ends]).toEqual([2, 2, ['stalled']])
+    await added
+    await expect(merger.readable.getReader().read()).rejects.toThrow('nobody reads')
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
+  })
+})

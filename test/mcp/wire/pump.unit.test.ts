@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   openSource,
   pump,
@@ -26,6 +26,7 @@ function bodyOf(chunks: readonly (string | undefined)[]): ReadableStream<Uint8Ar
 describe('a pumped body', () => {
   function pumped(chunks: readonly (string | undefined)[], failsAt = -1) {
     const ends: StreamEnd[] = []
+    const stalls: string[] = []
     let isCancelled = false
     const leaving = new AbortController()
     const opened = openSource(bodyOf(chunks), 1_000)
@@ -50,10 +51,12 @@ describe('a pumped body', () => {
           ? { bytes: none, end: 'complete' }
           : { bytes: none, end: 'broken', breaksOff: true }
       },
+      stallMs: 1_000,
+      onStall: () => stalls.push('stalled'),
       onEnd: (end) => ends.push(end),
     })
     const leave = () => leaving.abort()
-    return { response: new Response(stream), ends, isCancelled: () => isCancelled, leave }
+    return { response: new Response(stream), ends, stalls, isCancelled: () => isCancelled, leave }
   }
 
   it('is handed on, and ends once', async () => {
@@ -89,6 +92,63 @@ describe('a pumped body', () => {
     await reader?.cancel()
     expect(ends).toEqual(['cancelled'])
     expect(isCancelled()).toBe(true)
+  })
+})
+
+describe('a pumped body that nobody reads', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** An endless source; how often it was asked. */
+  function endless() {
+    const state = { reads: 0, cancelled: 0, ends: [] as StreamEnd[], stalls: 0 }
+    const read = async () => {
+      state.reads += 1
+      return { kind: 'data', bytes: bytes('x') } as const
+    }
+    const source: Source = {
+      read,
+      readWithin: read,
+      async cancel() {
+        state.cancelled += 1
+      },
+    }
+    const stream = pump({
+      source,
+      signal: new AbortController().signal,
+      next: read,
+      stallMs: 1_000,
+      onStall: () => {
+        state.stalls += 1
+      },
+      onEnd: (end) => state.ends.push(end),
+    })
+    return { state, reader: stream.getReader() }
+  }
+
+  it('is read once, and cut when its time is over', async () => {
+    vi.useFakeTimers()
+    const { state, reader } = endless()
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(state).toMatchObject({ reads: 1, cancelled: 0, ends: [] })
+    await vi.advanceTimersByTimeAsync(250)
+    expect(state).toEqual({ reads: 1, cancelled: 1, ends: ['cancelled'], stalls: 1 })
+    await expect(reader.read()).rejects.toThrow('nobody reads')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is not cut as long as it is read now and then', async () => {
+    vi.useFakeTimers()
+    const { state, reader } = endless()
+    for (let times = 0; times < 10; times += 1) {
+      await vi.advanceTimersByTimeAsync(900)
+      expect((await reader.read()).done).toBe(false)
+    }
+    expect(state).toMatchObject({ cancelled: 0, ends: [] })
+    await reader.cancel()
+    expect(state.ends).toEqual(['cancelled'])
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type Heard, openMessages } from '../../../src/mcp/wire/read-messages.ts'
 
 const EVENTS = 'text/event-stream; charset=utf-8'
@@ -82,5 +82,55 @@ describe('the messages of a body', () => {
     expect(await messages.next(1)).toEqual({ kind: 'silent' })
     await messages.cancel()
     expect(isCancelled).toBe(true)
+  })
+})
+
+describe('a message that drips', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  /** Writes a piece each second, for ever. */
+  function dripping(first: string, piece: string) {
+    let isCancelled = false
+    let timer: ReturnType<typeof setInterval> | undefined
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        const write = (text: string) => controller.enqueue(new TextEncoder().encode(text))
+        write(first)
+        timer = setInterval(() => write(piece), 1_000)
+      },
+      cancel() {
+        isCancelled = true
+        clearInterval(timer)
+      },
+    })
+    return { body, isCancelled: () => isCancelled }
+  }
+
+  it.each([
+    ['in a stream', EVENTS, 'data: {"a":"'],
+    ['in a body', 'application/json', '{"a":"'],
+  ])('%s is waited for a minute, though it is never silent', async (_where, type, first) => {
+    vi.useFakeTimers()
+    const { body, isCancelled } = dripping(first, 'x')
+    const heard = openMessages(body, type, 1_000).next(30_000)
+    await vi.advanceTimersByTimeAsync(59_000)
+    expect(isCancelled()).toBe(false)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await heard).toEqual({ kind: 'broken' })
+    expect(isCancelled()).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is none that only comments come before', async () => {
+    vi.useFakeTimers()
+    const { body } = dripping(': a\n\n', ': b\n\n')
+    const messages = openMessages(body, EVENTS, 10_000)
+    const heard = messages.next(30_000)
+    await vi.advanceTimersByTimeAsync(200_000)
+    await messages.cancel()
+    expect(await heard).toEqual({ kind: 'end' })
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -1,0 +1,75 @@
+import { decodeUtf8, GatewayError, readBounded } from '../core/index.ts'
+
+/** What a body may take. */
+export interface BodyBounds {
+  readonly maxBytes: number
+  /** From the first look at it to its last byte, in ms. */
+  readonly timeoutMs: number
+}
+
+/** For any body that is no file; as long as an upstream may be silent. */
+export const DEFAULT_BODY_TIMEOUT_MS = 30_000
+
+/** Of a body that is refused for its size: how much of it, and how long, is read and dropped. */
+const MAX_DRAINED_BYTES = 128 * 1024 * 1024
+const MAX_DRAIN_MS = 5_000
+
+/**
+ * The body of a request as UTF-8 text. One that is too large is read to its end, within bounds, and
+ * dropped: a client that still writes would find its connection closed, and not see the refusal
+ * (nginx lingers for the same reason). Throws `body_too_large`, `body_timeout`, `parse_error`.
+ */
+export async function requestText(
+  request: Request,
+  { maxBytes, timeoutMs }: BodyBounds,
+): Promise<string> {
+  if (!request.body) return ''
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs)
+  })
+  const leave = (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+    // What it is refused for is known, and what is left has a time of its own.
+    clearTimeout(timer)
+    return drain(reader)
+  }
+  try {
+    const length = request.headers.get('content-length') ?? ''
+    // The platform enforces the header. A size known to be harmless may be read in one go, which
+    // costs a third of reading in chunks.
+    const isHarmless = /^\d+$/.test(length) && Number(length) <= maxBytes
+    const text = isHarmless ? wholeText(request) : readBounded(request.body, maxBytes, leave)
+    return await Promise.race([text, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function wholeText(request: Request): Promise<string> {
+  return decodeUtf8(new Uint8Array(await request.arrayBuffer()))
+}
+
+/** Never rejects. */
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const timer = setTimeout(() => void stop(reader), MAX_DRAIN_MS)
+  try {
+    for (let left = MAX_DRAINED_BYTES; left > 0; ) {
+      const { done, value } = await reader.read()
+      if (done) return
+      left -= value.byteLength
+    }
+  } catch {
+    // Who sent it has gone.
+  } finally {
+    clearTimeout(timer)
+    await stop(reader)
+  }
+}
+
+function stop(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  return reader.cancel().catch(() => undefined)
+}
+
+function tooSlow(timeoutMs: number): GatewayError {
+  return new GatewayError('body_timeout', `The body did not arrive within ${timeoutMs} ms.`)
+}
