@@ -82,6 +82,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
       policyMaxStaleMs: config.policyMaxStaleMs,
     },
     bootstrapAdmin: config.bootstrapAdmin,
+    limiter: (tenant) => env.LIMITERS.getByName(tenant),
   })
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, sealer, clock },

@@ -45,6 +45,18 @@ export interface RequestFacts {
   messages?: number
 }
 
+/**
+ * What the answer's `RateLimit` fields will say: admission notes the tightest limit that the request
+ * passed, `http/request-context.ts` writes it. Parts of a batch share one.
+ */
+export interface RateLimitNote {
+  /** Permits left of it, about. */
+  left?: number
+  /** A member of `RateLimit-Policy` and of `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). */
+  policy?: string
+  state?: string
+}
+
 /** Everything a verb may need besides its input and its deps. One per request. */
 export interface CallContext {
   readonly requestId: string
@@ -53,6 +65,8 @@ export interface CallContext {
   /** Aborted when the caller disconnects. */
   readonly signal: AbortSignal
   readonly facts: RequestFacts
+  /** Absent where no answer has headers to tell it. */
+  readonly rateLimit?: RateLimitNote
   /** Keeps the invocation alive for work behind the response. Failures become events. */
   waitUntil(work: Promise<unknown>): void
   /**

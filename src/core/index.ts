@@ -6,6 +6,7 @@ export {
   type CallContext,
   type Clock,
   type Random,
+  type RateLimitNote,
   type RequestFacts,
   systemClock,
   systemRandom,

@@ -26,6 +26,11 @@ export function requestContext(deps: {
     await next()
     c.res.headers.set('x-request-id', requestId)
     c.res.headers.set('x-content-type-options', 'nosniff')
+    const { policy, state } = call.rateLimit ?? {}
+    if (policy !== undefined && state !== undefined) {
+      c.res.headers.set('ratelimit-policy', policy)
+      c.res.headers.set('ratelimit', state)
+    }
     call.facts.route ??= c.req.routePath
     answered(c.res.status)
   }

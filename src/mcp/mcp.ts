@@ -3,7 +3,7 @@ import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
 import type { Breakers } from '../resilience/index.ts'
-import { createAsk, PERMIT_SPENT } from './ask/ask.ts'
+import { createAsk, permitSpent } from './ask/ask.ts'
 import { type BridgeStub, createBridge, createServeBridged } from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
@@ -98,7 +98,7 @@ export function createMcp(deps: McpDeps) {
   })
   const shared = createShared({
     ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, sessions, inFlight },
-    ...{ notices, lines: bridge.lines },
+    ...{ notices, limits, lines: bridge.lines },
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
     live: createLiveCatalog({ events, object: catalogObject }),
@@ -117,7 +117,7 @@ export function createMcp(deps: McpDeps) {
   }
   const endpoint = endpointWith(limits)
   // Who asks through us has spent its permit: one request of REST or of an own tool costs one.
-  const admitted = endpointWith(PERMIT_SPENT)
+  const admitted = endpointWith(permitSpent(limits))
   const sse = createSse({
     ...{ snapshots, limits, events, sealer, clock, object },
     // Who opens a stream or posts to one spends the permits.

@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/d1'
 import { createCatalogRepository } from './catalog-repository.ts'
 import { createHealthRepository } from './health-repository.ts'
+import { createLimitRuleRepository } from './limit-rules/limit-rule-repository.ts'
 import { createPolicyStore } from './policy-repository.ts'
 import { createServerRepository } from './server-repository.ts'
 import { createSnapshotRepository } from './snapshot-repository.ts'
@@ -13,6 +14,7 @@ export interface Repositories {
   readonly health: ReturnType<typeof createHealthRepository>
   readonly policies: ReturnType<typeof createPolicyStore>
   readonly snapshots: ReturnType<typeof createSnapshotRepository>
+  readonly limitRules: ReturnType<typeof createLimitRuleRepository>
   readonly virtuals: ReturnType<typeof createVirtualRepository>
 }
 
@@ -25,6 +27,7 @@ export function createRepositories(d1: D1Database): Repositories {
     health: createHealthRepository(db),
     policies: createPolicyStore(db),
     snapshots: createSnapshotRepository(db),
+    limitRules: createLimitRuleRepository(db),
     virtuals: createVirtualRepository(db),
   }
 }

@@ -6,6 +6,7 @@ import {
   setBounded,
   type TenantId,
 } from '../core/index.ts'
+import { compileRules, type LimitRule, NO_RULES, type RuleSet } from '../limits/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 import {
   type BootstrapAdmin,
@@ -35,6 +36,8 @@ export type EndpointRecord =
 export interface TenantSnapshot {
   readonly generation: number
   readonly policy: PolicyDocument
+  /** The tenant's limit rules, compiled. */
+  readonly limits: RuleSet
   /**
    * What `/{path}/mcp` is. Undefined for unknown paths, which are remembered as well. A disabled
    * one is returned. Throws `policy_unavailable` when it has to be loaded and cannot be.
@@ -48,6 +51,12 @@ export interface TenantSnapshot {
    */
   index(ctx: CallContext): Promise<readonly IndexedServer[]>
   rights(principal: Principal): Rights
+}
+
+/** What of a tenant is read whole. */
+export interface TenantDocuments {
+  readonly policy: PolicyDocument
+  readonly limitRules: readonly LimitRule[]
 }
 
 export interface TenantSnapshotDeps {
@@ -65,8 +74,9 @@ export function createTenantSnapshot(
   deps: TenantSnapshotDeps,
   tenant: TenantId,
   generation: number,
-  policy: PolicyDocument,
+  { policy, limitRules }: TenantDocuments,
 ): TenantSnapshot {
+  const limits = limitRules.length === 0 ? NO_RULES : compileRules(limitRules)
   const known = new Map<ServerPath, EndpointRecord | undefined>()
   // Settled values only: a promise in flight belongs to the request that started it.
   let indexed: readonly IndexedServer[] | undefined
@@ -83,6 +93,7 @@ export function createTenantSnapshot(
   return {
     generation,
     policy,
+    limits,
     endpoint,
 
     async server(ctx, path) {

@@ -6,10 +6,13 @@ import type { LeaseRequest } from '../../src/limits/index.ts'
 const request = (key: string, want: number, part: Partial<LeaseRequest> = {}): LeaseRequest => ({
   key,
   limit: 100,
+  window: 60_000,
   want,
   unspent: [],
   ...part,
 })
+
+const OLD = { state: { bucket: 1, current: 1, previous: 1 }, limit: 100, window: 60_000 }
 
 describe('the limiter object', () => {
   it('grants several keys in one call and counts each at once', async () => {
@@ -52,15 +55,15 @@ describe('the limiter object', () => {
     const stub = env.LIMITERS.getByName('limiter-alarm')
     await stub.lease([request('busy', 1), request('idle', 1)])
     await runInDurableObject(stub, (_instance, { storage }) => {
-      storage.kv.put('window:idle', { bucket: 1, current: 1, previous: 1 })
+      storage.kv.put('counter:idle', OLD)
     })
     expect(await runDurableObjectAlarm(stub)).toBe(true)
     const kept = await runInDurableObject(stub, (_instance, { storage }) =>
-      [...storage.kv.list({ prefix: 'window:' })].map(([key]) => key),
+      [...storage.kv.list({ prefix: 'counter:' })].map(([key]) => key),
     )
-    expect(kept).toEqual(['window:busy'])
+    expect(kept).toEqual(['counter:busy'])
     await runInDurableObject(stub, (_instance, { storage }) => {
-      storage.kv.put('window:busy', { bucket: 1, current: 1, previous: 1 })
+      storage.kv.put('counter:busy', OLD)
     })
     expect(await runDurableObjectAlarm(stub)).toBe(true)
     const left = await runInDurableObject(stub, async (_instance, { storage }) => ({
@@ -76,8 +79,9 @@ describe('the limiter object', () => {
     const stub = env.LIMITERS.getByName('limiter-schema')
     await stub.lease([request('p', 100)])
     await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('schema', 0))
+    await evictDurableObject(stub)
     expect((await stub.lease([request('p', 100)]))[0]?.granted).toBe(100)
-    await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('window:p', 'what'))
+    await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('counter:p', 'what'))
     expect((await stub.lease([request('p', 100)]))[0]?.granted).toBe(100)
   })
 })

@@ -15,6 +15,7 @@ import { requireLogLevel } from '../log-levels.ts'
 import type { Notices } from '../notices/index.ts'
 import { isSubscribing, subscribe } from '../notices/subscribe.ts'
 import type { OwnTools } from '../own-tools/index.ts'
+import { type Admitting, admitOwn, admitTarget } from '../relay/admit-target.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import { isTaskRequest, requireTasks } from '../relay/own-task.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
@@ -30,7 +31,7 @@ import type { SharedSessions } from './sessions.ts'
 import type { LocalAnswer, SharedRequest } from './shared-request.ts'
 import { namesOf } from './translation.ts'
 
-export interface SharedRelayDeps {
+export interface SharedRelayDeps extends Admitting {
   readonly snapshots: Pick<Snapshots, 'confirmed'>
   readonly list: (ctx: CallContext, request: ListRequest) => Promise<string>
   readonly hello: ReturnType<typeof createHello>
@@ -79,8 +80,12 @@ export function createSharedRelay(deps: SharedRelayDeps) {
     if (inbound.era === 'legacy' && !session && inbound.method !== 'initialize') {
       throw sessionRequired()
     }
-    const answerer = answerers[inbound.era].get(inbound.method) ?? ownCall(deps, request)
+    const own = ownCall(deps, request)
+    const answerer = answerers[inbound.era].get(inbound.method) ?? own
     if (answerer) {
+      const { endpoint, snapshot, actor } = request
+      const at = { actor, path: own ? 'mcpgw' : endpoint.path }
+      await admitOwn(ctx, deps, snapshot, at, inbound, own && inbound.name)
       const { result, headers } = await answerer(ctx, request)
       return resultReply(result, rawIdOf(inbound), headers)
     }
@@ -126,6 +131,8 @@ async function toServer(
   const find = { actor, snapshot, endpoint, era, method, named, settleEra: deps.settleEra }
   const { server, original } = await findNow(deps, ctx, find)
   ctx.facts.server = server.path
+  const tool = named.kind === 'tool' ? original : undefined
+  await admitTarget(ctx, deps, snapshot, { actor, server }, inbound, tool)
   if (
     method === 'completion/complete' &&
     !isPlainObject(server.upstream.capabilities?.['completions'])
