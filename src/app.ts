@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { Deps } from './deps.ts'
 import {
+  addressGuard,
   guards,
   type HttpEnv,
   notFoundHandler,
@@ -35,6 +36,7 @@ export function createApp(deps: Deps): Hono<HttpEnv> {
     ),
   )
   app.notFound(notFoundHandler)
+  if (deps.allowAddress) app.use(addressGuard(deps.allowAddress))
   app.use(requestContext(deps))
   app.use(guards(config))
 

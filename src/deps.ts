@@ -10,7 +10,7 @@ import {
 import type { Bindings, Config } from './env.ts'
 import { challenge, createIdentity, resourceMetadataUrl } from './identity/index.ts'
 import type { ProbeSliceDeps } from './jobs/index.ts'
-import { createLimits } from './limits/index.ts'
+import { createAddressLimit, createLimits } from './limits/index.ts'
 import {
   createDiscover,
   createMcp,
@@ -64,6 +64,10 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     events,
     object: (tenant) => env.LIMITERS.getByName(tenant),
   })
+  const allowAddress = createAddressLimit({
+    ...{ config, clock, random, events },
+    binding: env.ADDRESS_LIMITER,
+  })
   const breakers = createBreakers({
     config: breakerConfig(config),
     events,
@@ -105,7 +109,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   }
   return {
     ...{ config, clock, random, events, outbound, upstreamOutbound, identity, limits, registry },
-    ...{ mcp, slice, env },
+    ...{ mcp, slice, env, allowAddress },
   }
 }
 

@@ -1,4 +1,5 @@
 /** Rank 1: what is true of every HTTP request. */
+export { addressGuard } from './address-guard.ts'
 export { createEventLine, type EventLine } from './event-line.ts'
 export { type GuardConfig, guards } from './guards.ts'
 export { notFoundHandler, problemHandler } from './on-error.ts'

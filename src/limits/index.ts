@@ -1,4 +1,9 @@
 /** Rank 2: how often tenants and principals may call. */
+export {
+  type AllowAddress,
+  createAddressLimit,
+  type RateLimitBinding,
+} from './address/address-limit.ts'
 export { readCounterKey } from './counter.ts'
 export type { LeaseGrant, LeaseRequest } from './lease.ts'
 export { leaseMs, mostSpent, mostSpentAlone } from './lease.ts'
