@@ -3,6 +3,7 @@ import {
   type LeaseGrant,
   type LeaseRequest,
   leaseExpiry,
+  leaseMs,
   leaseSize,
   type Member,
   type Unspent,
@@ -13,6 +14,8 @@ import { type Taken, takePermits, windowSeconds } from './window.ts'
 const ASK_MS = 5_000
 /** A refusal holds at least this long here, so that a flood asks the object four times a second. */
 const MIN_REFUSAL_MS = 250
+/** The first lease is so small a part of the largest. */
+const COLD_PART = 4
 
 /** Permits of one grant; the isolate spends them until `expiresAt`. */
 export interface Lease {
@@ -56,6 +59,25 @@ export function createAccount(counter: Counter, member?: Member): Account {
   let refusedUntil = 0
   let askingUntil = 0
   let left = limit
+  // Slow start: a tenant has many isolates, and most serve a principal seldom.
+  let lease = Math.ceil(size / COLD_PART)
+  /** Of the last grant: where permits are scarce it is less than what was asked for. */
+  let lastGrant = size
+  let spentSince = 0
+  let askedAt: number | undefined
+
+  /** What the isolate spends in the time of a lease at its pace of late; at most twice as before. */
+  function pace(now: number): number {
+    if (askedAt === undefined) {
+      askedAt = now
+      return lease
+    }
+    const elapsedMs = now - askedAt
+    const wanted = elapsedMs <= 0 ? size : Math.ceil((spentSince * leaseMs(window)) / elapsedMs)
+    askedAt = now
+    spentSince = 0
+    return Math.max(1, Math.min(size, 2 * lease, wanted))
+  }
 
   function held(now: number): number {
     let sum = 0
@@ -67,32 +89,39 @@ export function createAccount(counter: Counter, member?: Member): Account {
     counter,
 
     spend(now) {
-      for (const lease of leases) {
-        if (lease.permits === 0 || lease.expiresAt <= now) continue
-        lease.permits -= 1
+      for (const one of leases) {
+        if (one.permits === 0 || one.expiresAt <= now) continue
+        one.permits -= 1
         left -= 1
-        return lease
+        spentSince += 1
+        return one
       }
       return undefined
     },
 
-    putBack(lease) {
-      lease.permits += 1
+    putBack(from) {
+      from.permits += 1
       // It was empty, and may have been cleared away meanwhile.
-      if (!leases.includes(lease)) leases.push(lease)
+      if (!leases.includes(from)) leases.push(from)
       left += 1
+      spentSince -= 1
     },
 
-    isLow: (now) => held(now) < size / 4 && askingUntil <= now && refusedUntil <= now,
+    isLow: (now) => held(now) < lastGrant / 4 && askingUntil <= now && refusedUntil <= now,
 
     request(now) {
-      const unspent: Unspent[] = leases
-        .filter(({ permits, expiresAt }) => permits > 0 && expiresAt <= now)
-        .map(({ permits, grantedAt }) => ({ count: permits, grantedAt }))
-      leases = leases.filter(({ permits, expiresAt }) => permits > 0 && expiresAt > now)
+      const unspent: Unspent[] = []
+      for (const one of leases) {
+        if (one.permits === 0 || one.expiresAt > now) continue
+        unspent.push({ count: one.permits, grantedAt: one.grantedAt })
+        one.permits = 0
+      }
+      leases = leases.filter(({ permits }) => permits > 0)
       // While one request fetches a lease, the others ask for their own permit alone: a burst on
       // a cold isolate must not lease the whole limit.
-      const want = askingUntil > now ? 1 : size
+      const isAsking = askingUntil > now
+      if (!isAsking) lease = pace(now)
+      const want = isAsking ? 1 : lease
       askingUntil = now + ASK_MS
       return { key, limit, window, want, unspent, ...(member ? { member } : {}) }
     },
@@ -104,6 +133,7 @@ export function createAccount(counter: Counter, member?: Member): Account {
       else {
         const expiresAt = leaseExpiry(window, askedAt, grantedAt)
         leases.push({ permits: granted, grantedAt, expiresAt })
+        lastGrant = granted
       }
       left = grant.left + held(now)
     },

@@ -30,6 +30,8 @@ export interface MemberState {
   /** What it asked for last, and when. */
   readonly want: number
   readonly askedAt: number
+  /** When it last got less than it asked for; 0 before. */
+  readonly hungryAt: number
 }
 
 export interface ShareRequest {
@@ -37,6 +39,8 @@ export interface ShareRequest {
   readonly windowMs: number
   /** Who asked longer ago wants nothing at the moment. */
   readonly activeMs: number
+  /** Who got too little this lately wants all that he can get. */
+  readonly hungryMs: number
   readonly total: WindowState
   /** The asker among them, with what it wants now. */
   readonly members: Iterable<MemberState>
@@ -46,17 +50,18 @@ export interface ShareRequest {
 /**
  * How many permits the asker may have of a shared sliding window, before what is free is asked for:
  * its fair share, where everyone else wants what he used in this window and, if he asked lately,
- * one more lease; and never all that a newcomer would need. So a newcomer finds at once what his
- * share gives until the bucket ends, and from then on what slides out (docs/decisions/0013).
+ * one more lease, or everything if he was refused; and never all that a newcomer would need. So a newcomer finds at once what his
+ * share gives until the bucket ends, and from then on what slides out (docs/decisions/0013-fair-shares.md).
  */
 export function fairRoom(request: ShareRequest, now: number): number {
-  const { limit, windowMs, asker, activeMs } = request
+  const { limit, windowMs, asker, activeMs, hungryMs } = request
   const demands: Demand[] = []
   let activeWeight = 0
-  for (const { window, weight, want, askedAt } of request.members) {
+  for (const { window, weight, want, askedAt, hungryAt } of request.members) {
     const isActive = now - askedAt < activeMs
     if (isActive) activeWeight += weight
-    demands.push({ weight, demand: usedPermits(window, windowMs, now) + (isActive ? want : 0) })
+    const demand = usedPermits(window, windowMs, now) + (isActive ? want : 0)
+    demands.push({ weight, demand: now - hungryAt < hungryMs ? limit : demand })
   }
   const level = fairLevel(limit, demands)
   const used = usedPermits(asker.window, windowMs, now)
@@ -65,7 +70,14 @@ export function fairRoom(request: ShareRequest, now: number): number {
   const { bucket, current } = advance(request.total, windowMs, now)
   const ahead = 1 - elapsed(bucket, windowMs, now)
   const kept = Math.floor((limit * ahead) / (activeWeight + 1))
-  return Math.max(0, Math.min(ofShare, Math.floor(limit - kept - current)))
+  const isRich = used + asker.want > (limit * asker.weight) / activeWeight
+  const free = limit - usedPermits(request.total, windowMs, now) - (isRich ? spareOf(limit) : 0)
+  return Math.max(0, Math.floor(Math.min(ofShare, limit - kept - current, free)))
+}
+
+/** The last hundredth is for those who have less than an equal share: they need not wait for it. */
+function spareOf(limit: number): number {
+  return Math.floor(limit / 100)
 }
 
 /** A share that is reached but for the rounding of its sum is reached. */

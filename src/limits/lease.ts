@@ -77,17 +77,29 @@ export function leaseExpiry(window: Window, askedAt: number, grantedAt: number):
  * The most permits that all isolates together can spend in any `spanMs` while the object answers.
  * It counts a permit when it grants it, so what is spent in a span was granted in that span or one
  * lease before; and of a window of two buckets a span has at most `limit * (1 + span / window)`
- * (a full bucket's end, then what slides out). Isolates that die, answers that are lost and clocks
- * that differ only make it less. A calendar period has `limit`, and one more for each period that
- * the span reaches into.
+ * (a full bucket's end, then what slides out). Isolates that die and clocks that differ only make
+ * it less. A calendar period has `limit`, and as much for each further one that the span touches.
+ * After a quiet window it is `limit` in the bucket that begins.
  */
 export function mostSpent(limit: number, window: Window, spanMs: number): number {
   if (typeof window === 'number') return limit * (1 + (spanMs + leaseMs(window)) / window)
-  const shortestMs = (window === 'day' ? 1 : 28) * 86_400_000
-  return limit * (1 + Math.ceil((spanMs + LEASE_MS) / shortestMs))
+  return limit * (1 + Math.ceil((spanMs + LEASE_MS) / shortestMs(window)))
 }
 
-/** The same while the object cannot be reached: each isolate counts alone. */
-export function mostSpentAlone(limit: number, window: Window, spanMs: number, isolates: number) {
-  return isolates * mostSpent(limit, window, spanMs)
+/**
+ * The same when so many isolates could not reach the object at some time of the span, or did not
+ * get an answer of it: each of them counts alone, with windows of its own, for as long as that lasts.
+ */
+export function mostSpentAlone(
+  limit: number,
+  window: Window,
+  spanMs: number,
+  isolates: number,
+): number {
+  const ofOne = limit * (1 + spanMs / (typeof window === 'number' ? window : shortestMs(window)))
+  return mostSpent(limit, window, spanMs) + isolates * ofOne
+}
+
+function shortestMs(window: 'day' | 'month'): number {
+  return (window === 'day' ? 1 : 28) * 86_400_000
 }

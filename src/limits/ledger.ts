@@ -47,10 +47,13 @@ const REST: string = ''
 /** Shared counters whose members are held in memory. */
 const MAX_CACHED = 200
 /** A refusal for want of a share is asked about again after this part of the window, at most 5 s. */
-const SHARE_RETRY_PART = 20
+const SHARE_RETRY_PART = 60
 const MAX_SHARE_RETRY_MS = 5_000
 /** The last permits of a quota go out in small lots, so that few lie in isolates that need none. */
 const QUOTA_LOTS = 4
+/** A shared limit of which less than this part is free is contended. */
+const SCARCE_PART = 0.25
+const CONTENDED_LOTS = 10
 
 const WindowShape = z.strictObject({
   bucket: z.number().int(),
@@ -65,6 +68,7 @@ const StoredMember = z.strictObject({
   weight: z.number(),
   want: z.number(),
   askedAt: z.number(),
+  hungryAt: z.number(),
   windowMs: z.number(),
 })
 
@@ -125,7 +129,8 @@ export function createLedger(store: LedgerStore): Ledger {
     total: WindowState,
     now: number,
   ) {
-    const { key, limit, want, window: windowMs, unspent, member } = request
+    const { key, limit, window: windowMs, unspent, member } = request
+    const want = contendedLot(request.want, limit, usedPermits(total, windowMs, now))
     const members = membersOf(key)
     const name = members.size < MAX_MEMBERS || members.has(member.key) ? member.key : REST
     const before = members.get(name)
@@ -134,18 +139,20 @@ export function createLedger(store: LedgerStore): Ledger {
       weight: member.weight,
       want,
       askedAt: now,
+      hungryAt: before?.hungryAt ?? 0,
     }
     members.set(name, asker)
-    const activeMs = leaseMs(windowMs)
-    const shared = { limit, windowMs, activeMs, total, members: members.values(), asker }
+    const retryAfterMs = Math.min(windowMs / SHARE_RETRY_PART, MAX_SHARE_RETRY_MS)
+    const times = { activeMs: leaseMs(windowMs), hungryMs: 2 * retryAfterMs }
+    const shared = { limit, windowMs, ...times, total, members: members.values(), asker }
     const room = fairRoom(shared, now)
     const taken = takePermits(total, { limit, window: windowMs }, Math.min(want, room), now)
     const { granted } = taken
     const window = { ...asker.window, current: asker.window.current + granted }
-    members.set(name, { ...asker, window })
-    store.put(memberKey(key, name), { ...asker, window, windowMs })
-    if (room > 0) return taken
-    return { ...taken, retryAfterMs: Math.min(windowMs / SHARE_RETRY_PART, MAX_SHARE_RETRY_MS) }
+    const after = { ...asker, window, hungryAt: granted < want ? now : asker.hungryAt }
+    members.set(name, after)
+    store.put(memberKey(key, name), { ...after, windowMs })
+    return room > 0 ? taken : { ...taken, retryAfterMs }
   }
 
   function membersOf(key: string): Map<string, MemberState> {
@@ -183,6 +190,11 @@ function giveBack(
     (moved, { count, grantedAt }) => returnPermits(moved, window, count, grantedAt, now),
     start,
   )
+}
+
+/** What lies in isolates is nobody's share: where permits are scarce, leases are a tenth. */
+function contendedLot(want: number, limit: number, used: number): number {
+  return limit - used >= limit * SCARCE_PART ? want : Math.ceil(want / CONTENDED_LOTS)
 }
 
 function lotOf({ limit, window, want }: LeaseRequest, state: WindowState, now: number): number {

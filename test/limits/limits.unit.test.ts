@@ -22,7 +22,7 @@ describe('admit', () => {
     const { admit, isolate, calls } = world()
     await admit(isolate())
     const member = { key: alice.key, weight: 1 }
-    const minute = { window: 60_000, want: 60, unspent: [] }
+    const minute = { window: 60_000, want: 15, unspent: [] }
     expect(calls).toEqual([
       [
         { key: `["principal",60000,{"principal":"${alice.key}"}]`, limit: 600, ...minute },
@@ -90,11 +90,11 @@ describe('admit', () => {
     }
     state.now += 121_000
     const unspent = () => calls.at(-1)?.[0]?.unspent.reduce((sum, { count }) => sum + count, 0)
-    // Leases of two permits: the first isolate took two, and spent one permit of them; the second none.
+    // The first isolate took three permits and spent one of them, the second one and none.
     await admit(first)
-    expect(unspent()).toBe(3)
-    await admit(second)
     expect(unspent()).toBe(2)
+    await admit(second)
+    expect(unspent()).toBe(1)
   })
 
   it('gives the same principal one limit whatever credential it brings', async () => {
@@ -109,21 +109,24 @@ describe('admit', () => {
     const { admit, isolate, calls } = world()
     const limits = isolate()
     await Promise.all(Array.from({ length: 5 }, () => admit(limits)))
-    expect(calls.map(([first]) => first?.want)).toEqual([60, 1, 1, 1, 1])
+    expect(calls.map(([first]) => first?.want)).toEqual([15, 1, 1, 1, 1])
   })
 
   it('renews behind the response when under a quarter is left', async () => {
     const { admit, isolate, calls, behind, settle } = world()
     const limits = isolate()
-    await admitted(45, () => admit(limits))
+    await admitted(11, () => admit(limits))
     expect(behind.length).toBe(0)
     await admit(limits)
     expect(behind.length).toBe(1)
     await admit(limits)
     expect(behind.length).toBe(1)
     await settle()
-    expect(calls[1]?.map(({ limit }) => limit)).toEqual([600, 6_000])
-    expect(await admitted(58, () => admit(limits))).toBe(58)
+    expect(calls[1]?.map(({ limit, want }) => [limit, want])).toEqual([
+      [600, 30],
+      [6_000, 30],
+    ])
+    expect(await admitted(24, () => admit(limits))).toBe(24)
     expect(calls.length).toBe(2)
   })
 
@@ -137,9 +140,11 @@ describe('admit', () => {
     state.now += 1
     await admit(limits)
     expect(calls[1]?.map(({ unspent }) => unspent)).toEqual([
-      [{ count: 58, grantedAt: T }],
-      [{ count: 58, grantedAt: T }],
+      [{ count: 13, grantedAt: T }],
+      [{ count: 13, grantedAt: T }],
     ])
+    // At this pace three will do for the next half minute.
+    expect(calls[1]?.map(({ want }) => want)).toEqual([2, 2])
   })
 
   it('counts alone while the object is away, says so, and never beyond the limit', async () => {
@@ -162,7 +167,7 @@ describe('admit', () => {
   it('keeps serving when a renewal behind the response fails', async () => {
     const { admit, isolate, state, events, settle } = world()
     const limits = isolate()
-    await admitted(45, () => admit(limits))
+    await admitted(11, () => admit(limits))
     state.isDown = true
     expect((await admit(limits)).kind).toBe('admitted')
     await settle()
