@@ -3,6 +3,7 @@ import { addCallCommand } from './cli/call.ts'
 import { addDbCommands } from './cli/db.ts'
 import { reportError } from './cli/errors.ts'
 import { addHealthCommand } from './cli/health.ts'
+import { addLimitCommands } from './cli/limit.ts'
 import { addPolicyCommands } from './cli/policy.ts'
 import { addServerCommands } from './cli/server.ts'
 import { addTokenCommands } from './cli/token.ts'
@@ -23,6 +24,7 @@ for (const add of [
   addServerCommands,
   addVirtualCommands,
   addPolicyCommands,
+  addLimitCommands,
   addHealthCommand,
   addCallCommand,
   addValidateCommand,
