@@ -5,6 +5,7 @@ import { reportError } from './cli/errors.ts'
 import { addFindCommands } from './cli/find.ts'
 import { addFleetCommands } from './cli/fleet.ts'
 import { addHealthCommand } from './cli/health.ts'
+import { addLimitCommands } from './cli/limit.ts'
 import { addPolicyCommands } from './cli/policy.ts'
 import { addServerCommands } from './cli/server.ts'
 import { addTokenCommands } from './cli/token.ts'
@@ -26,6 +27,7 @@ for (const add of [
   addVirtualCommands,
   addFleetCommands,
   addPolicyCommands,
+  addLimitCommands,
   addHealthCommand,
   addFindCommands,
   addCallCommand,

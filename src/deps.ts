@@ -12,7 +12,7 @@ import {
 import type { Bindings, Config } from './env.ts'
 import { challenge, createIdentity, resourceMetadataUrl } from './identity/index.ts'
 import type { ProbeSliceDeps } from './jobs/index.ts'
-import { createLimits } from './limits/index.ts'
+import { createAddressLimit, createLimits } from './limits/index.ts'
 import {
   createDiscover,
   createMcp,
@@ -79,6 +79,10 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     events,
     object: (tenant) => env.LIMITERS.getByName(tenant),
   })
+  const allowAddress = createAddressLimit({
+    ...{ config, clock, random, events },
+    binding: env.ADDRESS_LIMITER,
+  })
   const breakers = createBreakers({
     config: breakerConfig(config),
     events,
@@ -98,6 +102,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
       policyMaxStaleMs: config.policyMaxStaleMs,
     },
     bootstrapAdmin: config.bootstrapAdmin,
+    limiter: (tenant) => env.LIMITERS.getByName(tenant),
   })
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, sealer, clock },
@@ -123,7 +128,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   }
   return {
     ...{ config, clock, random, events, outbound, upstreamOutbound, identity, limits, registry },
-    ...{ mcp, slice, env },
+    ...{ mcp, slice, env, allowAddress },
   }
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
-import type { LimiterStub } from './limits/index.ts'
+import type { LimiterStub, RateLimitBinding } from './limits/index.ts'
 import type {
   BridgeStub,
   CatalogStub,
@@ -34,6 +34,8 @@ export interface EnvVars {
   readonly MAX_CALLS_PER_PRINCIPAL?: string
   readonly LIMIT_PRINCIPAL_PER_MINUTE?: string
   readonly LIMIT_TENANT_PER_MINUTE?: string
+  readonly LIMIT_ADDRESS_PER_MINUTE?: string
+  readonly CLIENT_ADDRESS_HEADER?: string
   readonly BREAKER_FAILURE_THRESHOLD?: string
   readonly BREAKER_OPEN_MS?: string
   readonly POLICY_MAX_STALE_MS?: string
@@ -59,6 +61,8 @@ export interface Bindings {
   readonly WATCHES: Namespace<WatchStub>
   readonly EVENTS: Namespace<EventsStub>
   readonly LINKS: Namespace<LinkStub>
+  /** The platform's limiter of addresses, in production. */
+  readonly ADDRESS_LIMITER?: RateLimitBinding
 }
 
 export type Env = EnvVars & Bindings
@@ -85,6 +89,10 @@ export interface Config {
   readonly maxCallsPerPrincipal: number
   readonly principalPerMinute: number
   readonly tenantPerMinute: number
+  /** 0 for no limit. */
+  readonly addressPerMinute: number
+  /** Lower case; undefined where no header may be trusted to say who calls. */
+  readonly addressHeader: string | undefined
   readonly breakerFailureThreshold: number
   readonly breakerOpenMs: number
   readonly policyMaxStaleMs: number
@@ -168,6 +176,13 @@ export function parseConfig(env: EnvVars): ConfigResult {
     maxCallsPerPrincipal: read('MAX_CALLS_PER_PRINCIPAL', '500', integer(1, 100_000), ''),
     principalPerMinute: read('LIMIT_PRINCIPAL_PER_MINUTE', '600', integer(1, 1_000_000), ''),
     tenantPerMinute: read('LIMIT_TENANT_PER_MINUTE', '6000', integer(1, 10_000_000), ''),
+    addressPerMinute: read('LIMIT_ADDRESS_PER_MINUTE', '3000', integer(0, 10_000_000), ''),
+    addressHeader: read(
+      'CLIENT_ADDRESS_HEADER',
+      '',
+      optional(parseHeaderName),
+      'Set it to a header that your proxy always overwrites, such as CF-Connecting-IP.',
+    ),
     breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),
     breakerOpenMs: read('BREAKER_OPEN_MS', '30000', integer(100, 3_600_000), ''),
     policyMaxStaleMs: read('POLICY_MAX_STALE_MS', '60000', integer(5_000, 3_600_000), ''),
@@ -188,7 +203,7 @@ export function parseConfig(env: EnvVars): ConfigResult {
 
 /** Without problems every variable has been read; only what is optional may be undefined. */
 type Complete<T> = {
-  [K in keyof T]: K extends 'bootstrapAdmin' | 'signingKey' | 'resolverUrl'
+  [K in keyof T]: K extends 'addressHeader' | 'bootstrapAdmin' | 'signingKey' | 'resolverUrl'
     ? T[K]
     : Exclude<T[K], undefined>
 }
@@ -250,6 +265,11 @@ function parseHost(text: string): string {
   const isHost = URL.canParse(`http://${text}`) && !/[/@?#]/.test(text)
   if (!isHost) throw new Error(`"${text}" must be a host name or address, with a port if needed`)
   return text
+}
+
+function parseHeaderName(text: string): string {
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(text)) throw new Error('must be the name of a header')
+  return text.toLowerCase()
 }
 
 function parseSecret(text: string): string {

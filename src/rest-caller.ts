@@ -17,6 +17,7 @@ export async function actorOf(
   })
   call.facts.principal = principal.key
   call.facts.tenant = principal.tenant
-  await requireAdmission(call, limits, principal)
+  const { limits: rules } = await registry.snapshots.tenant(call, principal.tenant)
+  await requireAdmission(call, limits, principal, rules)
   return registry.snapshots.actor(call, principal)
 }

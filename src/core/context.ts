@@ -55,6 +55,18 @@ export function callerFacts({ principal, tenant }: RequestFacts): RequestFacts {
   }
 }
 
+/**
+ * What the answer's `RateLimit` fields will say: admission notes the tightest limit that the request
+ * passed, `http/serve.ts` writes it. Parts of a batch share one.
+ */
+export interface RateLimitNote {
+  /** Permits left of it, about. */
+  left?: number
+  /** A member of `RateLimit-Policy` and of `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). */
+  policy?: string
+  state?: string
+}
+
 /** Everything a verb may need besides its input and its deps. One per request. */
 export interface CallContext {
   readonly requestId: string
@@ -63,6 +75,8 @@ export interface CallContext {
   /** Aborted when the caller disconnects. */
   readonly signal: AbortSignal
   readonly facts: RequestFacts
+  /** Absent where no answer has headers to tell it. */
+  readonly rateLimit?: RateLimitNote
   /** Keeps the invocation alive for work behind the response. Failures become events. */
   waitUntil(work: Promise<unknown>): void
   /**

@@ -7,6 +7,7 @@ export {
   type Clock,
   callerFacts,
   type Random,
+  type RateLimitNote,
   type RequestFacts,
   systemClock,
   systemRandom,

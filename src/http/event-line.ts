@@ -48,6 +48,7 @@ export function createEventLine(
     random,
     signal,
     facts: {},
+    rateLimit: {},
     waitUntil(work) {
       const report = (thrown: unknown) => emitFault(events, { requestId }, 'behind', thrown)
       request.waitUntil(work.catch(report))

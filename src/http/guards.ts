@@ -22,7 +22,8 @@ const ALLOWED_HEADERS = [
   'x-request-id',
 ]
 const EXPOSED_HEADERS =
-  'Mcp-Session-Id, MCP-Protocol-Version, Retry-After, WWW-Authenticate, X-Request-Id'
+  'Mcp-Session-Id, MCP-Protocol-Version, RateLimit, RateLimit-Policy, Retry-After, ' +
+  'WWW-Authenticate, X-Request-Id'
 const MAX_AGE_SECONDS = 600
 
 /**

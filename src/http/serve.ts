@@ -1,5 +1,6 @@
 import { type CallContext, type Clock, type Random, requestIdFrom } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
+import { type AllowAddress, addressRefusal } from './address-guard.ts'
 import { createEventLine } from './event-line.ts'
 import { allowOrigin, type GuardConfig, preflight, requireKnown } from './guards.ts'
 import type { RenderProblem } from './on-error.ts'
@@ -15,6 +16,8 @@ export interface ServeDeps {
   readonly events: Events
   readonly guards: GuardConfig
   readonly renderProblem: RenderProblem
+  /** Absent where addresses are not limited. */
+  readonly allowAddress?: AllowAddress | undefined
 }
 
 /** Answers one request in its context; what it throws becomes a problem document. */
@@ -31,9 +34,13 @@ const NO_SNIFF = 'x-content-type-options'
  * answer that says no more than it should.
  */
 export function createServe(deps: ServeDeps): Serve {
-  const { random, guards, renderProblem } = deps
+  const { random, guards, renderProblem, allowAddress } = deps
   return async (request, platform, handle) => {
     const { headers, method } = request
+    const isAllowed = allowAddress?.(headers)
+    if (isAllowed === false || (isAllowed instanceof Promise && !(await isAllowed))) {
+      return addressRefusal()
+    }
     const requestId = requestIdFrom(headers.get('x-request-id'), () => random.uuid())
     const { call, answered } = createEventLine(deps, {
       ...{ requestId, httpMethod: method, signal: request.signal },
@@ -45,6 +52,11 @@ export function createServe(deps: ServeDeps): Serve {
     if (isKnown && origin !== null) allowOrigin(response.headers, origin)
     const { headers: own } = response
     own.set('x-request-id', requestId)
+    const { policy, state } = call.rateLimit ?? {}
+    if (policy !== undefined && state !== undefined) {
+      own.set('ratelimit-policy', policy)
+      own.set('ratelimit', state)
+    }
     if (!own.has(NO_SNIFF)) own.set(NO_SNIFF, 'nosniff')
     answered(response.status)
     return response

@@ -1,15 +1,21 @@
+import type { Counter } from './counter.ts'
 import {
-  LEASE_MS,
   type LeaseGrant,
   type LeaseRequest,
+  leaseExpiry,
+  leaseMs,
   leaseSize,
+  type Member,
   type Unspent,
-  WINDOW_MS,
 } from './lease.ts'
-import { type Taken, takePermits, type WindowState } from './window.ts'
+import { type Taken, takePermits, windowSeconds } from './window.ts'
 
 /** A question not answered for this long (its request was cancelled) is forgotten. */
 const ASK_MS = 5_000
+/** A refusal holds at least this long here, so that a flood asks the object four times a second. */
+const MIN_REFUSAL_MS = 250
+/** The first lease is so small a part of the largest. */
+const COLD_PART = 4
 
 /** Permits of one grant; the isolate spends them until `expiresAt`. */
 export interface Lease {
@@ -18,11 +24,13 @@ export interface Lease {
   readonly expiresAt: number
 }
 
-/** What one isolate holds of one limit. Synchronous; the caller passes the time. */
+/** What one isolate holds of one counter, for one member of a shared one. Synchronous. */
 export interface Account {
-  readonly scope: 'tenant' | 'principal'
+  readonly counter: Counter
   /** Takes one permit and says of which lease; undefined when there is none. */
   spend(now: number): Lease | undefined
+  /** Gives back a permit of a call that another limit refused. */
+  putBack(lease: Lease): void
   /** True when under a quarter of a lease is left and nobody is asking for more. */
   isLow(now: number): boolean
   /** The next question for the object; hands back expired permits. */
@@ -35,45 +43,99 @@ export interface Account {
   refusedForMs(now: number): number
   /** Takes one permit of this isolate's own window, for when there is no object to ask. */
   spendAlone(now: number): Taken
+  /** About how many permits the counter has left, by what the object said last. */
+  left(): number
+  /** The member of a `RateLimit` field; `seconds` until something is free again. */
+  describe(left: number, seconds?: number): string
 }
 
-/** An account of `limit` permits a minute that the object knows as `key`. */
-export function createAccount(scope: Account['scope'], key: string, limit: number): Account {
+/** An account of the counter; of the member's part where it is shared. */
+export function createAccount(counter: Counter, member?: Member): Account {
+  const { key, limit, window, name } = counter
+  const size = leaseSize(limit, window, counter.isShared)
+  const prefix = `"${name}";r=`
+  const suffix = `;t=${windowSeconds(window)}`
   let leases: Lease[] = []
   let refusedUntil = 0
   let askingUntil = 0
-  let alone: WindowState | undefined
+  let left = limit
+  // Slow start: a tenant has many isolates, and most serve a principal seldom.
+  let lease = Math.ceil(size / COLD_PART)
+  /** Of the last grant: where permits are scarce it is less than what was asked for. */
+  let lastGrant = size
+  let spentSince = 0
+  let askedAt: number | undefined
 
-  const held = (now: number): number =>
-    leases.reduce((sum, lease) => sum + (lease.expiresAt > now ? lease.permits : 0), 0)
+  /** What the isolate spends in the time of a lease at its pace of late; at most twice as before. */
+  function pace(now: number): number {
+    if (askedAt === undefined) {
+      askedAt = now
+      return lease
+    }
+    const elapsedMs = now - askedAt
+    const wanted = elapsedMs <= 0 ? size : Math.ceil((spentSince * leaseMs(window)) / elapsedMs)
+    askedAt = now
+    spentSince = 0
+    return Math.max(1, Math.min(size, 2 * lease, wanted))
+  }
+
+  function held(now: number): number {
+    let sum = 0
+    for (const lease of leases) if (lease.expiresAt > now) sum += lease.permits
+    return sum
+  }
 
   return {
-    scope,
+    counter,
 
     spend(now) {
-      const lease = leases.find(({ permits, expiresAt }) => permits > 0 && expiresAt > now)
-      if (lease !== undefined) lease.permits -= 1
-      return lease
+      for (const one of leases) {
+        if (one.permits === 0 || one.expiresAt <= now) continue
+        one.permits -= 1
+        left -= 1
+        spentSince += 1
+        return one
+      }
+      return undefined
     },
 
-    isLow: (now) => held(now) < leaseSize(limit) / 4 && askingUntil <= now && refusedUntil <= now,
+    putBack(from) {
+      from.permits += 1
+      // It was empty, and may have been cleared away meanwhile.
+      if (!leases.includes(from)) leases.push(from)
+      left += 1
+      spentSince -= 1
+    },
+
+    isLow: (now) => held(now) < lastGrant / 4 && askingUntil <= now && refusedUntil <= now,
 
     request(now) {
-      const unspent: Unspent[] = leases
-        .filter(({ permits, expiresAt }) => permits > 0 && expiresAt <= now)
-        .map(({ permits, grantedAt }) => ({ count: permits, grantedAt }))
-      leases = leases.filter(({ permits, expiresAt }) => permits > 0 && expiresAt > now)
+      const unspent: Unspent[] = []
+      for (const one of leases) {
+        if (one.permits === 0 || one.expiresAt > now) continue
+        unspent.push({ count: one.permits, grantedAt: one.grantedAt })
+        one.permits = 0
+      }
+      leases = leases.filter(({ permits }) => permits > 0)
       // While one request fetches a lease, the others ask for their own permit alone: a burst on
       // a cold isolate must not lease the whole limit.
-      const want = askingUntil > now ? 1 : leaseSize(limit)
+      const isAsking = askingUntil > now
+      if (!isAsking) lease = pace(now)
+      const want = isAsking ? 1 : lease
       askingUntil = now + ASK_MS
-      return { key, limit, want, unspent }
+      return { key, limit, window, want, unspent, ...(member ? { member } : {}) }
     },
 
-    settle({ granted, grantedAt, retryAfterMs }, askedAt, now) {
+    settle(grant, askedAt, now) {
+      const { granted, grantedAt, retryAfterMs } = grant
       askingUntil = 0
-      if (granted === 0) refusedUntil = now + retryAfterMs
-      else leases.push({ permits: granted, grantedAt, expiresAt: askedAt + LEASE_MS })
+      if (granted === 0) refusedUntil = now + Math.max(MIN_REFUSAL_MS, retryAfterMs)
+      else {
+        const expiresAt = leaseExpiry(window, askedAt, grantedAt)
+        leases.push({ permits: granted, grantedAt, expiresAt })
+        lastGrant = granted
+      }
+      left = grant.left + held(now)
     },
 
     abandon() {
@@ -83,9 +145,14 @@ export function createAccount(scope: Account['scope'], key: string, limit: numbe
     refusedForMs: (now) => Math.max(0, refusedUntil - now),
 
     spendAlone(now) {
-      const taken = takePermits(alone, { limit, windowMs: WINDOW_MS }, 1, now)
-      alone = taken.state
+      const taken = takePermits(counter.alone, { limit, window }, 1, now)
+      counter.alone = taken.state
+      left = Math.max(0, limit - taken.state.current)
       return taken
     },
+
+    left: () => left,
+    describe: (remaining, seconds) =>
+      prefix + Math.max(0, remaining) + (seconds === undefined ? suffix : `;t=${seconds}`),
   }
 }

@@ -1,6 +1,15 @@
 /** Rank 2: how often tenants and principals may call. */
-export type { LeaseGrant, LeaseRequest } from './lease.ts'
 export {
+  type AllowAddress,
+  createAddressLimit,
+  type RateLimitBinding,
+} from './address/address-limit.ts'
+export { readCounterKey } from './counter.ts'
+export type { LeaseGrant, LeaseRequest } from './lease.ts'
+export { leaseMs, mostSpent, mostSpentAlone } from './lease.ts'
+export type { CounterUse } from './ledger.ts'
+export {
+  ADMITTED,
   createLimits,
   DEFAULT_LIMITS,
   type Limited,
@@ -9,4 +18,14 @@ export {
   type LimitsConfig,
   type LimitsDeps,
 } from './limits.ts'
-export { requireAdmission } from './require-admission.ts'
+export { requireAdmission, requireTargetAdmission } from './require-admission.ts'
+export { compileRules, type LimitTarget, NO_RULES, type RuleSet } from './rule-set.ts'
+export {
+  LIMIT_DIMENSIONS,
+  type LimitRule,
+  LimitRuleInput,
+  LimitRulePatch,
+  MAX_LIMIT_RULES,
+  windowOf,
+} from './rules.ts'
+export type { Window } from './window.ts'

@@ -1,68 +1,65 @@
 import { DurableObject } from 'cloudflare:workers'
-import { z } from 'zod'
 import type { Clock } from '../core/index.ts'
-import { grantLease, type LeaseGrant, type LeaseRequest, WINDOW_MS } from './lease.ts'
-import { isIdle, type WindowState } from './window.ts'
+import type { LeaseGrant, LeaseRequest } from './lease.ts'
+import { type CounterUse, createLedger, type Ledger } from './ledger.ts'
 
-const SCHEMA_VERSION = 1
-const PREFIX = 'window:'
+const SCHEMA_VERSION = 2
 
-/** Two windows after a grant it counts no more; then the alarm forgets it. */
-const IDLE_MS = 2 * WINDOW_MS
+/** Alarms come at most this often: what is idle may lie a little. */
+const SWEEP_MS = 120_000
 
-const StoredWindow = z.strictObject({
-  bucket: z.number().int(),
-  current: z.number(),
-  previous: z.number(),
-})
+/** Counters that one answer about usage may tell. */
+const MAX_USES = 1_000
 
 /**
- * The limiter of one tenant: one window per key in storage, no memory. The returned class is
- * named and exported by `src/index.ts`.
+ * The limiter of one tenant: a ledger over the object's storage, which outlives evictions. The
+ * returned class is named and exported by `src/index.ts`.
  */
 export function createLimiterObject({ clock }: { readonly clock: Clock }) {
   return class extends DurableObject {
+    #ledger: Ledger | undefined
+
     /** Grants permits, counted at once; one answer per request, in their order. */
     async lease(requests: readonly LeaseRequest[]): Promise<LeaseGrant[]> {
       const now = clock.now()
-      const { kv } = this.ctx.storage
-      this.#keepSchema()
-      const grants = requests.map((request) => {
-        const { state, grant } = grantLease(this.#read(request.key), request, now)
-        kv.put(PREFIX + request.key, state)
-        return grant
-      })
+      const grants = this.#open().lease(requests, now)
       if ((await this.ctx.storage.getAlarm()) === null) {
-        await this.ctx.storage.setAlarm(now + IDLE_MS)
+        await this.ctx.storage.setAlarm(now + SWEEP_MS)
       }
       return grants
     }
 
+    /** What is used now, the fullest counters first. */
+    async usage(): Promise<CounterUse[]> {
+      return this.#open().usage(clock.now(), MAX_USES)
+    }
+
     override async alarm(): Promise<void> {
       const now = clock.now()
+      const next = this.#open().sweep(now)
+      if (next !== undefined) return this.ctx.storage.setAlarm(Math.max(next, now + SWEEP_MS))
+      this.#ledger = undefined
+      return this.ctx.storage.deleteAll()
+    }
+
+    #open(): Ledger {
+      this.#ledger ??= this.#start()
+      return this.#ledger
+    }
+
+    /** Counters of version 1 are dropped: they were of one minute, and idle in two. */
+    #start(): Ledger {
       const { kv } = this.ctx.storage
-      const keys = [...kv.list({ prefix: PREFIX })].map(([key]) => key.slice(PREFIX.length))
-      const busy = keys.filter((key) => {
-        const state = this.#read(key)
-        return state !== undefined && !isIdle(state, WINDOW_MS, now)
+      if (kv.get('schema') !== SCHEMA_VERSION) {
+        for (const [key] of [...kv.list()]) kv.delete(key)
+        kv.put('schema', SCHEMA_VERSION)
+      }
+      return createLedger({
+        get: (key) => kv.get(key),
+        put: (key, value) => kv.put(key, value),
+        delete: (key) => kv.delete(key),
+        list: (prefix) => kv.list({ prefix }),
       })
-      if (busy.length === 0) return this.ctx.storage.deleteAll()
-      const isBusy = new Set(busy)
-      for (const key of keys) if (!isBusy.has(key)) kv.delete(PREFIX + key)
-      return this.ctx.storage.setAlarm(now + IDLE_MS)
-    }
-
-    /** What does not parse counts as nothing: counters are not worth an outage. */
-    #read(key: string): WindowState | undefined {
-      return StoredWindow.safeParse(this.ctx.storage.kv.get(PREFIX + key)).data
-    }
-
-    /** Counters of another version are dropped: they would be idle in two minutes anyway. */
-    #keepSchema(): void {
-      const { kv } = this.ctx.storage
-      if (kv.get('schema') === SCHEMA_VERSION) return
-      for (const [key] of [...kv.list()]) kv.delete(key)
-      kv.put('schema', SCHEMA_VERSION)
     }
   }
 }

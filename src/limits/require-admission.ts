@@ -1,21 +1,50 @@
 import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
-import type { Limits } from './limits.ts'
+import type { Admission, Limits } from './limits.ts'
+import type { LimitTarget, RuleSet } from './rule-set.ts'
 
-/** Spends a permit of the principal and its tenant, or throws `rate_limited` with `Retry-After`. */
-export async function requireAdmission(
+/**
+ * Spends a permit of the principal, its tenant and the rules about callers, or throws
+ * `rate_limited` with `Retry-After`. Undefined when it is done already.
+ */
+export function requireAdmission(
   ctx: CallContext,
   limits: Limits,
   principal: Principal,
-): Promise<void> {
-  const admission = await limits.admit(ctx, principal)
+  rules: RuleSet,
+): Promise<void> | undefined {
+  return pass(limits.admit(ctx, principal, rules))
+}
+
+/**
+ * Spends a permit of the rules about servers, tools and methods; what `requireAdmission` spent
+ * stays spent if it throws, since asking for what is used up must not be free.
+ */
+export function requireTargetAdmission(
+  ctx: CallContext,
+  limits: Pick<Limits, 'admitTarget'>,
+  principal: Principal,
+  rules: RuleSet,
+  target: LimitTarget,
+): Promise<void> | undefined {
+  return pass(limits.admitTarget(ctx, principal, rules, target))
+}
+
+function pass(admission: Admission | Promise<Admission>): Promise<void> | undefined {
+  if (admission instanceof Promise) return admission.then(refuse)
+  refuse(admission)
+  return undefined
+}
+
+function refuse(admission: Admission): void {
   if (admission.kind === 'admitted') return
-  const { scope, retryAfterSeconds } = admission
+  const { scope, rule, retryAfterSeconds } = admission
+  const whose = rule === undefined ? `of this ${scope}` : JSON.stringify(rule)
   throw new GatewayError(
     'rate_limited',
-    `The limit of this ${scope} is used up; try again in ${retryAfterSeconds} s.`,
+    `The limit ${whose} is used up; try again in ${retryAfterSeconds} s.`,
     {
       headers: { 'retry-after': String(retryAfterSeconds) },
-      data: { scope, retryAfterSeconds },
+      data: { scope, ...(rule === undefined ? {} : { rule }), retryAfterSeconds },
     },
   )
 }

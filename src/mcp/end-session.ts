@@ -1,5 +1,6 @@
 import type { CallContext, Principal } from '../core/index.ts'
 import { type Limits, requireAdmission } from '../limits/index.ts'
+import type { Snapshots } from '../registry/index.ts'
 import type { Refuse } from './refusal.ts'
 import type { CloseUpstreams, Closing } from './session/close-upstreams.ts'
 import { sessionRequired } from './session/session-rules.ts'
@@ -7,6 +8,7 @@ import type { UpstreamSession } from './session/session-state.ts'
 import type { ClientSession, Sessions } from './session/sessions.ts'
 
 export interface EndSessionDeps {
+  readonly snapshots: Pick<Snapshots, 'tenant'>
   readonly limits: Limits
   readonly sessions: Sessions
   readonly closeUpstreams: CloseUpstreams
@@ -27,7 +29,8 @@ export function createEndSession(deps: EndSessionDeps) {
       const id = request.headers.get('mcp-session-id')
       if (id === null) throw sessionRequired()
       const session = await deps.sessions.open(ctx, principal, path, id)
-      await requireAdmission(ctx, deps.limits, principal)
+      const { limits } = await deps.snapshots.tenant(ctx, principal.tenant)
+      await requireAdmission(ctx, deps.limits, principal, limits)
       const known = await deps.sessions.end(session)
       // Ours has ended already; that an upstream cannot be told changes nothing for the caller.
       ctx.waitUntil(deps.closeUpstreams(ctx, principal.tenant, closings(path, session, known)))

@@ -4,7 +4,7 @@ import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
 import type { Breakers } from '../resilience/index.ts'
-import { createAsk, PERMIT_SPENT } from './ask/ask.ts'
+import { createAsk, permitSpent } from './ask/ask.ts'
 import { type BridgeStub, createBridge, createServeBridged } from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
 import { createEndSession } from './end-session.ts'
@@ -113,7 +113,7 @@ export function createMcp(deps: McpDeps) {
     lines: bridge.lines,
   })
   const shared = createShared({
-    ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, router },
+    ...{ snapshots, catalog, sealer, clock, events, outbound, ownTools, router, limits },
     ...{ sessions, inFlight, notices, bounds, lines: bridge.lines },
     ...{ object, upstreams, relayRequest, sendOneWay, relayStream, eventIds },
     settleEra,
@@ -142,7 +142,7 @@ export function createMcp(deps: McpDeps) {
   const endpoint = endpointWith(limits, notices.places)
   // Who asks through us has spent its permit, and what listens through us has its place: one request
   // of REST or of an own tool costs one, and so does a stream of HTTP+SSE.
-  const admitted = endpointWith(PERMIT_SPENT, PLACE_TAKEN)
+  const admitted = endpointWith(permitSpent(limits), PLACE_TAKEN)
   const sse = createSse({
     ...{ snapshots, limits, events, sealer, clock, object, bounds, places: notices.places },
     // Who opens a stream or posts to one spends the permits.

@@ -4,6 +4,7 @@ import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
 import { crosses, type ServeBridged } from './bridge/index.ts'
 import { type Inbound, streamVersion } from './eras.ts'
 import { isListen, type Notices, type Places } from './notices/index.ts'
+import { admitTarget } from './relay/admit-target.ts'
 import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
@@ -68,6 +69,7 @@ export function createRelay(deps: RelayDeps): Relay {
 
       const seen = { actor, server: resolved.server }
       authorise(seen, inbound)
+      await admitTarget(ctx, deps, snapshot, seen, inbound)
       const server = inbound.era === 'legacy' ? await deps.settleEra(ctx, seen.server) : seen.server
       const target = { actor, server }
       if (crosses(server.upstream, inbound.era)) {
@@ -110,9 +112,9 @@ export function createRelay(deps: RelayDeps): Relay {
 
   /** The stations that every client passes. */
   async function arrive(ctx: CallContext, principal: Principal, path: string) {
-    // Before the server is looked for: guessing names must not be free.
-    await requireAdmission(ctx, deps.limits, principal)
     const snapshot: TenantSnapshot = await deps.snapshots.tenant(ctx, principal.tenant)
+    // Before the server is looked for: guessing names must not be free.
+    await requireAdmission(ctx, deps.limits, principal, snapshot.limits)
     const actor = { principal, rights: snapshot.rights(principal) }
     return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
   }

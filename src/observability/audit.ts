@@ -22,6 +22,9 @@ export interface ChangeEntry {
     | 'virtual.repin'
     | 'virtual.delete'
     | 'policy.replace'
+    | 'limit.create'
+    | 'limit.update'
+    | 'limit.delete'
   readonly target: string
   /** Names of what changed. Never a secret. */
   readonly summary: Readonly<Record<string, unknown>>

@@ -23,6 +23,7 @@ export type GatewayEvent =
       readonly ageMs: number
     }
   | { readonly type: 'limiter_unavailable'; readonly requestId: string; readonly tenant: string }
+  | { readonly type: 'address_limited'; readonly refused: number }
   | { readonly type: 'breaker_unavailable'; readonly requestId: string; readonly endpoint: string }
   | { readonly type: 'bootstrap_admin'; readonly requestId: string; readonly principal: string }
   | { readonly type: 'session_reestablished'; readonly requestId: string; readonly server: string }

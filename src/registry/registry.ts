@@ -1,4 +1,4 @@
-import type { HostVerdicts, PrivateHosts, Sealer } from '../core/index.ts'
+import type { HostVerdicts, PrivateHosts, Sealer, TenantId } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { BootstrapAdmin } from '../policy/index.ts'
 import { createCatalogReader } from './catalog-reader.ts'
@@ -12,23 +12,30 @@ import type { DiscoverUpstream } from './server-record.ts'
 import { createSnapshots } from './snapshot.ts'
 import { createStatus } from './status.ts'
 import type { VerbDeps } from './verb-deps.ts'
+import { createCreateLimitRule } from './verbs/create-limit-rule.ts'
 import { createCreateVirtualServer } from './verbs/create-virtual-server.ts'
+import { createDeleteLimitRule } from './verbs/delete-limit-rule.ts'
 import { createDeleteServer } from './verbs/delete-server.ts'
 import { createDeleteVirtualServer } from './verbs/delete-virtual-server.ts'
+import { createGetLimitRule } from './verbs/get-limit-rule.ts'
 import { createGetPolicy } from './verbs/get-policy.ts'
 import { createGetServer } from './verbs/get-server.ts'
 import { createGetService } from './verbs/get-service.ts'
 import { createGetVirtualServer } from './verbs/get-virtual-server.ts'
+import { createLimitUsage } from './verbs/limit-usage.ts'
+import { createListLimitRules } from './verbs/list-limit-rules.ts'
 import { createListServers } from './verbs/list-servers.ts'
 import { createListServices } from './verbs/list-services.ts'
 import { createListTools } from './verbs/list-tools.ts'
 import { createListVirtualServers } from './verbs/list-virtual-servers.ts'
 import { me } from './verbs/me.ts'
+import { createPatchLimitRule } from './verbs/patch-limit-rule.ts'
 import { createPatchServer } from './verbs/patch-server.ts'
 import { createPatchVirtualServer } from './verbs/patch-virtual-server.ts'
 import { createRefreshServer } from './verbs/refresh-server.ts'
 import { createRegisterServer } from './verbs/register-server.ts'
 import { createRepinVirtualServer } from './verbs/repin-virtual-server.ts'
+import { createReplaceLimitRule } from './verbs/replace-limit-rule.ts'
 import { createReplacePolicy } from './verbs/replace-policy.ts'
 import { createReplaceServer } from './verbs/replace-server.ts'
 import { createReplaceVirtualServer } from './verbs/replace-virtual-server.ts'
@@ -47,6 +54,7 @@ export interface RegistryDeps {
   readonly events: Events
   readonly freshness: FreshnessConfig
   readonly bootstrapAdmin?: BootstrapAdmin | undefined
+  readonly limiter: VerbDeps['limiter']
 }
 
 /** The registry: its verbs, the snapshots that calls read, and what health checks need. */
@@ -57,6 +65,8 @@ export function createRegistry(options: RegistryDeps) {
   const source = {
     generation: repositories.snapshots.generation,
     policy: repositories.policies.load,
+    limitRules: async (tenant: TenantId) =>
+      (await repositories.limitRules.list(tenant)).map(({ rule }) => rule),
     endpoint: repositories.snapshots.endpoint,
     index: repositories.snapshots.index,
     offers: repositories.offers.offers,
@@ -68,6 +78,7 @@ export function createRegistry(options: RegistryDeps) {
     headers,
     events,
     privateHosts,
+    limiter: options.limiter,
     cursors: createCursors(options.sealer),
     discoverEndpoints: createDiscoverEndpoints(options.discover, options.hosts),
   }
@@ -100,6 +111,13 @@ export function createRegistry(options: RegistryDeps) {
       deleteVirtualServer: createDeleteVirtualServer(deps),
       toggleVirtualServer: createToggleVirtualServer(deps),
       repinVirtualServer: createRepinVirtualServer(deps),
+      createLimitRule: createCreateLimitRule(deps),
+      listLimitRules: createListLimitRules(deps),
+      limitUsage: createLimitUsage(deps),
+      getLimitRule: createGetLimitRule(deps),
+      replaceLimitRule: createReplaceLimitRule(deps),
+      patchLimitRule: createPatchLimitRule(deps),
+      deleteLimitRule: createDeleteLimitRule(deps),
       listServices: createListServices(deps),
       getService: createGetService(deps),
       serviceHealth: createServiceHealth(deps),

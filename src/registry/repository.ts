@@ -1,6 +1,7 @@
 import { drizzle } from 'drizzle-orm/d1'
 import { createCatalogRepository } from './catalog-repository.ts'
 import { createHealthRepository } from './health-repository.ts'
+import { createLimitRuleRepository } from './limit-rules/limit-rule-repository.ts'
 import { createOfferRepository } from './offers/offer-repository.ts'
 import { createPolicyStore } from './policy-repository.ts'
 import { createServerRepository } from './server-repository.ts'
@@ -15,6 +16,7 @@ export interface Repositories {
   readonly policies: ReturnType<typeof createPolicyStore>
   readonly snapshots: ReturnType<typeof createSnapshotRepository>
   readonly offers: ReturnType<typeof createOfferRepository>
+  readonly limitRules: ReturnType<typeof createLimitRuleRepository>
   readonly virtuals: ReturnType<typeof createVirtualRepository>
 }
 
@@ -28,6 +30,7 @@ export function createRepositories(d1: D1Database): Repositories {
     policies: createPolicyStore(db),
     snapshots: createSnapshotRepository(db),
     offers: createOfferRepository(db),
+    limitRules: createLimitRuleRepository(db),
     virtuals: createVirtualRepository(db),
   }
 }

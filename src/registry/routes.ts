@@ -3,6 +3,8 @@ import type { Context, Env } from 'hono'
 import type { CallContext } from '../core/index.ts'
 import type { Actor } from '../policy/index.ts'
 import type { RouteDefinition } from './base-route-definitions.ts'
+import { LIMIT_ROUTES } from './limit-rules/limit-rule-route-definitions.ts'
+import { limitHandlers } from './limit-rules/limit-rule-routes.ts'
 import type { RegistryVerbs } from './registry.ts'
 import {
   answerBy,
@@ -55,6 +57,7 @@ export function registryRoutes<E extends Env>(deps: RegistryRoutesDeps<E>): Open
 
   mount(ROUTES, serverHandlers(deps.verbs))
   mount(VIRTUAL_ROUTES, virtualHandlers(deps.verbs))
+  mount(LIMIT_ROUTES, limitHandlers(deps.verbs))
   mount(SERVICE_ROUTES, serviceHandlers(deps.verbs))
   return app
 }

@@ -1,4 +1,5 @@
 import { type CallContext, type Principal, setBounded, type TenantId } from '../core/index.ts'
+import type { LimitRule } from '../limits/index.ts'
 import { emitFault } from '../observability/index.ts'
 import { type Actor, isBootstrapAdmin, type PolicyDocument } from '../policy/index.ts'
 import { type FreshnessConfig, freshnessOf, mayServeStale, mayStartConfirm } from './freshness.ts'
@@ -31,6 +32,7 @@ export interface SnapshotDeps extends TenantSnapshotDeps {
   readonly source: TenantSnapshotDeps['source'] & {
     generation(tenant: TenantId): Promise<number>
     policy(tenant: TenantId): Promise<PolicyDocument>
+    limitRules(tenant: TenantId): Promise<readonly LimitRule[]>
   }
   readonly freshness: FreshnessConfig
 }
@@ -53,6 +55,15 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
     setBounded(entries, tenant, entry, MAX_TENANTS)
   }
 
+  async function documents(tenant: TenantId) {
+    const { source } = deps
+    const [policy, limitRules] = await Promise.all([
+      source.policy(tenant),
+      source.limitRules(tenant),
+    ])
+    return { policy, limitRules }
+  }
+
   /** Reads the generation, and the rest when it changed. Throws what D1 throws. */
   async function confirm(ctx: CallContext, tenant: TenantId): Promise<TenantSnapshot> {
     const startedIn = epoch
@@ -63,7 +74,7 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
     const snapshot =
       known?.snapshot.generation === generation
         ? known.snapshot
-        : createTenantSnapshot(deps, tenant, generation, await deps.source.policy(tenant))
+        : createTenantSnapshot(deps, tenant, generation, await documents(tenant))
     const isOvertaken = (entries.get(tenant)?.confirmedAt ?? confirmedAt) > confirmedAt
     if (startedIn === epoch && !isOvertaken) {
       keep(tenant, { snapshot, confirmedAt, confirmStartedAt: confirmedAt })

@@ -193,3 +193,18 @@ export const serverGroupMembers = sqliteTable(
     index('server_group_members_server').on(table.serverId),
   ],
 )
+
+/** Rate limits and quotas of tenants. */
+export const limitRules = sqliteTable(
+  'limit_rules',
+  {
+    id: text('id').primaryKey(),
+    tenant: text('tenant').notNull(),
+    name: text('name').notNull(),
+    /** JSON: LimitRuleInput. */
+    rule: text('rule').notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (table) => [uniqueIndex('limit_rules_tenant_name').on(table.tenant, table.name)],
+)

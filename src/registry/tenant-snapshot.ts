@@ -7,6 +7,7 @@ import {
   setBounded,
   type TenantId,
 } from '../core/index.ts'
+import { compileRules, type LimitRule, NO_RULES, type RuleSet } from '../limits/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 import {
   type BootstrapAdmin,
@@ -40,6 +41,8 @@ export type EndpointRecord =
 export interface TenantSnapshot {
   readonly generation: number
   readonly policy: PolicyDocument
+  /** The tenant's limit rules, compiled. */
+  readonly limits: RuleSet
   /**
    * What `/{path}/mcp` is. Undefined for unknown paths, which are remembered as well. A disabled
    * one is returned. Throws `policy_unavailable` when it has to be loaded and cannot be.
@@ -60,6 +63,12 @@ export interface TenantSnapshot {
   rights(principal: Principal): Rights
 }
 
+/** What of a tenant is read whole. */
+export interface TenantDocuments {
+  readonly policy: PolicyDocument
+  readonly limitRules: readonly LimitRule[]
+}
+
 export interface TenantSnapshotDeps {
   readonly source: {
     endpoint(tenant: TenantId, path: ServerPath): Promise<LoadedEndpoint | undefined>
@@ -76,8 +85,9 @@ export function createTenantSnapshot(
   deps: TenantSnapshotDeps,
   tenant: TenantId,
   generation: number,
-  policy: PolicyDocument,
+  { policy, limitRules }: TenantDocuments,
 ): TenantSnapshot {
+  const limits = limitRules.length === 0 ? NO_RULES : compileRules(limitRules)
   const known = new Map<ServerPath, EndpointRecord | undefined>()
   // Settled values only: a promise in flight belongs to the request that started it.
   let indexed: readonly IndexedServer[] | undefined
@@ -95,6 +105,7 @@ export function createTenantSnapshot(
   return {
     generation,
     policy,
+    limits,
     endpoint,
 
     async server(ctx, path) {

@@ -1,4 +1,5 @@
-import type { PrivateHosts } from '../core/index.ts'
+import type { PrivateHosts, TenantId } from '../core/index.ts'
+import type { LimiterStub } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Cursors } from './cursor.ts'
 import type { HeaderVault } from './custom-headers.ts'
@@ -15,4 +16,6 @@ export interface VerbDeps {
   readonly discoverEndpoints: DiscoverEndpoints
   readonly privateHosts: PrivateHosts
   readonly events: Events
+  /** The tenant's `LimiterObject`. */
+  readonly limiter: (tenant: TenantId) => Pick<LimiterStub, 'usage'>
 }

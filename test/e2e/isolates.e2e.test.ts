@@ -16,6 +16,7 @@ beforeAll(async () => {
     clients: {
       'eager-service': { groups: ['/admins'] },
       'breaking-service': { groups: ['/admins'] },
+      'bursting-service': { groups: ['/admins'] },
     },
     vars: {
       LIMIT_PRINCIPAL_PER_MINUTE: String(LIMIT),
@@ -99,6 +100,29 @@ describe('isolates that share objects and D1', () => {
         },
       },
     })
+  })
+
+  it("count a tenant's own rule together, in parallel bursts, and say so alike", async () => {
+    const token = await stack.idp.token('bursting-service')
+    const rule = { name: 'bursts', per: ['principal', 'server'], limit: 30, window: 'minute' }
+    const match = { servers: ['bursty'] }
+    await stack.register('bursty', modern.url)
+    expect((await stack.api('POST', '/limits', { ...rule, match })).status).toBe(201)
+    // Idle isolates ask before they trust what they remember: within five seconds all know.
+    await new Promise((resolve) => setTimeout(resolve, STALE_MS + 100))
+    await untilMinuteIsYoung()
+    const responses = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => callOn(1 + (n % 2), token, 'bursty')),
+    )
+    for (const response of responses) await response.text()
+    const served = responses.filter(({ status }) => status === 200).length
+    expect(served).toBeLessThanOrEqual(30)
+    expect(served).toBeGreaterThan(10)
+    const refused = responses.find(({ status }) => status === 429)
+    expect(refused?.headers.get('ratelimit-policy')).toBe('"bursts";q=30;w=60;gatehouse-approx')
+    expect(refused?.headers.get('ratelimit')).toBe(
+      `"bursts";r=0;t=${refused?.headers.get('retry-after')}`,
+    )
   })
 
   it('share one breaker for an endpoint, which closes again', async () => {

@@ -76,6 +76,8 @@ describe('an upstream that fails', () => {
     expect([...response.headers.keys()].sort()).toEqual([
       'cache-control',
       'content-type',
+      'ratelimit',
+      'ratelimit-policy',
       'x-content-type-options',
       'x-request-id',
     ])

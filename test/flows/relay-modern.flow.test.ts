@@ -120,6 +120,8 @@ describe('the modern relay', () => {
     expect([...response.headers.keys()].sort()).toEqual([
       'cache-control',
       'content-type',
+      'ratelimit',
+      'ratelimit-policy',
       'x-content-type-options',
       'x-request-id',
     ])
@@ -142,6 +144,8 @@ describe('the modern relay', () => {
     expect([...response.headers.keys()].sort()).toEqual([
       'cache-control',
       'content-type',
+      'ratelimit',
+      'ratelimit-policy',
       'x-accel-buffering',
       'x-content-type-options',
       'x-request-id',

@@ -122,7 +122,11 @@ describe('a REST session id', () => {
       tenant: gateway.tenant,
       seams: { clock: { now: () => now + 24 * HOUR_MS } },
       // The object lives today; an isolate that cannot reach it counts alone.
-      bindings: { LIMITERS: { getByName: () => ({ lease: () => Promise.reject(new Error()) }) } },
+      bindings: {
+        LIMITERS: {
+          getByName: () => ({ lease: () => Promise.reject(new Error()), usage: async () => [] }),
+        },
+      },
     })
     const fresh = await tomorrow.token()
     expect(await use(method, what, body, fresh, old, tomorrow)).toMatchObject(notFound)

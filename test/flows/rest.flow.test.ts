@@ -129,6 +129,8 @@ describe('/openapi.json', () => {
     expect(validate('ServerHealth', await get('/api/v1/servers/shop/health'))).toEqual(valid)
     expect(validate('Me', await get('/api/v1/me'))).toEqual(valid)
     expect(validate('PolicySeed', await get('/api/v1/policy'))).toEqual(valid)
+    expect(validate('LimitRuleList', await get('/api/v1/limits'))).toEqual(valid)
+    expect(validate('LimitUsage', await get('/api/v1/limits/usage'))).toEqual(valid)
     expect(validate('Problem', await get('/api/v1/servers/none'))).toEqual(valid)
   })
 
@@ -139,13 +141,9 @@ describe('/openapi.json', () => {
       ...['/virtual-servers', '/virtual-servers/{path}'],
       ...['toggle', 'repin'].map((verb) => `/virtual-servers/{path}/${verb}`),
       ...['/services', '/services/{id}', '/services/{id}/health'],
-      ...[
-        '/discovery/resources',
-        '/discovery/tools',
-        '/mcp/servers/connect',
-        '/mcp/sessions/{id}',
-        '/mcp/sessions/{id}/info',
-      ],
+      ...['/discovery/resources', '/discovery/tools'],
+      ...['/limits', '/limits/usage', '/limits/{id}'],
+      ...['/mcp/servers/connect', '/mcp/sessions/{id}', '/mcp/sessions/{id}/info'],
       ...['tools', 'resources', 'prompts'].map((list) => `/mcp/sessions/{id}/${list}`),
       ...['tools/call', 'resources/read'].map((verb) => `/mcp/sessions/{id}/${verb}`),
     ]
@@ -155,7 +153,9 @@ describe('/openapi.json', () => {
     expect(Object.keys(paths).sort()).toEqual(candidates.sort())
     for (const path of candidates) {
       for (const method of ['get', 'post', 'put', 'patch', 'delete']) {
-        const isDescribed = document.paths[path]?.[method] !== undefined
+        // `usage` is read alone; to every other method it is an id like any.
+        const at = method === 'get' ? path : path.replace('/usage', '/{id}')
+        const isDescribed = document.paths[at]?.[method] !== undefined
         const url = `/api/v1${path.replace(/\{(path|id)\}/, 'shop')}`
         const response = await gateway.fetch(url, { method: method.toUpperCase() })
         const status = `${method} ${path}: ${response.status}`
@@ -183,6 +183,7 @@ describe('a management body', () => {
     ['PATCH', '/servers/shop'],
     ['POST', '/servers/shop/toggle'],
     ['PUT', '/policy'],
+    ['POST', '/limits'],
     ['POST', '/virtual-servers'],
   ]
   const send = (method: string, path: string, body: BodyInit, type = 'application/json') =>

@@ -118,13 +118,17 @@ describe('the work of a steady call (DESIGN.md, Decision 4)', () => {
   it('waits for no object: each of those calls is made behind the response', async () => {
     const blocked = createTestGateway({
       seams: { clock },
-      bindings: { LIMITERS: { getByName: () => ({ lease: () => hangingAfterFirst() }) } },
+      bindings: {
+        LIMITERS: {
+          getByName: () => ({ lease: () => hangingAfterFirst(), usage: async () => [] }),
+        },
+      },
     })
     let leases = 0
     function hangingAfterFirst() {
       leases += 1
       const now = clock.now()
-      const grant = { granted: 60, grantedAt: now, retryAfterMs: 0 }
+      const grant = { granted: 60, grantedAt: now, retryAfterMs: 0, left: 500 }
       return leases === 1 ? Promise.resolve([grant, grant]) : new Promise<never>(() => undefined)
     }
     const blockedToken = await blocked.token()

@@ -6,10 +6,13 @@ import type { LeaseRequest } from '../../src/limits/index.ts'
 const request = (key: string, want: number, part: Partial<LeaseRequest> = {}): LeaseRequest => ({
   key,
   limit: 100,
+  window: 60_000,
   want,
   unspent: [],
   ...part,
 })
+
+const OLD = { state: { bucket: 1, current: 1, previous: 1 }, limit: 100, window: 60_000 }
 
 describe('the limiter object', () => {
   it('grants several keys in one call and counts each at once', async () => {
@@ -52,15 +55,15 @@ describe('the limiter object', () => {
     const stub = env.LIMITERS.getByName('limiter-alarm')
     await stub.lease([request('busy', 1), request('idle', 1)])
     await runInDurableObject(stub, (_instance, { storage }) => {
-      storage.kv.put('window:idle', { bucket: 1, current: 1, previous: 1 })
+      storage.kv.put('counter:idle', OLD)
     })
     expect(await runDurableObjectAlarm(stub)).toBe(true)
     const kept = await runInDurableObject(stub, (_instance, { storage }) =>
-      [...storage.kv.list({ prefix: 'window:' })].map(([key]) => key),
+      [...storage.kv.list({ prefix: 'counter:' })].map(([key]) => key),
     )
-    expect(kept).toEqual(['window:busy'])
+    expect(kept).toEqual(['counter:busy'])
     await runInDurableObject(stub, (_instance, { storage }) => {
-      storage.kv.put('window:busy', { bucket: 1, current: 1, previous: 1 })
+      storage.kv.put('counter:busy', OLD)
     })
     expect(await runDurableObjectAlarm(stub)).toBe(true)
     const left = await runInDurableObject(stub, async (_instance, { storage }) => ({
@@ -76,8 +79,47 @@ describe('the limiter object', () => {
     const stub = env.LIMITERS.getByName('limiter-schema')
     await stub.lease([request('p', 100)])
     await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('schema', 0))
+    await evictDurableObject(stub)
     expect((await stub.lease([request('p', 100)]))[0]?.granted).toBe(100)
-    await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('window:p', 'what'))
+    await runInDurableObject(stub, (_instance, { storage }) => storage.kv.put('counter:p', 'what'))
     expect((await stub.lease([request('p', 100)]))[0]?.granted).toBe(100)
+  })
+})
+
+describe('what a limiter object keeps', () => {
+  it('are quotas, over evictions and alarms, until their period is over', async () => {
+    const stub = env.LIMITERS.getByName('limiter-quota')
+    const quota = request('q', 60, { window: 'month' })
+    const [first] = await stub.lease([quota])
+    expect(first?.granted).toBe(25)
+    await evictDurableObject(stub)
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    await evictDurableObject(stub)
+    expect(await stub.usage()).toEqual([{ key: 'q', limit: 100, window: 'month', used: 25 }])
+    const alarm = await runInDurableObject(stub, (_instance, { storage }) => storage.getAlarm())
+    expect(alarm).toBeGreaterThan(Date.now())
+    expect(alarm).toBeLessThanOrEqual(Date.now() + 31 * 86_400_000)
+    await runInDurableObject(stub, (_instance, { storage }) => {
+      const state = { bucket: 2026 * 12, current: 25, previous: 0 }
+      storage.kv.put('counter:q', { state, limit: 100, window: 'month' })
+    })
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    expect(await stub.usage()).toEqual([])
+  })
+
+  it('are shares, over evictions: who had too much is told to wait, who had nothing is served', async () => {
+    const stub = env.LIMITERS.getByName('limiter-shares')
+    const of = (key: string, want: number) => request('t', want, { member: { key, weight: 1 } })
+    let granted = 0
+    for (let n = 0; n < 20; n += 1)
+      granted += (await stub.lease([of('greedy', 60)]))[0]?.granted ?? 0
+    // Alone he has half at once, and the rest as the minute passes.
+    expect(granted).toBeGreaterThanOrEqual(50)
+    expect(granted).toBeLessThan(100)
+    await evictDurableObject(stub)
+    const [modest] = await stub.lease([of('modest', 10)])
+    expect(modest?.granted ?? 0).toBeGreaterThan(0)
+    const [more] = await stub.lease([of('greedy', 60)])
+    expect(more?.granted).toBeLessThanOrEqual(3)
   })
 })

@@ -1,73 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Principal, TenantId } from '../../src/core/index.ts'
-import {
-  createLimits,
-  DEFAULT_LIMITS,
-  type LeaseRequest,
-  type Limits,
-  type LimitsConfig,
-} from '../../src/limits/index.ts'
-import { grantLease } from '../../src/limits/lease.ts'
-import type { WindowState } from '../../src/limits/window.ts'
-import type { GatewayEvent } from '../../src/observability/index.ts'
-
-const T = 60_000 * 1_000
-
-/** One tenant's object as the real one works, and any number of isolates before it. */
-function world(config: LimitsConfig = DEFAULT_LIMITS) {
-  const windows = new Map<string, WindowState>()
-  const events: GatewayEvent[] = []
-  const behind: Promise<unknown>[] = []
-  const calls: (readonly LeaseRequest[])[] = []
-  const state = { now: T, isDown: false }
-  const clock = { now: () => state.now }
-  const object = (tenant: TenantId) => ({
-    async lease(requests: readonly LeaseRequest[]) {
-      calls.push(requests)
-      await Promise.resolve()
-      if (state.isDown) throw new Error('the object is away')
-      return requests.map((request) => {
-        const key = `${tenant}/${request.key}`
-        const { state: next, grant } = grantLease(windows.get(key), request, state.now)
-        windows.set(key, next)
-        return grant
-      })
-    },
-  })
-  const isolate = () => createLimits({ config, events: { emit: (e) => events.push(e) }, object })
-  const ctx = {
-    clock,
-    requestId: 'request-1',
-    waitUntil: (work: Promise<unknown>) => void behind.push(work),
-  }
-  const admit = (limits: Limits, who: Principal = alice) => limits.admit(ctx, who)
-  const settle = () => Promise.all(behind.splice(0))
-  return { state, events, calls, isolate, admit, settle, behind }
-}
-
-function principal(name: string, tenant = 'acme'): Principal {
-  return {
-    issuer: 'https://idp.example',
-    subject: name,
-    kind: 'user',
-    tenant: TenantId.parse(tenant),
-    groups: [],
-    scopes: [],
-    expiresAt: 0,
-    key: `https://idp.example#${name}`,
-    claims: {},
-  }
-}
-const alice = principal('alice')
-const bob = principal('bob')
-
-async function admitted(times: number, one: () => ReturnType<Limits['admit']>): Promise<number> {
-  let count = 0
-  for (let call = 0; call < times; call += 1) {
-    if ((await one()).kind === 'admitted') count += 1
-  }
-  return count
-}
+import { admitted, alice, bob, principal, T, world } from './world.ts'
 
 describe('admit', () => {
   it('makes at most four object calls for 100 calls at the default limits, one of them awaited', async () => {
@@ -89,16 +21,20 @@ describe('admit', () => {
   it('leases tenant and principal in one call', async () => {
     const { admit, isolate, calls } = world()
     await admit(isolate())
+    const member = { key: alice.key, weight: 1 }
+    const minute = { window: 60_000, want: 15, unspent: [] }
     expect(calls).toEqual([
       [
-        { key: 'principal:https://idp.example#alice', limit: 600, want: 60, unspent: [] },
-        { key: 'tenant', limit: 6_000, want: 600, unspent: [] },
+        { key: `["principal",60000,{"principal":"${alice.key}"}]`, limit: 600, ...minute },
+        { key: '["tenant",60000,{}]', limit: 6_000, ...minute, member },
       ],
     ])
   })
 
   it('never admits more than the limit over 50 isolates at once, each with bursts', async () => {
-    const { admit, isolate, settle } = world({ principalPerMinute: 100, tenantPerMinute: 6_000 })
+    const { admit, isolate, settle } = world({
+      config: { principalPerMinute: 100, tenantPerMinute: 6_000 },
+    })
     const isolates = Array.from({ length: 50 }, isolate)
     const answers = await Promise.all(
       isolates.flatMap((limits) => Array.from({ length: 20 }, () => admit(limits))),
@@ -110,7 +46,9 @@ describe('admit', () => {
   })
 
   it('spends the whole limit in one isolate, then refuses with the wait, and admits after it', async () => {
-    const { admit, isolate, state } = world({ principalPerMinute: 20, tenantPerMinute: 6_000 })
+    const { admit, isolate, state } = world({
+      config: { principalPerMinute: 20, tenantPerMinute: 6_000 },
+    })
     const limits = isolate()
     expect(await admitted(30, () => admit(limits))).toBe(20)
     const refused = await admit(limits)
@@ -122,7 +60,9 @@ describe('admit', () => {
   })
 
   it('answers a flood without object calls once it is refused', async () => {
-    const { admit, isolate, calls } = world({ principalPerMinute: 20, tenantPerMinute: 6_000 })
+    const { admit, isolate, calls } = world({
+      config: { principalPerMinute: 20, tenantPerMinute: 6_000 },
+    })
     const limits = isolate()
     await admitted(21, () => admit(limits))
     const before = calls.length
@@ -131,7 +71,7 @@ describe('admit', () => {
   })
 
   it('names the tenant when its principals together are too many', async () => {
-    const { admit, isolate } = world({ principalPerMinute: 600, tenantPerMinute: 10 })
+    const { admit, isolate } = world({ config: { principalPerMinute: 600, tenantPerMinute: 10 } })
     const limits = isolate()
     const names = Array.from({ length: 10 }, (_, index) => principal(`p${index}`))
     for (const who of names) expect((await admit(limits, who)).kind).toBe('admitted')
@@ -140,22 +80,25 @@ describe('admit', () => {
   })
 
   it('does not charge the principal for a call that the tenant limit refused', async () => {
-    const { admit, isolate, state, calls } = world({ principalPerMinute: 20, tenantPerMinute: 1 })
+    const { admit, isolate, state, calls } = world({
+      config: { principalPerMinute: 20, tenantPerMinute: 1 },
+    })
     const [first, second] = [isolate(), isolate()]
     expect((await admit(first)).kind).toBe('admitted')
     for (const limits of [first, first, first, second, second]) {
       expect(await admit(limits)).toMatchObject({ kind: 'limited', scope: 'tenant' })
     }
     state.now += 121_000
-    // Leases of two permits: the first isolate spent one, the second none.
+    const unspent = () => calls.at(-1)?.[0]?.unspent.reduce((sum, { count }) => sum + count, 0)
+    // The first isolate took three permits and spent one of them, the second one and none.
     await admit(first)
-    expect(calls.at(-1)?.[0]?.unspent).toEqual([{ count: 1, grantedAt: T }])
+    expect(unspent()).toBe(2)
     await admit(second)
-    expect(calls.at(-1)?.[0]?.unspent).toEqual([{ count: 2, grantedAt: T }])
+    expect(unspent()).toBe(1)
   })
 
   it('gives the same principal one limit whatever credential it brings', async () => {
-    const { admit, isolate } = world({ principalPerMinute: 5, tenantPerMinute: 6_000 })
+    const { admit, isolate } = world({ config: { principalPerMinute: 5, tenantPerMinute: 6_000 } })
     const limits = isolate()
     const rotated = { ...alice, expiresAt: 9, scopes: ['gatehouse:call'] }
     expect(await admitted(5, () => admit(limits))).toBe(5)
@@ -166,21 +109,24 @@ describe('admit', () => {
     const { admit, isolate, calls } = world()
     const limits = isolate()
     await Promise.all(Array.from({ length: 5 }, () => admit(limits)))
-    expect(calls.map(([first]) => first?.want)).toEqual([60, 1, 1, 1, 1])
+    expect(calls.map(([first]) => first?.want)).toEqual([15, 1, 1, 1, 1])
   })
 
   it('renews behind the response when under a quarter is left', async () => {
     const { admit, isolate, calls, behind, settle } = world()
     const limits = isolate()
-    await admitted(45, () => admit(limits))
+    await admitted(11, () => admit(limits))
     expect(behind.length).toBe(0)
     await admit(limits)
     expect(behind.length).toBe(1)
     await admit(limits)
     expect(behind.length).toBe(1)
     await settle()
-    expect(calls[1]?.map(({ key }) => key)).toEqual(['principal:https://idp.example#alice'])
-    expect(await admitted(58, () => admit(limits))).toBe(58)
+    expect(calls[1]?.map(({ limit, want }) => [limit, want])).toEqual([
+      [600, 30],
+      [6_000, 30],
+    ])
+    expect(await admitted(24, () => admit(limits))).toBe(24)
     expect(calls.length).toBe(2)
   })
 
@@ -194,15 +140,16 @@ describe('admit', () => {
     state.now += 1
     await admit(limits)
     expect(calls[1]?.map(({ unspent }) => unspent)).toEqual([
-      [{ count: 58, grantedAt: T }],
-      [{ count: 598, grantedAt: T }],
+      [{ count: 13, grantedAt: T }],
+      [{ count: 13, grantedAt: T }],
     ])
+    // At this pace three will do for the next half minute.
+    expect(calls[1]?.map(({ want }) => want)).toEqual([2, 2])
   })
 
   it('counts alone while the object is away, says so, and never beyond the limit', async () => {
     const { admit, isolate, state, events, calls } = world({
-      principalPerMinute: 20,
-      tenantPerMinute: 6_000,
+      config: { principalPerMinute: 20, tenantPerMinute: 6_000 },
     })
     state.isDown = true
     const limits = isolate()
@@ -220,7 +167,7 @@ describe('admit', () => {
   it('keeps serving when a renewal behind the response fails', async () => {
     const { admit, isolate, state, events, settle } = world()
     const limits = isolate()
-    await admitted(45, () => admit(limits))
+    await admitted(11, () => admit(limits))
     state.isDown = true
     expect((await admit(limits)).kind).toBe('admitted')
     await settle()
@@ -229,12 +176,16 @@ describe('admit', () => {
   })
 
   it('forgets the principals it has not seen for longest', async () => {
-    const { admit, isolate, calls } = world({ principalPerMinute: 600, tenantPerMinute: 6_000_000 })
+    const { admit, isolate, calls } = world({
+      config: { principalPerMinute: 600, tenantPerMinute: 6_000_000 },
+    })
     const limits = isolate()
-    await admit(limits)
+    await admit(limits, principal('carol'))
+    await admit(limits, principal('carol'))
+    expect(calls.length).toBe(1)
     for (let index = 0; index < 5_000; index += 1) await admit(limits, principal(`p${index}`))
     const before = calls.length
-    await admit(limits)
+    await admit(limits, principal('carol'))
     expect(calls.length).toBe(before + 1)
   })
 })

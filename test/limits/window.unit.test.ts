@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { grantLease, leaseSize, WINDOW_MS } from '../../src/limits/lease.ts'
 import {
   isIdle,
   returnPermits,
@@ -8,7 +7,7 @@ import {
   type WindowState,
 } from '../../src/limits/window.ts'
 
-const rule = { limit: 10, windowMs: 60_000 }
+const rule = { limit: 10, window: 60_000 }
 const T = 60_000 * 1_000
 
 describe('the sliding window', () => {
@@ -45,7 +44,7 @@ describe('the sliding window', () => {
       now += next(9_000)
       const taken = takePermits(state, rule, 1 + next(4), now)
       state = taken.state
-      expect(usedPermits(state, rule.windowMs, now)).toBeLessThanOrEqual(rule.limit)
+      expect(usedPermits(state, rule.window, now)).toBeLessThanOrEqual(rule.limit)
       if (taken.granted > 0) continue
       expect(takePermits(state, rule, 1, now + taken.retryAfterMs).granted).toBe(1)
     }
@@ -80,20 +79,5 @@ describe('the sliding window', () => {
     const { state } = takePermits(undefined, rule, 1, T)
     expect(isIdle(state, 60_000, T + 119_999)).toBe(false)
     expect(isIdle(state, 60_000, T + 120_000)).toBe(true)
-  })
-})
-
-describe('a lease', () => {
-  it('is a tenth of the limit and at least one permit', () => {
-    expect([0, 1, 9, 10, 600, 6_000].map(leaseSize)).toEqual([1, 1, 1, 1, 60, 600])
-  })
-
-  it('takes back what another lease did not spend before it counts a new one', () => {
-    const request = { key: 'k', limit: 10, want: 10, unspent: [] }
-    const first = grantLease(undefined, request, T)
-    expect(first.grant).toEqual({ granted: 10, grantedAt: T, retryAfterMs: 0 })
-    const unspent = [{ count: 3, grantedAt: T }]
-    const second = grantLease(first.state, { ...request, unspent }, T + WINDOW_MS / 2)
-    expect(second.grant.granted).toBe(3)
   })
 })

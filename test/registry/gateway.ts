@@ -95,6 +95,7 @@ export function createGateway(
     discover,
     privateHosts: parsePrivateHosts('127.0.0.1'),
     events: { emit: (event) => events.push(event) },
+    limiter: (name) => env.LIMITERS.getByName(name),
     freshness: { freshMs: 3000, staleMs: 5000, policyMaxStaleMs: 60_000 },
   })
   const ctx: CallContext = {

@@ -37,6 +37,12 @@ beforeAll(async () => {
   const { snapshots, probes } = gateway.registry
   await gateway.send('admins', 'PUT', '/policy', SEED)
   await gateway.send('admins', 'GET', '/policy')
+  const rule = { name: 'rule', per: ['tenant'], limit: 1, window: 'day' }
+  const made = await gateway.send('admins', 'POST', '/limits', rule)
+  const limit = `/limits/${made.body['id']}`
+  await gateway.send('admins', 'GET', '/limits')
+  await gateway.send('admins', 'PATCH', limit, { limit: 2 })
+  await gateway.send('admins', 'DELETE', limit)
   await gateway.send('admins', 'POST', '/servers', { ...VALID, tags: ['time'] })
   for (const query of ['', 'tag=time', 'text=clock', 'health=healthy', 'tag=time&health=healthy']) {
     await gateway.send('admins', 'GET', `/servers?${query}`)

@@ -8,7 +8,7 @@ import {
   type Principal,
   type RequestFacts,
 } from '../../core/index.ts'
-import type { Limits } from '../../limits/index.ts'
+import { ADMITTED, type Limits } from '../../limits/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import type { HttpVerb } from '../http-verb.ts'
 import { requireAnswer } from './ask-answer.ts'
@@ -66,8 +66,10 @@ export interface Ask {
 /** Everything that one answer may hold. */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
-/** For a relay whose callers have spent their permit already. */
-export const PERMIT_SPENT: Limits = { admit: async () => ({ kind: 'admitted' }) }
+/** For a relay whose callers have spent their permit already; not that of what they ask for. */
+export function permitSpent({ admitTarget }: Limits): Limits {
+  return { admit: () => ADMITTED, admitTarget }
+}
 
 /** One of our own endpoints, as far as asking it goes. */
 export interface AskedEndpoint {

@@ -1,4 +1,5 @@
 import type { CallContext, Clock, Sealer } from '../../core/index.ts'
+import type { Limits } from '../../limits/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import type { CatalogReader, Snapshots, TenantSnapshot } from '../../registry/index.ts'
@@ -67,6 +68,7 @@ export interface SharedDeps {
   readonly inFlight: InFlight
   readonly settleEra: SettleEra
   readonly lines: ClientLines
+  readonly limits: Pick<Limits, 'admitTarget'>
   readonly notices: Notices
   readonly object: SharedSessionsDeps['object']
   readonly upstreams: SharedSessionsDeps['upstreams']

@@ -5,6 +5,7 @@ import { rawIdOf } from '../inbound-text.ts'
 import { requireLogLevel } from '../log-levels.ts'
 import { isSubscribing } from '../notices/subscribe.ts'
 import type { OwnTools } from '../own-tools/index.ts'
+import { type Admitting, admitOwn } from '../relay/admit-target.ts'
 import { isTaskRequest, requireTasks } from '../relay/own-task.ts'
 import type { SettleEra } from '../relay/settle-era.ts'
 import { wishOf } from '../routing/wish.ts'
@@ -20,7 +21,7 @@ import type { SharedSessions } from './sessions.ts'
 import type { LocalAnswer, SharedRequest } from './shared-request.ts'
 import type { ToServer } from './to-server.ts'
 
-export interface SharedRelayDeps {
+export interface SharedRelayDeps extends Admitting {
   readonly snapshots: Pick<Snapshots, 'confirmed'>
   readonly list: (ctx: CallContext, request: ListRequest) => Promise<string>
   readonly hello: ReturnType<typeof createHello>
@@ -70,9 +71,12 @@ export function createSharedRelay(deps: SharedRelayDeps) {
       throw sessionRequired()
     }
     const wish = request.endpoint.kind === 'all' ? wishOf(inbound) : undefined
-    const answerer =
-      answerers[inbound.era].get(inbound.method) ?? (wish ? undefined : ownCall(deps, request))
+    const own = wish ? undefined : ownCall(deps, request)
+    const answerer = answerers[inbound.era].get(inbound.method) ?? own
     if (answerer) {
+      const { endpoint, snapshot, actor } = request
+      const at = { actor, path: own ? 'mcpgw' : endpoint.path }
+      await admitOwn(ctx, deps, snapshot, at, inbound, own && inbound.name)
       const { result, headers } = await answerer(ctx, request)
       return resultReply(result, rawIdOf(inbound), headers)
     }

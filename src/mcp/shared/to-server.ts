@@ -6,6 +6,7 @@ import { keepExtensions, TASKS, UI } from '../extensions.ts'
 import { rawIdOf, withText } from '../inbound-text.ts'
 import type { Notices } from '../notices/index.ts'
 import { isSubscribing, subscribe } from '../notices/subscribe.ts'
+import { type Admitting, admitTarget } from '../relay/admit-target.ts'
 import type { Outgoing, SharedLeg } from '../relay/outgoing.ts'
 import { editObject, remove, within } from '../wire/edit-members.ts'
 import { resultReply } from '../wire/reply.ts'
@@ -15,7 +16,7 @@ import type { SharedSessions } from './sessions.ts'
 import type { SharedRequest } from './shared-request.ts'
 import { namesOf } from './translation.ts'
 
-export interface ToServerDeps {
+export interface ToServerDeps extends Admitting {
   readonly sharedSessions: SharedSessions
   readonly notices: Pick<Notices, 'subscriptions'>
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
@@ -39,9 +40,11 @@ export type ToServer = (
 /** @see ToServer */
 export function createToServer(deps: ToServerDeps): ToServer {
   return async function toServer(ctx, request, named, { server, original }, chosen) {
-    const { endpoint, actor, inbound, headers, session } = request
+    const { endpoint, actor, snapshot, inbound, headers, session } = request
     const { era, method } = inbound
     ctx.facts.server = server.path
+    const tool = named.kind === 'tool' ? original : undefined
+    await admitTarget(ctx, deps, snapshot, { actor, server }, inbound, tool)
     if (
       method === 'completion/complete' &&
       !isPlainObject(server.upstream.capabilities?.['completions'])

@@ -63,7 +63,8 @@ export function createSse(deps: SseDeps): Sse {
       Object.assign(ctx.facts, { server: path, era: 'legacy' })
       try {
         // Before the server is looked for: guessing names must not be free.
-        await requireAdmission(ctx, deps.limits, principal)
+        const { limits } = await deps.snapshots.tenant(ctx, principal.tenant)
+        await requireAdmission(ctx, deps.limits, principal, limits)
         await arrive(ctx, principal, path)
         const eventId = headers.get('last-event-id')
         const greeted =
@@ -90,8 +91,9 @@ export function createSse(deps: SseDeps): Sse {
         requireLegacy(headers.get('mcp-protocol-version'))
         const text = await requestText(request, deps.body)
         const handed = readHanded(ctx, principal, text)
+        const { limits } = await deps.snapshots.tenant(ctx, principal.tenant)
         for (let spent = 0; spent < handed.count; spent += 1) {
-          await requireAdmission(ctx, deps.limits, principal)
+          await requireAdmission(ctx, deps.limits, principal, limits)
         }
         const object = deps.object(channelOf(key))
         for (const piece of piecesOf(ctx.random.uuid(), JSON.stringify(handed))) {
