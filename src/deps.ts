@@ -21,7 +21,7 @@ import {
 } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
-import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
+import { createBreakers, createLoad, DEFAULT_BREAKER } from './resilience/index.ts'
 
 /** What a test may replace; production uses the platform's. */
 export interface Seams {
@@ -69,6 +69,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     events,
     object: (endpoint) => env.BREAKERS.getByName(endpoint),
   })
+  const load = createLoad({ events, object: (endpoint) => env.BREAKERS.getByName(endpoint) })
   const discover = createDiscover(upstreamOutbound)
   const registry = createRegistry({
     d1: env.DB,
@@ -84,7 +85,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     bootstrapAdmin: config.bootstrapAdmin,
   })
   const mcp = createMcp({
-    ...{ registry, limits, events, breakers, sealer, clock },
+    ...{ registry, limits, events, breakers, load, sealer, clock },
     outbound: upstreamOutbound,
     maxBodyBytes: config.maxBodyBytes,
     sessionObject: (name) => env.SESSIONS.getByName(name),

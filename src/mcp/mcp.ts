@@ -2,7 +2,7 @@ import type { Clock, EndpointId, Sealer } from '../core/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
-import type { Breakers } from '../resilience/index.ts'
+import type { Breakers, Load } from '../resilience/index.ts'
 import { createAsk, PERMIT_SPENT } from './ask/ask.ts'
 import { type BridgeStub, createBridge, createServeBridged } from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
@@ -47,6 +47,7 @@ export interface McpDeps {
   readonly limits: Limits
   readonly events: Events
   readonly breakers: Breakers
+  readonly load: Load
   readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock

@@ -20,10 +20,16 @@ function stoppedClock() {
   }
 }
 
-async function register(gateway: TestGateway, token: string, path: string, url: string) {
+async function register(
+  gateway: TestGateway,
+  token: string,
+  path: string,
+  url: string,
+  more: object = {},
+) {
   const response = await gateway.fetch(
     '/api/v1/servers',
-    rest(token, 'POST', { path, name: path, endpoints: [{ url }] }),
+    rest(token, 'POST', { path, name: path, endpoints: [{ url }], ...more }),
   )
   expect(response.status).toBe(201)
 }
@@ -86,6 +92,19 @@ describe('the work of a steady call (DESIGN.md, Decision 4)', () => {
     expect(work).toMatchObject({ fetches: 100, d1: 0 })
     expect(work.objectsBehind).toBeLessThanOrEqual(5)
   })
+
+  it.each(['least-connections', 'least-latency', 'consistent-hash'])(
+    'is no more where three endpoints are balanced by %s',
+    async (balancer) => {
+      const url = inject('modernUrl')
+      const endpoints = ['', '?two', '?three'].map((query) => ({ url: `${url}${query}` }))
+      await register(gateway, token, balancer, url, { endpoints, resilience: { balancer } })
+      const params = { name: 'echo', arguments: { message: 'hi' } }
+      const work = await count(() => modern(token, 'tools/call', params), `/${balancer}/mcp`)
+      expect(work).toMatchObject({ fetches: 100, d1: 0 })
+      expect(work.objectsBehind).toBeLessThanOrEqual(5)
+    },
+  )
 
   it('is no more through a shared endpoint than through that of one server', async () => {
     const all = { methods: ['*'], tools: ['*'] }

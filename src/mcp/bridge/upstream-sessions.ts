@@ -69,13 +69,17 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
     hello: ClientHello,
     goneId?: string,
   ): Promise<UpstreamSession> {
-    const opening = await upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
-      const { path, transport, headers: custom, timeoutMs } = server
-      const at = { server: path, endpoint, transport, url, custom, timeoutMs }
-      const input = { ...at, hello, hasLogging: hasLogging(server) }
-      const of = { tenant: server.tenant, server: server.id }
-      return object(bridge).session(of, input, goneId)
-    })
+    const opening = await upstreams.open(
+      ctx,
+      { server, key: () => bridge },
+      ({ id: endpoint, url }) => {
+        const { path, transport, headers: custom, timeoutMs } = server
+        const at = { server: path, endpoint, transport, url, custom, timeoutMs }
+        const input = { ...at, hello, hasLogging: hasLogging(server) }
+        const of = { tenant: server.tenant, server: server.id }
+        return object(bridge).session(of, input, goneId)
+      },
+    )
     if (opening.kind === 'failed') throw new GatewayError(opening.code, opening.message)
     if (opening.kind === 'ended') throw new GatewayError('upstream_failed', 'The session ended.')
     remember(ctx, bridge, opening.session)
