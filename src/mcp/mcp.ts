@@ -72,7 +72,7 @@ export function createMcp(deps: McpDeps) {
   const upstreams = createUpstreams({ ...deps, recheckTransport })
   const closeUpstreams = createCloseUpstreams({ snapshots, upstreams, events })
   const inFlight = createInFlight({ clock, object })
-  const sessions = createSessions({ sealer, clock, events, object })
+  const sessions = createSessions({ sealer, clock, events, object, inFlight })
   const eventIds = createEventIds({ sealer, clock })
   const requestStates = createRequestStates({
     ...{ sealer, clock },

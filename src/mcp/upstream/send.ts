@@ -64,6 +64,8 @@ export interface Upstreams {
     where: Pick<UpstreamCall, 'server' | 'pinned' | 'key'>,
     run: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T>
+  /** Whether a call there would be refused unsent: its breaker is open, as far as is known here. */
+  isOpen(ctx: CallContext, endpoint: EndpointId): boolean
   /** Tells an upstream that its session is over. Never throws. */
   close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
   /** For an answer that was judged and found sound. */
@@ -181,6 +183,8 @@ export function createUpstreams({
       }
       return opened
     },
+
+    isOpen: (ctx, endpoint) => breakers.peek(endpoint, ctx.clock.now()) === 'open',
 
     async close(server, endpointId, sessionId) {
       const endpoint = server.endpoints.find(({ id }) => id === endpointId)
