@@ -24,7 +24,7 @@ import {
 } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
-import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
+import { createBreakers, createLoad, DEFAULT_BREAKER } from './resilience/index.ts'
 
 /** What a test may replace; production uses the platform's. */
 export interface Seams {
@@ -88,6 +88,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     events,
     object: (endpoint) => env.BREAKERS.getByName(endpoint),
   })
+  const load = createLoad({ events, object: (endpoint) => env.BREAKERS.getByName(endpoint) })
   const discover = createDiscover(upstreamOutbound)
   const registry = createRegistry({
     d1: env.DB,
@@ -105,7 +106,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     limiter: (tenant) => env.LIMITERS.getByName(tenant),
   })
   const mcp = createMcp({
-    ...{ registry, limits, events, breakers, sealer, clock },
+    ...{ registry, limits, events, breakers, load, sealer, clock },
     outbound: upstreamOutbound,
     body: { maxBytes: config.maxBodyBytes, timeoutMs: config.bodyTimeoutMs },
     bounds: streamBounds(config),

@@ -12,7 +12,7 @@ import type {
   WatchStub,
 } from './mcp/index.ts'
 import { BootstrapAdmin } from './policy/index.ts'
-import type { BreakerStub } from './resilience/index.ts'
+import type { BreakerStub, LoadStub } from './resilience/index.ts'
 
 /** Text variables and secrets, as wrangler gives them. `.dev.vars.example` explains each. */
 export interface EnvVars {
@@ -54,7 +54,7 @@ export interface Bindings {
   readonly DB: D1Database
   readonly SESSIONS: Namespace<SessionStub>
   readonly LIMITERS: Namespace<LimiterStub>
-  readonly BREAKERS: Namespace<BreakerStub>
+  readonly BREAKERS: Namespace<BreakerStub & LoadStub>
   readonly PROBES: Namespace<ProbeStub>
   readonly CATALOGS: Namespace<CatalogStub>
   readonly BRIDGES: Namespace<BridgeStub>

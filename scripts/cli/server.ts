@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
+import { ResilienceSettings } from '../../src/resilience/index.ts'
+import { addRoutingOptions, type RoutingOptions, withRouting } from './routing.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
 
@@ -16,14 +18,15 @@ const Server = z.looseObject({
 })
 type Server = z.infer<typeof Server>
 
+const Routed = z.looseObject({ resilience: ResilienceSettings })
+
 const Page = z.looseObject({ servers: z.array(Server), nextCursor: z.string().optional() })
 
-/** `server add|list|show|toggle|refresh|delete`. */
+/** `server add|list|show|set|toggle|refresh|delete`. */
 export function addServerCommands(program: Command): void {
   const server = program.command('server').description('registered MCP servers')
 
-  server
-    .command('add <path>')
+  addRoutingOptions(server.command('add <path>'))
     .description('register a server: connects to it and stores what it offers')
     .requiredOption('--endpoint <url...>', 'URL of its MCP endpoint; several are balanced')
     .addOption(
@@ -49,6 +52,7 @@ export function addServerCommands(program: Command): void {
         visibility: options.visibility,
         allowedGroups: options.group,
         endpoints: options.endpoint.map((url) => ({ url })),
+        resilience: withRouting({}, options),
       }
       const api = await session.api()
       show(session, await api.request('POST', `/api/v1/servers${query}`, body))
@@ -82,6 +86,19 @@ export function addServerCommands(program: Command): void {
       show(session, await (await session.api()).request('GET', serverPath(path)))
     })
 
+  addRoutingOptions(server.command('set <path>'))
+    .description('change how calls are spread over the endpoints of a server')
+    .action(async (path: string, options: RoutingOptions, command: Command) => {
+      if (!options.balancer && !options.hashBy) {
+        command.error('error: nothing to set; see --balancer and --hash-by')
+      }
+      const session = sessionOf(command)
+      const api = await session.api()
+      const { resilience } = Routed.parse(await api.request('GET', serverPath(path)))
+      const body = { resilience: withRouting(resilience, options) }
+      show(session, await api.request('PATCH', serverPath(path), body))
+    })
+
   server
     .command('toggle <path>')
     .description('enable or disable a server; without an option it flips')
@@ -112,7 +129,7 @@ export function addServerCommands(program: Command): void {
     })
 }
 
-interface AddOptions {
+interface AddOptions extends RoutingOptions {
   readonly endpoint: readonly string[]
   readonly transport: string
   readonly name?: string

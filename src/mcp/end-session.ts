@@ -47,7 +47,7 @@ export function createEndSession(deps: EndSessionDeps) {
     known: readonly UpstreamSession[],
   ): readonly Closing[] {
     if ('kind' in session || known.length > 0) return known
-    const { server, endpoint } = session
-    return [{ path, server, endpoint, upstreamId: deps.sessions.currentUpstreamId(session) }]
+    const { endpoint, upstreamId } = deps.sessions.placeOf(session)
+    return [{ path, server: session.server, endpoint, upstreamId }]
   }
 }

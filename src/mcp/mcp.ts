@@ -3,7 +3,7 @@ import type { BodyBounds } from '../http/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
-import type { Breakers } from '../resilience/index.ts'
+import type { Breakers, Load } from '../resilience/index.ts'
 import { createAsk, permitSpent } from './ask/ask.ts'
 import { type BridgeStub, createBridge, createServeBridged } from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
@@ -53,6 +53,7 @@ export interface McpDeps {
   readonly limits: Limits
   readonly events: Events
   readonly breakers: Breakers
+  readonly load: Load
   readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock
@@ -81,7 +82,7 @@ export function createMcp(deps: McpDeps) {
   const upstreams = createUpstreams({ ...deps, recheckTransport })
   const closeUpstreams = createCloseUpstreams({ snapshots, upstreams, events })
   const inFlight = createInFlight({ clock, object })
-  const sessions = createSessions({ sealer, clock, events, object })
+  const sessions = createSessions({ sealer, clock, events, object, inFlight })
   const eventIds = createEventIds({ sealer, clock })
   const requestStates = createRequestStates({
     ...{ sealer, clock },

@@ -10,6 +10,7 @@ import {
   type Outcomes,
   type ProbeAnswer,
 } from './breaker.ts'
+import { createLoadBatches, type LoadReport, type OthersLoad } from './load-batches.ts'
 
 const SCHEMA_VERSION = 1
 
@@ -41,6 +42,9 @@ interface BreakerObjectDeps {
  */
 export function createBreakerObject({ config, clock }: BreakerObjectDeps) {
   return class extends DurableObject {
+    // Not in storage: hints of a second ago, told anew all the time.
+    readonly #loads = createLoadBatches()
+
     /** Applies outcomes and answers with the state they lead to. */
     async report({ now, ...outcomes }: Outcomes & { readonly now: number }): Promise<BreakerState> {
       const state = applyOutcomes(this.#read(), outcomes, config, now)
@@ -53,6 +57,11 @@ export function createBreakerObject({ config, clock }: BreakerObjectDeps) {
       const answer = acquireProbe(this.#read(), config, now)
       await this.#write(answer.state)
       return answer
+    }
+
+    /** @see LoadBatches */
+    async load(report: LoadReport): Promise<OthersLoad> {
+      return this.#loads.report(report, clock.now())
     }
 
     override async alarm(): Promise<void> {

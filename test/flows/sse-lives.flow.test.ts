@@ -95,8 +95,10 @@ describe('a stream of HTTP with SSE', () => {
   it('ends when the session behind it has ended', async () => {
     const { client, change, advance, lines } = await listening('/scripted/sse')
     await streams(room).toBe(1)
-    // Where the session was opened the server is no more.
-    await change('PATCH', '/servers/scripted', { endpoints: [{ url: second.url('dual') }] })
+    // Under the name at which the session was opened another server stands now.
+    await change('DELETE', '/servers/scripted', undefined)
+    const endpoints = [{ url: second.url('dual') }]
+    await change('POST', '/servers', { path: 'scripted', name: 'Scripted', endpoints })
     advance(6_000)
     await client.say(call('gone', 'echo'))
     expect(await client.next()).toMatchObject({
@@ -105,6 +107,16 @@ describe('a stream of HTTP with SSE', () => {
     })
     expect(await client.next()).toBeUndefined()
     await expect.poll(lines).toMatchObject([{ status: 200 }])
+  })
+
+  it('goes on when the endpoint of its session is registered no more: at another one', async () => {
+    const { client, change, advance } = await listening('/scripted/sse')
+    await streams(room).toBe(1)
+    await change('PATCH', '/servers/scripted', { endpoints: [{ url: second.url('dual') }] })
+    advance(6_000)
+    await client.say(call('moved', 'echo'))
+    expect(await client.next()).toMatchObject({ id: 'moved', result: {} })
+    await client.leave()
   })
 
   // req: disconnect-cancels

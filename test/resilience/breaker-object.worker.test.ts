@@ -59,6 +59,16 @@ describe('the breaker object', () => {
     expect(left).toEqual({ keys: 0, alarm: null })
   })
 
+  it('tells each isolate what the others have in flight, and forgets it with its memory', async () => {
+    const stub = env.BREAKERS.getByName('breaker-load')
+    await stub.load({ isolate: 'a', inFlight: 4, latencyMs: 20 })
+    await stub.load({ isolate: 'b', inFlight: 3 })
+    expect(await stub.load({ isolate: 'c', inFlight: 1 })).toEqual({ inFlight: 7, latencyMs: 20 })
+    expect(await stub.load({ isolate: 'a', inFlight: 0 })).toEqual({ inFlight: 4 })
+    await evictDurableObject(stub)
+    expect(await stub.load({ isolate: 'a', inFlight: 0 })).toEqual({ inFlight: 0 })
+  })
+
   it('takes state of another version for a closed breaker', async () => {
     const stub = env.BREAKERS.getByName('breaker-schema')
     await stub.report(failed(failureThreshold))

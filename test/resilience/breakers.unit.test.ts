@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { EndpointId } from '../../src/core/index.ts'
+import { EndpointId, ServerId } from '../../src/core/index.ts'
 import type { GatewayEvent } from '../../src/observability/index.ts'
 import { acquireProbe, applyOutcomes, CLOSED } from '../../src/resilience/breaker.ts'
 import {
@@ -7,6 +7,7 @@ import {
   type Breakers,
   chooseEndpoint,
   createBreakers,
+  createRotations,
   DEFAULT_BREAKER,
 } from '../../src/resilience/index.ts'
 
@@ -14,6 +15,7 @@ const T = 1_000_000
 const { failureThreshold, openMs } = DEFAULT_BREAKER
 const endpointOf = (index: number): EndpointId =>
   EndpointId.parse(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
+const SERVER = ServerId.parse('00000000-0000-4000-8000-0000000000aa')
 const one = endpointOf(1)
 const two = endpointOf(2)
 
@@ -208,8 +210,24 @@ describe('chooseEndpoint', () => {
     { id: one, weight: 1, health: 'healthy' },
     { id: two, weight: 1, health: 'healthy' },
   ] as const
+  const plan = {
+    load: { inFlight: () => 0, latencyMs: () => undefined },
+    settings: { balancer: 'random' },
+    server: SERVER,
+    rotations: createRotations(),
+  } as const
   const choose = (breakers: Breakers, ctx: Parameters<typeof chooseEndpoint>[0]) =>
-    chooseEndpoint(ctx, { breakers, balancer: 'weighted-random', endpoints })
+    chooseEndpoint(ctx, { ...plan, breakers, endpoints })
+
+  it('asks nobody and makes no promise while breakers are closed', () => {
+    const { isolate, ctx, calls } = world()
+    const breakers = isolate()
+    const [only] = endpoints
+    const choice = chooseEndpoint(ctx, { ...plan, breakers, endpoints: [only] })
+    expect(choice).toEqual({ kind: 'endpoint', endpoint: only })
+    expect(choose(breakers, ctx)).toEqual({ kind: 'endpoint', endpoint: only })
+    expect(calls).toEqual([])
+  })
 
   it('takes another endpoint when the half-open one has no probe left', async () => {
     const { isolate, ctx, fail, world: w } = world()
@@ -233,7 +251,7 @@ describe('chooseEndpoint', () => {
 
   it('has nothing to choose from an empty list', async () => {
     const { isolate, ctx } = world()
-    const none = { breakers: isolate(), balancer: 'weighted-random', endpoints: [] } as const
+    const none = { ...plan, breakers: isolate(), endpoints: [] } as const
     expect(await chooseEndpoint(ctx, none)).toEqual({ kind: 'unavailable', retryAfterSeconds: 1 })
   })
 })

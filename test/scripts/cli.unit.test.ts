@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseDuration } from '../../scripts/cli/duration.ts'
+import { withRouting } from '../../scripts/cli/routing.ts'
 import { table } from '../../scripts/cli/table.ts'
 
 interface Run {
@@ -44,6 +45,17 @@ describe('misuse', () => {
       args: ['call', 'a', 'b', '--args', '[1]'],
       says: 'must be a JSON object',
     },
+    {
+      name: 'a balancing algorithm that there is not',
+      args: ['server', 'add', 'x', '--endpoint', 'http://x', '--balancer', 'magic'],
+      says: 'Allowed choices are round-robin, weighted',
+    },
+    {
+      name: 'a hash by nothing known',
+      args: ['server', 'set', 'x', '--hash-by', 'moon'],
+      says: 'must be principal, session or header:<name>',
+    },
+    { name: 'nothing to set', args: ['server', 'set', 'x'], says: 'nothing to set' },
     { name: 'a missing token', args: ['server', 'list'], says: 'no token' },
     { name: 'a URL that is none', args: ['health', '--url', 'nowhere'], says: 'is not a URL' },
     {
@@ -71,6 +83,20 @@ describe('misuse', () => {
 
   it('exits 0 for help', async () => {
     expect(await gatehouse(['--help'])).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+describe('how calls are spread', () => {
+  it('is set by options, and leaves the other settings of the server', () => {
+    const before = { deadlineMs: 1_000, balancer: 'random' } as const
+    expect(
+      withRouting(before, { balancer: 'consistent-hash', hashBy: { header: 'x-room' } }),
+    ).toEqual({
+      deadlineMs: 1_000,
+      balancer: 'consistent-hash',
+      hashBy: { header: 'x-room' },
+    })
+    expect(withRouting(before, {})).toEqual(before)
   })
 })
 

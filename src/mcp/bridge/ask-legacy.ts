@@ -102,7 +102,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       tell,
       async resume(lastEventId) {
         if (!session) return undefined
-        const sessionId = keeping.sessions.currentUpstreamId(session)
+        const { upstreamId: sessionId } = keeping.sessions.placeOf(session)
         return takeUp(deps.outbound, { ...at, sessionId }, lastEventId, ctx.signal)
       },
     })

@@ -1,4 +1,5 @@
 import type { CallContext } from '../../core/index.ts'
+import { balanceKey } from '../relay/balance-key.ts'
 import { buildCall } from '../relay/build-call.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { eventResponse, messageEvent } from '../wire/write-messages.ts'
@@ -41,7 +42,7 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     const send: SendRound = (inbound, id, first) =>
       upstreams.send(within, {
         ...buildCall({ inbound, headers: new Headers(), target: outgoing.target }, id)(),
-        ...(first ? { pinned: first.endpoint.id } : {}),
+        ...(first ? { pinned: first.endpoint.id } : balanceKey(outgoing)),
       })
     try {
       const inbound = modernRequest(outgoing.inbound, face)

@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import type { Clock, OutboundResult } from '../../core/index.ts'
 import { cancelRequest } from '../relay/relay-message.ts'
-import type { Opening, OpenSessionInput } from '../session/session-state.ts'
+import type { Busy, Opening, OpenSessionInput } from '../session/session-state.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
 import { faultResponse, withoutFault } from '../wire/fault-header.ts'
 import { type Messages, openMessages } from '../wire/read-messages.ts'
@@ -74,6 +74,14 @@ export function createBridgeObject(deps: BridgeObjectDeps) {
     ): Promise<Opening> {
       await this.touch()
       return this.#session.open(of, input, goneId)
+    }
+
+    async move(
+      of: Parameters<KeptSession['open']>[0],
+      input: OpenSessionInput,
+      leftId: string,
+    ): Promise<Opening | Busy> {
+      return this.#levels.size > 0 ? { kind: 'busy' } : this.session(of, input, leftId)
     }
 
     async touch(): Promise<void> {

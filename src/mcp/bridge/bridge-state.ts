@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EndpointId, type ServerId, type TenantId } from '../../core/index.ts'
 import { Transport } from '../../registry/index.ts'
-import type { Opening, OpenSessionInput } from '../session/session-state.ts'
+import type { Busy, Opening, OpenSessionInput } from '../session/session-state.ts'
 
 /**
  * One call in an upstream session of the object, with all it takes to hold it: the object knows no
@@ -57,6 +57,15 @@ export interface BridgeStub {
     input: OpenSessionInput,
     goneId?: string,
   ): Promise<Opening>
+  /**
+   * The same for a session that is to be opened on another endpoint, while it has no call that its
+   * server could still ask something about.
+   */
+  move(
+    of: { readonly tenant: TenantId; readonly server: ServerId },
+    input: OpenSessionInput,
+    leftId: string,
+  ): Promise<Opening | Busy>
   /** The session is in use; one that is not is closed after an hour or two. */
   touch(): Promise<void>
   /** Ends a parked call without another word to its upstream. */

@@ -9,10 +9,15 @@ import {
 } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import { LEGACY_VERSIONS } from '../messages.ts'
-import type { Recovery, UpstreamSession } from '../session/session-state.ts'
+import type {
+  Opening,
+  OpenSessionInput,
+  Recovery,
+  UpstreamSession,
+} from '../session/session-state.ts'
 import type { LegacySession, Sessions } from '../session/sessions.ts'
 import type { ClientHello } from '../upstream/open-session.ts'
-import type { Upstreams } from '../upstream/send.ts'
+import type { Endpoint, Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
 import type { BridgeStub } from './bridge-state.ts'
 
@@ -35,12 +40,12 @@ export interface BridgeSessions {
     server: ServerRecord,
     hello: ClientHello,
   ): Promise<LegacyLeg>
-  /** For `sendInSession`. */
-  keeper(tenant: TenantId): Pick<Sessions, 'currentUpstreamId' | 'recover'>
+  /** For `sendInSession`; to another endpoint it moves by `leg` alone. */
+  keeper(tenant: TenantId): Pick<Sessions, 'placeOf' | 'recover'>
 }
 
 export interface BridgeSessionsDeps {
-  readonly upstreams: Pick<Upstreams, 'open'>
+  readonly upstreams: Pick<Upstreams, 'open' | 'isOpen' | 'close'>
   readonly object: (name: string) => BridgeStub
 }
 
@@ -69,14 +74,37 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
     hello: ClientHello,
     goneId?: string,
   ): Promise<UpstreamSession> {
-    const opening = await upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
-      const { path, transport, headers: custom, timeoutMs } = server
-      const at = { server: path, endpoint, transport, url, custom, timeoutMs }
-      const holder = ctx.facts.principal
-      const input = { ...at, hello, hasLogging: hasLogging(server), holder }
-      const of = { tenant: server.tenant, server: server.id }
-      return object(bridge).session(of, input, goneId)
-    })
+    const opening = await upstreams.open(ctx, { server, key: () => bridge }, (endpoint) =>
+      object(bridge).session(ofServer(server), inputFor(ctx, server, endpoint, hello), goneId),
+    )
+    return opened(ctx, bridge, opening)
+  }
+
+  /** Away from an endpoint whose breaker is open; back there, where it cannot leave. */
+  async function move(
+    ctx: CallContext,
+    bridge: string,
+    server: ServerRecord,
+    hello: ClientHello,
+    left: UpstreamSession,
+  ): Promise<UpstreamSession> {
+    const endpoints = server.endpoints.filter(({ id }) => id !== left.endpoint)
+    const where = { server: { ...server, endpoints }, key: () => bridge }
+    const opening = await upstreams.open(ctx, where, (endpoint) =>
+      object(bridge).move(
+        ofServer(server),
+        inputFor(ctx, server, endpoint, hello),
+        left.upstreamId,
+      ),
+    )
+    if (opening.kind === 'busy') return left
+    if (opening.outcome && opening.kind === 'open' && left.upstreamId !== '') {
+      ctx.waitUntil(upstreams.close(server, left.endpoint, left.upstreamId))
+    }
+    return opened(ctx, bridge, opening)
+  }
+
+  function opened(ctx: CallContext, bridge: string, opening: Opening): UpstreamSession {
     if (opening.kind === 'failed') throw new GatewayError(opening.code, opening.message)
     if (opening.kind === 'ended') throw new GatewayError('upstream_failed', 'The session ended.')
     remember(ctx, bridge, opening.session)
@@ -91,8 +119,10 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
   ): Promise<UpstreamSession> {
     const isThere = ({ endpoint }: UpstreamSession): boolean =>
       server.endpoints.some(({ id }) => id === endpoint)
+    const isLost = ({ endpoint }: UpstreamSession): boolean =>
+      server.endpoints.length > 1 && upstreams.isOpen(ctx, endpoint)
     const remembered = known.get(bridge)
-    if (remembered && isThere(remembered.session)) {
+    if (remembered && isThere(remembered.session) && !isLost(remembered.session)) {
       if (ctx.clock.now() - remembered.touchedAt > TOUCH_MS) {
         remembered.touchedAt = ctx.clock.now()
         ctx.waitUntil(object(bridge).touch())
@@ -100,7 +130,8 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
       return remembered.session
     }
     const found = await open(ctx, bridge, server, hello)
-    return isThere(found) ? found : open(ctx, bridge, server, hello, found.upstreamId)
+    if (!isThere(found)) return open(ctx, bridge, server, hello, found.upstreamId)
+    return isLost(found) ? move(ctx, bridge, server, hello, found) : found
   }
 
   return {
@@ -119,15 +150,15 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
     },
 
     keeper: (tenant) => ({
-      currentUpstreamId: ({ key, upstreamId }) => known.get(key)?.session.upstreamId ?? upstreamId,
+      placeOf: (session) => known.get(session.key)?.session ?? session,
 
-      async recover(ctx, session, failedUpstreamId, input): Promise<Reopened> {
-        const { key, server, endpoint, hello } = session
+      async recover(ctx, session, { endpoint, upstreamId: failedId }, input): Promise<Reopened> {
+        const { key, server, hello } = session
         if (!hello) throw new GatewayError('upstream_failed', 'The session cannot be opened again.')
         const opening = await object(key).session(
           { tenant, server },
           { ...input, endpoint, hello },
-          failedUpstreamId,
+          failedId,
         )
         if (opening.kind === 'failed') return opening
         if (opening.kind === 'ended') {
@@ -135,11 +166,26 @@ export function createBridgeSessions({ upstreams, object }: BridgeSessionsDeps):
         }
         remember(ctx, key, opening.session)
         const { outcome } = opening
-        const { upstreamId } = opening.session
-        return { kind: 'reopened', upstreamId, isNew: outcome !== undefined, outcome }
+        const { endpoint: at, upstreamId } = opening.session
+        return { kind: 'reopened', endpoint: at, upstreamId, isNew: outcome !== undefined, outcome }
       },
     }),
   }
+}
+
+function ofServer({ tenant, id: server }: ServerRecord) {
+  return { tenant, server }
+}
+
+function inputFor(
+  ctx: CallContext,
+  server: ServerRecord,
+  { id: endpoint, url }: Endpoint,
+  hello: ClientHello,
+): OpenSessionInput {
+  const { path, transport, headers: custom, timeoutMs } = server
+  const at = { server: path, endpoint, transport, url, custom, timeoutMs }
+  return { ...at, hello, hasLogging: hasLogging(server), holder: ctx.facts.principal }
 }
 
 type Reopened = Exclude<Recovery, { kind: 'ended' }>

@@ -6,13 +6,14 @@ import type { HeaderParam } from '../wire/param-headers.ts'
 import { replaceMember } from '../wire/replace-member.ts'
 import type { RawId } from '../wire/reply.ts'
 import { replaceSpan } from '../wire/scan-request.ts'
+import { balanceKey, type KeyParts } from './balance-key.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** Builds the upstream call for the session id that is current when it is sent. */
 export type BuildCall = (sessionId?: string) => UpstreamCall
 
 /** What a call is built of: the message is in its server's era. */
-export type Sendable = Pick<Outgoing, 'inbound' | 'headers' | 'target' | 'session'>
+export type Sendable = Pick<Outgoing, 'inbound'> & KeyParts
 
 /**
  * A request as its server must see it: with our id, its own request state, and headers built from
@@ -42,7 +43,7 @@ export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string)
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,
       keepsDeadline: true,
-      ...(session ? { pinned: session.endpoint } : {}),
+      ...(session ? { pinned: session.endpoint } : balanceKey(sendable)),
     }
   }
 }

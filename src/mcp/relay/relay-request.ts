@@ -98,7 +98,13 @@ export function createRequestRelay(deps: RequestRelayDeps) {
           })
         : {
             kind: 'answer',
-            ...(await sendInSession(ctx, deps, outgoing, buildCall(outgoing, upstreamId, state))),
+            ...(await sendInSession(
+              ctx,
+              deps,
+              outgoing,
+              buildCall(outgoing, upstreamId, state),
+              running,
+            )),
           }
     } catch (thrown) {
       // Whose client left may have reached its server, and a cancel may follow.

@@ -1,4 +1,4 @@
-import { type CallContext, mediaType } from '../../core/index.ts'
+import { type CallContext, type EndpointId, mediaType, toGatewayError } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { openStream } from '../answer/event-stream.ts'
 import { noStream } from '../eras.ts'
@@ -81,10 +81,28 @@ export function createStreamRelay(deps: StreamRelayDeps) {
       ...(shared ? { names: shared.names } : {}),
       ...(sealEventId ? { sealEventId } : {}),
       takesPriming: takesPriming(shared?.session?.hello.protocolVersion ?? version),
-      mayGoOn: () => mayGoOn(ctx, wanted, answered.endpoint.id),
+      mayGoOn: async () =>
+        (await mayGoOn(ctx, wanted, answered.endpoint.id)) &&
+        (await isStillAt(ctx, deps.sessions, wanted, answered.endpoint.id)),
       onEnd: endOfStream(ctx, deps, wanted, answered),
     } as const
     return openStream(ctx, plan, body)
+  }
+}
+
+/** A session that moved is told elsewhere: its client opens another stream, which goes there. */
+async function isStillAt(
+  ctx: CallContext,
+  sessions: Pick<Sessions, 'findPlace'>,
+  { target, session }: StreamRequest,
+  endpoint: EndpointId,
+): Promise<boolean> {
+  if (!session || target.server.endpoints.length === 1) return true
+  try {
+    return (await sessions.findPlace(ctx, session)).endpoint === endpoint
+  } catch (thrown) {
+    ctx.facts.outcome = toGatewayError(thrown).code
+    return false
   }
 }
 

@@ -1,10 +1,12 @@
 import { type CallContext, GatewayError } from '../../core/index.ts'
-import type { Recovery } from '../session/session-state.ts'
+import type { Running } from '../session/in-flight.ts'
+import type { Place, Recovery } from '../session/session-state.ts'
 import type { LegacySession, Sessions } from '../session/sessions.ts'
 import type { UpstreamAnswer, UpstreamCall, Upstreams } from '../upstream/send.ts'
 import { hasLogging } from '../upstream/set-log-level.ts'
 import { openSource } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
+import { type PlaceToSendDeps, placeToSend } from './place-to-send.ts'
 import type { Target } from './target.ts'
 
 /** In the session as it was, as another isolate left it, and as it was opened now. */
@@ -17,24 +19,27 @@ export interface SentInSession extends UpstreamAnswer {
 
 export interface SendInSessionDeps {
   readonly upstreams: Upstreams
-  readonly sessions: Pick<Sessions, 'currentUpstreamId' | 'recover'>
+  readonly sessions: PlaceToSendDeps['sessions'] & Pick<Sessions, 'recover'>
 }
 
 /**
  * Sends; when the upstream forgot the session, opens it again, once, and sends once more. What is
- * refused there too has no body, and its status is the server's answer.
+ * refused there too has no body, and its status is the server's answer. A session whose endpoint is
+ * lost moves before anything is sent (`placeToSend`).
  */
 export async function sendInSession(
   ctx: CallContext,
   deps: SendInSessionDeps,
   { target, session }: { readonly target: Target; readonly session?: LegacySession },
   build: (sessionId?: string) => UpstreamCall,
+  running?: Running,
 ): Promise<SentInSession> {
   if (!session) return deps.upstreams.send(ctx, build())
-  let upstreamId = deps.sessions.currentUpstreamId(session)
+  const placed = placeToSend(ctx, deps, { target, session, running })
+  let place = placed instanceof Promise ? await placed : placed
   let isNew = false
   for (let sends = 1; ; sends += 1) {
-    const sent = await deps.upstreams.send(ctx, build(upstreamId))
+    const sent = await deps.upstreams.send(ctx, at(place, build(place.upstreamId)))
     if (!sent.response.ok) sent.deadline?.end()
     const { forgot, response } = await forgotSession(sent.response, target.server.timeoutMs)
     if (!forgot) return { ...sent, response }
@@ -43,10 +48,15 @@ export async function sendInSession(
       return { ...sent, response: new Response(null, { status }), isRefusedAnew: true }
     }
     // The upstream refused before it ran anything, so sending again cannot run it twice.
-    const reopened = await reopen(ctx, deps, target, session, upstreamId)
-    upstreamId = reopened.upstreamId
+    const reopened = await reopen(ctx, deps, target, session, place)
+    place = reopened
     isNew = reopened.isNew
   }
+}
+
+/** A call is built for the endpoint that the session began at. */
+function at({ endpoint }: Place, call: UpstreamCall): UpstreamCall {
+  return call.pinned === endpoint ? call : { ...call, pinned: endpoint }
 }
 
 /** Opens the upstream session again, where it was. Throws why it cannot be had. */
@@ -55,15 +65,15 @@ async function reopen(
   { upstreams, sessions }: SendInSessionDeps,
   { server }: Target,
   session: LegacySession,
-  forgottenId: string,
+  forgotten: Place,
 ): Promise<Extract<Recovery, { kind: 'reopened' }>> {
   const { path, transport, headers: custom, timeoutMs } = server
-  const where = { server, pinned: session.endpoint }
+  const where = { server, pinned: forgotten.endpoint }
   const recovery = await upstreams.open(ctx, where, ({ url }) => {
     const address = { transport, url, custom, timeoutMs }
     const holder = ctx.facts.principal
     const input = { server: path, ...address, hasLogging: hasLogging(server), holder }
-    return sessions.recover(ctx, session, forgottenId, input)
+    return sessions.recover(ctx, session, forgotten, input)
   })
   if (recovery.kind === 'reopened') return recovery
   throw new GatewayError(recovery.code, recovery.message)

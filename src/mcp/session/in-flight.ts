@@ -19,10 +19,13 @@ export interface Running {
   forget(): void
   /** Its stream has ended, or its client left, and the call runs on: a cancel must still find it. */
   suspend(): void
+  /** It has not been sent, and waits for something: it is in flight no more, until it goes on. */
+  wait(): void
+  goOn(): void
 }
 
 /** Which upstream id stands for a client's id while its request runs, so that a cancel finds it. */
-export interface InFlight {
+export interface InFlight extends InFlightOf {
   /** `onOver` is called once: the call is over, or its client left. */
   add(ctx: CallContext, call: InFlightCall, onOver?: () => void): Running
   /** `id` as it was parsed. Asks the session's object for calls of other isolates. */
@@ -30,6 +33,12 @@ export interface InFlight {
     where: Pick<InFlightCall, 'scope' | 'session'>,
     id: unknown,
   ): Promise<Pick<RunningCall, 'server' | 'upstreamId'> | undefined>
+}
+
+/** What is in flight, of one session. */
+export interface InFlightOf {
+  /** Whether a call of the session to this server is in flight, as far as this isolate knows. */
+  isBusy(session: string, server: ServerId): boolean
 }
 
 export interface InFlightDeps {
@@ -49,26 +58,36 @@ const MAX_OF_ONE_ID = 100
 /** Ids may repeat (claude.ai sends `1` each time): the youngest is meant. */
 export function createInFlight({ clock, object }: InFlightDeps): InFlight {
   const running = new Map<string, readonly InFlightCall[]>()
+  const waiting = new Set<InFlightCall>()
 
   /** Tells the object, at once or when the call has run for a while. */
   function registrar(ctx: CallContext, call: InFlightCall, session: string) {
     const { server, upstreamId } = call
-    const entry = { clientId: canonical(call.clientId), server, upstreamId }
+    const entry = { clientId: canonical(call.clientId), server, upstreamId, since: clock.now() }
     let added: Promise<void> | undefined
-    const register = (): void => {
-      if (added) return
-      added = object(session).addCall(entry, clock.now() + SESSION_TTL_MS)
+    let timer: ReturnType<typeof setTimeout>
+    const add = (known: RunningCall): void => {
+      const before = added ?? Promise.resolve()
+      added = before.then(() => object(session).addCall(known, clock.now() + SESSION_TTL_MS))
       ctx.waitUntil(added)
     }
-    const timer = setTimeout(register, REGISTER_AFTER_MS)
+    const start = (): void => {
+      timer = setTimeout(() => add(entry), REGISTER_AFTER_MS)
+    }
+    const withdraw = (): void => {
+      clearTimeout(timer)
+      if (!added) return
+      added = added.then(() => object(session).removeCall(entry))
+      ctx.waitUntil(added)
+    }
+    start()
     return {
-      forget(): void {
-        clearTimeout(timer)
-        if (added) ctx.waitUntil(added.then(() => object(session).removeCall(entry)))
-      },
+      forget: withdraw,
+      wait: withdraw,
+      goOn: start,
       suspend(): void {
         clearTimeout(timer)
-        register()
+        add({ ...entry, isSuspended: true })
       },
     }
   }
@@ -83,13 +102,34 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
       const leave = (then: (() => void) | undefined): void => {
         if (isOver) return
         isOver = true
+        waiting.delete(call)
         then?.()
         onOver?.()
         const rest = (running.get(key) ?? []).filter((other) => other !== call)
         if (rest.length > 0) running.set(key, rest)
         else running.delete(key)
       }
-      return { forget: () => leave(remote?.forget), suspend: () => leave(remote?.suspend) }
+      return {
+        forget: () => leave(remote?.forget),
+        suspend: () => leave(remote?.suspend),
+        wait() {
+          if (isOver) return
+          waiting.add(call)
+          remote?.wait()
+        },
+        goOn() {
+          if (waiting.delete(call)) remote?.goOn()
+        },
+      }
+    },
+
+    isBusy(session, server) {
+      for (const calls of running.values()) {
+        for (const call of calls) {
+          if (call.session === session && call.server === server && !waiting.has(call)) return true
+        }
+      }
+      return false
     },
 
     async find({ scope, session }, id) {

@@ -6,12 +6,15 @@ import type { Outcome } from '../upstream/failure.ts'
 import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
+import { isBusy, type RunningCalls, withCall } from './running-calls.ts'
 import {
   ENDED,
   type KnownSession,
+  type Moving,
   type Opening,
   type OpeningFailed,
   type OpenSessionInput,
+  type Place,
   type Recovery,
   type RunningCall,
   type SessionState,
@@ -21,8 +24,6 @@ import {
 } from './session-state.ts'
 
 const SCHEMA_VERSION = 4
-/** Of one session; the oldest out. Far more than a client has open. */
-const MAX_CALLS = 500
 /** Of one session. */
 const MAX_SUBSCRIPTIONS = 500
 
@@ -69,16 +70,20 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
       input: OpenSessionInput,
       expiresAt: number,
     ): Promise<Recovery> {
-      const { ended, upstreams } = this.#read()
-      if (ended) return { kind: 'ended' }
-      const known = upstreams[server]
-      if (known && known.upstreamId !== failedUpstreamId) {
-        return { ...MOVED, upstreamId: known.upstreamId }
-      }
-      const opening = await this.#openOnce(server, input, expiresAt)
-      if (opening.kind !== 'open') return opening
-      const { session, outcome } = opening
-      return { kind: 'reopened', upstreamId: session.upstreamId, isNew: true, outcome }
+      const from = { endpoint: input.endpoint, upstreamId: failedUpstreamId }
+      return this.#notAt(server, from) ?? this.#reopen(server, input, expiresAt)
+    }
+
+    async move(
+      server: ServerId,
+      from: Place,
+      input: OpenSessionInput,
+      { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
+    ): Promise<Moving> {
+      const elsewhere = this.#notAt(server, from)
+      if (elsewhere) return elsewhere
+      if (isBusy(this.#calls(), server, now)) return { kind: 'busy' }
+      return this.#reopen(server, input, expiresAt)
     }
 
     async find(server: ServerId): Promise<KnownSession> {
@@ -123,7 +128,7 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
     async addCall(call: RunningCall, expiresAt: number): Promise<void> {
       const state = this.#read()
       if (state.ended) return
-      this.ctx.storage.kv.put('calls', [call, ...this.#calls()].slice(0, MAX_CALLS))
+      this.ctx.storage.kv.put('calls', withCall(this.#calls(), call))
       await this.ctx.storage.setAlarm(expiresAt)
     }
 
@@ -172,6 +177,25 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
 
     override async alarm(): Promise<void> {
       await this.ctx.storage.deleteAll()
+    }
+
+    /** What is said of a session that is not where it was left; undefined for one that is. */
+    #notAt(server: ServerId, { endpoint, upstreamId }: Place): Recovery | undefined {
+      const { ended, upstreams } = this.#read()
+      if (ended) return { kind: 'ended' }
+      const known = upstreams[server]
+      // Servers that count their sessions give the same ids.
+      if (!known || (known.upstreamId === upstreamId && known.endpoint === endpoint))
+        return undefined
+      return { ...MOVED, endpoint: known.endpoint, upstreamId: known.upstreamId }
+    }
+
+    async #reopen(server: ServerId, input: OpenSessionInput, expiresAt: number): Promise<Recovery> {
+      const opening = await this.#openOnce(server, input, expiresAt)
+      if (opening.kind !== 'open') return opening
+      const { session, outcome } = opening
+      const { endpoint, upstreamId } = session
+      return { kind: 'reopened', endpoint, upstreamId, isNew: true, outcome }
     }
 
     /** Within one object a shared promise is safe, and it is what makes this single-flight. */
@@ -236,8 +260,8 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
         : { ...EMPTY, ended: stored?.ended === true }
     }
 
-    #calls(): readonly RunningCall[] {
-      return this.ctx.storage.kv.get<RunningCall[]>('calls') ?? []
+    #calls(): RunningCalls {
+      return this.ctx.storage.kv.get<RunningCalls>('calls') ?? []
     }
 
     async #write(state: Stored, expiresAt: number): Promise<void> {

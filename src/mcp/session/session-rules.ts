@@ -4,8 +4,9 @@ import type { Inbound } from '../eras.ts'
 import { type LegacySession, sessionNotFound } from './sessions.ts'
 
 /**
- * A session belongs to one server and one of its endpoints; both must still be there. A server that
- * gives sessions needs them; one that gives none is served without (DESIGN.md, Decision 5).
+ * A session belongs to one server, which must still be there; of its endpoint `sendInSession` sees
+ * to. A server that gives sessions needs them; one that gives none is served without (DESIGN.md,
+ * Decision 5).
  */
 export function requireSession(
   server: ServerRecord,
@@ -13,8 +14,7 @@ export function requireSession(
   session: LegacySession | undefined,
 ): void {
   if (session) {
-    const endpoint = server.endpoints.find(({ id }) => id === session.endpoint)
-    if (session.server !== server.id || !endpoint) throw sessionNotFound()
+    if (session.server !== server.id) throw sessionNotFound()
     return
   }
   const isHello = inbound.kind === 'request' && inbound.method === 'initialize'

@@ -13,6 +13,12 @@ export interface OpenSessionInput extends HandshakeInput {
   readonly hasLogging: boolean
 }
 
+/** Where the server's side of a session is: it changes when it had to be opened again. */
+export interface Place {
+  readonly endpoint: EndpointId
+  readonly upstreamId: string
+}
+
 /** An upstream session that belongs to a client's session. */
 export const UpstreamSession = z.object({
   server: ServerId,
@@ -57,12 +63,22 @@ export type Recovery =
   | OpeningFailed
   | {
       readonly kind: 'reopened'
+      readonly endpoint: EndpointId
       readonly upstreamId: string
       /** Opened for this asking, not found as one that had moved before. */
       readonly isNew: boolean
       /** @see OpeningFailed */
       readonly outcome: Outcome | undefined
     }
+
+/** A call of the session is in flight: its answer, or a cancel of it, would be lost. */
+export interface Busy {
+  readonly kind: 'busy'
+  readonly outcome?: undefined
+}
+
+/** What came of asking for the session to be opened on another endpoint. */
+export type Moving = Recovery | Busy
 
 /** What the object knows of the upstream session of one server. */
 export type KnownSession =
@@ -77,6 +93,10 @@ export interface RunningCall {
   readonly server: ServerId
   /** Ours towards the upstream, raw JSON. */
   readonly upstreamId: string
+  /** When it was sent, epoch ms. */
+  readonly since?: number
+  /** Nobody reads its answer any more; a cancel may still come. */
+  readonly isSuspended?: true
 }
 
 /**
@@ -90,13 +110,26 @@ export interface SessionState {
    */
   end(expiresAt: number): Promise<readonly UpstreamSession[] | undefined>
   isEnded(): Promise<boolean>
-  /** Opens the upstream session again, once for all who ask with the same `failedUpstreamId`. */
+  /**
+   * Opens the upstream session again at the endpoint of its input, where it had `failedUpstreamId`,
+   * once for all who ask with the same.
+   */
   recover(
     server: ServerId,
     failedUpstreamId: string,
     input: OpenSessionInput,
     expiresAt: number,
   ): Promise<Recovery>
+  /**
+   * Opens the upstream session that was at `from` at the endpoint of its input instead, once for all
+   * who ask with the same `from`, and only while no call of it is in flight that is known here.
+   */
+  move(
+    server: ServerId,
+    from: Place,
+    input: OpenSessionInput,
+    times: { readonly now: number; readonly expiresAt: number },
+  ): Promise<Moving>
   /** The upstream session of a server, if there is one. */
   find(server: ServerId): Promise<KnownSession>
   /**
@@ -116,6 +149,7 @@ export interface SessionState {
   setLogLevel(level: string, expiresAt: number): Promise<void>
   /** As it was set last; undefined when it never was. */
   logLevel(): Promise<string | undefined>
+  /** A call that is known already is known as this from now on. */
   addCall(call: RunningCall, expiresAt: number): Promise<void>
   removeCall(call: RunningCall): Promise<void>
   /** The youngest with this id: a client may use an id again. */

@@ -11,9 +11,13 @@ import {
 } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { ClientHello } from '../upstream/open-session.ts'
+import type { InFlightOf } from './in-flight.ts'
+import { createPlaces } from './places.ts'
 import { createSessionEnds } from './session-ends.ts'
 import {
+  type Moving,
   type OpenSessionInput,
+  type Place,
   type Recovery,
   SESSION_TTL_MS,
   type SessionState,
@@ -72,8 +76,15 @@ export interface Sessions {
     path: string,
     sessionId: string,
   ): Promise<ClientSession>
-  /** The upstream id to use now: it changes when the session had to be opened again. */
-  currentUpstreamId(session: LegacySession): string
+  /** Where it is, as far as this isolate knows; costs nothing. */
+  placeOf(session: LegacySession): Place
+  /**
+   * The same for a session that may have moved to another endpoint: confirmed with its object as
+   * `Places.find` says. Throws `session_not_found`.
+   */
+  findPlace(ctx: CallContext, session: LegacySession): Place | Promise<Place>
+  /** The same as its object knows it now. Throws `session_not_found`. */
+  askPlace(ctx: CallContext, session: LegacySession): Promise<Place>
   /**
    * Gives the upstream sessions that the SessionObject knows of. Throws `session_not_found` when it
    * had ended before.
@@ -82,15 +93,25 @@ export interface Sessions {
   /** Remembers that a session was found to have ended. */
   noteEnded(session: Pick<ClientSession, 'key'>): void
   /**
-   * After an upstream 404 to `failedUpstreamId`: the id to use instead, or why there is none. Throws
-   * `session_not_found`.
+   * After an upstream 404 at `failed`: where it is instead, opened again at that endpoint if nobody
+   * has done so, or why it is nowhere. Throws `session_not_found`.
    */
   recover(
     ctx: CallContext,
     session: LegacySession,
-    failedUpstreamId: string,
+    failed: Place,
     upstream: Omit<OpenSessionInput, 'hello' | 'endpoint'>,
   ): Promise<Exclude<Recovery, { kind: 'ended' }>>
+  /**
+   * Opens it at another endpoint, unless it is not at `from` any more or a call of it is in flight.
+   * Throws `session_not_found`.
+   */
+  move(
+    ctx: CallContext,
+    session: LegacySession,
+    from: Place,
+    upstream: Omit<OpenSessionInput, 'hello'>,
+  ): Promise<Exclude<Moving, { kind: 'ended' }>>
 }
 
 export interface SessionsDeps {
@@ -98,12 +119,11 @@ export interface SessionsDeps {
   readonly clock: { now(): number }
   readonly events: Events
   readonly object: (name: string) => SessionState
+  readonly inFlight: InFlightOf
 }
 
 /** Client hello larger than this (JSON characters) does not fit a header. */
 const MAX_HELLO_CHARS = 2_048
-/** Sessions whose upstream id changed, remembered per isolate; oldest out. */
-const MAX_REMEMBERED = 5_000
 /** To open a seal costs as much as the rest of what a session does to a call. */
 const OPENED_MS = 60_000
 /** With their seals a few KiB each. */
@@ -116,7 +136,6 @@ interface Opened {
 
 /** @see Sessions */
 export function createSessions(deps: SessionsDeps): Sessions {
-  const moved = new Map<string, string>()
   const ends = createSessionEnds(deps)
   const expiresAt = () => deps.clock.now() + SESSION_TTL_MS
   /** By the seal and all that it is bound to. Whether a session has ended is asked each time. */
@@ -140,11 +159,33 @@ export function createSessions(deps: SessionsDeps): Sessions {
     return session
   }
 
+  const hasEnded = (session: Pick<ClientSession, 'key'>): GatewayError => {
+    ends.noteEnded(session.key)
+    return sessionNotFound()
+  }
+  const places = createPlaces({ ...deps, onEnded: hasEnded })
+
+  /** What the object says of a session, remembered. Throws `session_not_found`. */
+  function settled<T extends Moving>(
+    { requestId }: CallContext,
+    session: LegacySession,
+    server: string,
+    result: T,
+  ): Exclude<T, { kind: 'ended' }> {
+    if (result.kind === 'ended') throw hasEnded(session)
+    if (result.kind === 'reopened') {
+      places.note(session, result)
+      deps.events.emit({ type: 'session_reestablished', requestId, server })
+    }
+    return result as Exclude<T, { kind: 'ended' }>
+  }
+
   return {
     async seal(principal, path, session) {
       // What could not be opened again must not be given out.
       if (!ClientSession.safeParse(session).success) throw unusableId()
       if ('kind' in session) ends.noteBegun(session.key, deps.clock.now())
+      else places.note(session, session)
       return deps.sealer.seal('session', binding(principal, path), session, expiresAt())
     },
 
@@ -156,7 +197,9 @@ export function createSessions(deps: SessionsDeps): Sessions {
       return session
     },
 
-    currentUpstreamId: (session) => moved.get(legOf(session)) ?? session.upstreamId,
+    placeOf: places.of,
+    findPlace: places.find,
+    askPlace: places.ask,
 
     async end({ key }) {
       const upstreams = await deps.object(key).end(expiresAt())
@@ -167,21 +210,23 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
     noteEnded: ({ key }) => ends.noteEnded(key),
 
-    async recover(ctx, session, failedUpstreamId, upstream) {
-      const { key, server, endpoint, hello } = session
+    async recover(ctx, session, failed, upstream) {
+      const { key, server, hello } = session
       if (!hello) throw sessionNotFound()
+      const { endpoint, upstreamId } = failed
       const input = { ...upstream, endpoint, hello }
-      const recovery = await deps.object(key).recover(server, failedUpstreamId, input, expiresAt())
-      if (recovery.kind === 'ended') {
-        ends.noteEnded(key)
-        throw sessionNotFound()
-      }
-      if (recovery.kind === 'reopened') {
-        setBounded(moved, legOf(session), recovery.upstreamId, MAX_REMEMBERED)
-        const { requestId } = ctx
-        deps.events.emit({ type: 'session_reestablished', requestId, server: upstream.server })
-      }
-      return recovery
+      const recovery = await deps.object(key).recover(server, upstreamId, input, expiresAt())
+      return settled(ctx, session, upstream.server, recovery)
+    },
+
+    async move(ctx, session, { endpoint, upstreamId }, upstream) {
+      const { key, server, hello } = session
+      if (!hello) throw sessionNotFound()
+      if (deps.inFlight.isBusy(key, server)) return { kind: 'busy' }
+      const times = { now: deps.clock.now(), expiresAt: expiresAt() }
+      const from = { endpoint, upstreamId }
+      const moving = await deps.object(key).move(server, from, { ...upstream, hello }, times)
+      return settled(ctx, session, upstream.server, moving)
     },
   }
 }
@@ -245,11 +290,6 @@ export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello 
   // Icons and the like are welcome where there is room for them.
   const hellos = [info, { name, version }].map((one) => ({ ...said, clientInfo: one }))
   return hellos.find((hello) => JSON.stringify(hello).length <= MAX_HELLO_CHARS)
-}
-
-/** One upstream session of a client's session; one on another endpoint is another one. */
-function legOf({ key, server, endpoint }: LegacySession): string {
-  return `${key}\n${server}\n${endpoint}`
 }
 
 function binding(principal: Principal, path: string): string[] {

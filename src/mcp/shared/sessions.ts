@@ -95,12 +95,16 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
   ): Promise<UpstreamSession> {
     const { path, transport, headers: custom, timeoutMs } = server
     const { key, hello } = session
-    const opening = await deps.upstreams.open(ctx, { server }, ({ id: endpoint, url }) => {
-      const address = { server: path, endpoint, transport, url, custom, timeoutMs }
-      const holder = ctx.facts.principal
-      const input = { ...address, hello, hasLogging: hasLogging(server), holder }
-      return deps.object(key).open(server.id, input, deps.clock.now() + SESSION_TTL_MS, goneId)
-    })
+    const opening = await deps.upstreams.open(
+      ctx,
+      { server, key: () => key },
+      ({ id: endpoint, url }) => {
+        const address = { server: path, endpoint, transport, url, custom, timeoutMs }
+        const holder = ctx.facts.principal
+        const input = { ...address, hello, hasLogging: hasLogging(server), holder }
+        return deps.object(key).open(server.id, input, deps.clock.now() + SESSION_TTL_MS, goneId)
+      },
+    )
     switch (opening.kind) {
       case 'ended':
         throw ended(session)

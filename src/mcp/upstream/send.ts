@@ -6,7 +6,13 @@ import {
   type OutboundResult,
 } from '../../core/index.ts'
 import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
-import { attempt, type Breakers, chooseEndpoint } from '../../resilience/index.ts'
+import {
+  attempt,
+  type Breakers,
+  chooseEndpoint,
+  createRotations,
+  type Load,
+} from '../../resilience/index.ts'
 import { closeSession } from './close-session.ts'
 import { faultError, isPassing, type Outcome, outcomeOf } from './failure.ts'
 import type { RecheckTransport } from './recheck-transport.ts'
@@ -23,6 +29,8 @@ export interface UpstreamCall {
   readonly body?: string
   /** A legacy session stays on the endpoint that opened it. */
   readonly pinned?: EndpointId
+  /** What `consistent-hash` keeps together; asked for only by it. */
+  readonly key?: () => string
   /** The breaker learns of a success by `reportSound`, once the answer was judged. */
   readonly isJudged?: true
   /** How it is sent, where it is not by ourselves. */
@@ -57,9 +65,11 @@ export interface Upstreams {
    */
   open<T extends Opened>(
     ctx: CallContext,
-    where: Pick<UpstreamCall, 'server' | 'pinned'>,
+    where: Pick<UpstreamCall, 'server' | 'pinned' | 'key'>,
     run: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T>
+  /** Whether a call there would be refused unsent: its breaker is open, as far as is known here. */
+  isOpen(ctx: CallContext, endpoint: EndpointId): boolean
   /** Tells an upstream that its session is over. Never throws. */
   close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
   /** For an answer that was judged and found sound. */
@@ -71,6 +81,7 @@ export interface Upstreams {
 export interface UpstreamsDeps {
   readonly outbound: UpstreamOutbound
   readonly breakers: Breakers
+  readonly load: Load
   readonly recheckTransport?: RecheckTransport
 }
 
@@ -78,8 +89,11 @@ export interface UpstreamsDeps {
 export function createUpstreams({
   outbound,
   breakers,
+  load,
   recheckTransport,
 }: UpstreamsDeps): Upstreams {
+  const rotations = createRotations()
+
   async function sendOnce(
     ctx: CallContext,
     call: UpstreamCall,
@@ -91,38 +105,48 @@ export function createUpstreams({
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
     const send = call.send ?? outbound.send
-    const result = await send({
-      endpoint: endpoint.id,
-      transport: call.server.transport,
-      url: endpoint.url,
-      method: call.method,
-      headers: call.headers,
-      ...(call.body === undefined ? {} : { body: call.body }),
-      timeoutMs: call.server.timeoutMs,
-      holder: ctx.facts.principal,
-      signal: ctx.signal,
-      ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
-    })
-    ctx.facts.upstreamMs = ctx.clock.now() - startedAt
-    const outcome = outcomeOf(result)
-    // A success between two broken answers would keep the breaker closed for ever.
-    const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
-    if (outcome && !(isToBeJudged && outcome === 'success')) {
-      breakers.record(ctx, endpoint.id, outcome)
+    const done = load.begin(ctx, endpoint.id)
+    try {
+      const result = await send({
+        endpoint: endpoint.id,
+        transport: call.server.transport,
+        url: endpoint.url,
+        method: call.method,
+        headers: call.headers,
+        ...(call.body === undefined ? {} : { body: call.body }),
+        timeoutMs: call.server.timeoutMs,
+        holder: ctx.facts.principal,
+        signal: ctx.signal,
+        ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
+      })
+      ctx.facts.upstreamMs = ctx.clock.now() - startedAt
+      const outcome = outcomeOf(result)
+      // How fast it fails says nothing of how fast it is.
+      if (outcome === 'success') done(ctx.facts.upstreamMs)
+      // A success between two broken answers would keep the breaker closed for ever.
+      const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
+      if (outcome && !(isToBeJudged && outcome === 'success')) {
+        breakers.record(ctx, endpoint.id, outcome)
+      }
+      return { endpoint, result }
+    } finally {
+      done()
     }
-    return { endpoint, result }
   }
 
   /** A second attempt goes elsewhere when there is an elsewhere. */
   async function choose(
     ctx: CallContext,
-    { server, pinned }: Pick<UpstreamCall, 'server' | 'pinned'>,
+    { server, pinned, key }: Pick<UpstreamCall, 'server' | 'pinned' | 'key'>,
     tried: ReadonlySet<EndpointId>,
   ): Promise<Endpoint> {
-    const own = server.endpoints.filter(({ id }) => pinned === undefined || id === pinned)
-    const fresh = own.filter(({ id }) => !tried.has(id))
+    const own =
+      pinned === undefined ? server.endpoints : server.endpoints.filter(({ id }) => id === pinned)
+    const fresh = tried.size === 0 ? own : own.filter(({ id }) => !tried.has(id))
     const endpoints = fresh.length > 0 ? fresh : own
-    const choice = await chooseEndpoint(ctx, { breakers, balancer: 'weighted-random', endpoints })
+    const plan = { breakers, load, rotations, settings: server.resilience, key, server: server.id }
+    const chosen = chooseEndpoint(ctx, { ...plan, endpoints })
+    const choice = chosen instanceof Promise ? await chosen : chosen
     if (choice.kind === 'endpoint') return choice.endpoint
     throw unavailable(server, choice.retryAfterSeconds)
   }
@@ -168,6 +192,8 @@ export function createUpstreams({
       }
       return opened
     },
+
+    isOpen: (ctx, endpoint) => breakers.peek(endpoint, ctx.clock.now()) === 'open',
 
     async close(server, endpointId, sessionId) {
       const endpoint = server.endpoints.find(({ id }) => id === endpointId)

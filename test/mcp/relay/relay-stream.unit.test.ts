@@ -43,8 +43,13 @@ function relay(
         run({ url: 'http://one' }),
     },
     sessions: {
-      currentUpstreamId: () => 's0',
-      recover: async () => ({ kind: 'reopened', upstreamId: `s${sessions.length}`, isNew: true }),
+      placeOf: () => ({ endpoint: SERVER.endpoints[0]?.id, upstreamId: 's0' }),
+      recover: async () => ({
+        kind: 'reopened',
+        endpoint: SERVER.endpoints[0]?.id,
+        upstreamId: `s${sessions.length}`,
+        isNew: true,
+      }),
     },
     eventIds: { sealer: () => undefined },
     inFlight: { add: () => ({ suspend: () => undefined, forget: () => undefined }) },

@@ -29,6 +29,7 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
     sealer: {} as never,
     clock: ctx.clock,
     events: { emit: () => undefined },
+    inFlight: { isBusy: () => false },
     object: () =>
       ({
         recover: async (_server: unknown, _failed: unknown, input: OpenSessionInput) => {
@@ -48,7 +49,13 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
       return opened
     },
   }
-  const server = { path: 'shop', headers: [], timeoutMs: 1_000, upstream: { capabilities } }
+  const server = {
+    path: 'shop',
+    endpoints: [ENDPOINT],
+    headers: [],
+    timeoutMs: 1_000,
+    upstream: { capabilities },
+  }
   const asked: (string | undefined)[] = []
   const sending = sendInSession(
     ctx as never,
@@ -65,12 +72,14 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
 describe('a session that its server forgot', () => {
   const reopened: Recovery = {
     kind: 'reopened',
+    endpoint: ENDPOINT.id,
     upstreamId: 'second',
     isNew: true,
     outcome: 'success',
   }
   const moved: Recovery = {
     kind: 'reopened',
+    endpoint: ENDPOINT.id,
     upstreamId: 'moved',
     isNew: false,
     outcome: undefined,

@@ -32,6 +32,7 @@ function isolate(stored: RunningCall[] = []) {
         server: SERVER,
         ...(session === undefined ? {} : { session }),
       }),
+    isBusy: (session: string) => inFlight.isBusy(session, SERVER),
     find: async (scope: string, id: unknown, session?: string) =>
       (await inFlight.find({ scope, ...(session === undefined ? {} : { session }) }, id))
         ?.upstreamId,
@@ -119,6 +120,48 @@ describe('requests in flight', () => {
       vi.advanceTimersByTime(10_000)
       expect(stored).toEqual([])
       expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('keep their session where it is, unless they wait to be sent or their client left', () => {
+    const { add, isBusy } = isolate()
+    expect(isBusy('session')).toBe(false)
+    const { wait, goOn, forget } = add('s', '1', '"up-1"', 'session')
+    expect(isBusy('session')).toBe(true)
+    expect(isBusy('another')).toBe(false)
+    wait()
+    expect(isBusy('session')).toBe(false)
+    goOn()
+    expect(isBusy('session')).toBe(true)
+    forget()
+    wait()
+    goOn()
+    expect(isBusy('session')).toBe(false)
+    add('s', '2', '"up-2"', 'session').suspend()
+    expect(isBusy('session')).toBe(false)
+  })
+
+  it('are not told of to other isolates while they wait', async () => {
+    vi.useFakeTimers()
+    try {
+      const { add, stored, settle } = isolate()
+      const { wait, goOn, forget } = add('s', '1', '"up-1"', 'session')
+      vi.advanceTimersByTime(100)
+      await settle()
+      expect(stored).toHaveLength(1)
+      wait()
+      vi.advanceTimersByTime(1_000)
+      await settle()
+      expect(stored).toEqual([])
+      goOn()
+      vi.advanceTimersByTime(100)
+      await settle()
+      expect(stored).toHaveLength(1)
+      forget()
+      await settle()
+      expect(stored).toEqual([])
     } finally {
       vi.useRealTimers()
     }

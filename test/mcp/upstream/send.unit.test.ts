@@ -17,6 +17,7 @@ const server = {
   path: 'shop',
   timeoutMs: 1_000,
   headers: [],
+  resilience: {},
   endpoints: [
     { id: A, url: 'https://a.example/', weight: 1, health: 'healthy' },
     { id: B, url: 'https://b.example/', weight: 1, health: 'healthy' },
@@ -53,6 +54,7 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
   const upstreams = createUpstreams({
     outbound,
     breakers,
+    load: { begin: () => () => undefined, inFlight: () => 0, latencyMs: () => undefined },
     recheckTransport: (_ctx, endpoint, { method, isInSession, status }) =>
       doubted.push(`${endpoint.slice(-1)} ${method} ${status}${isInSession ? ' in session' : ''}`),
   })

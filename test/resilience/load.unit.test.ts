@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { EndpointId } from '../../src/core/index.ts'
+import type { GatewayEvent } from '../../src/observability/index.ts'
+import { createLoad, type LoadReport } from '../../src/resilience/index.ts'
+import { HALF_LIFE_MS, REPORT_MS } from '../../src/resilience/load.ts'
+import { BATCH_TTL_MS, createLoadBatches } from '../../src/resilience/load-batches.ts'
+
+const endpointOf = (index: number): EndpointId =>
+  EndpointId.parse(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
+const one = endpointOf(1)
+
+/** One object per endpoint behind any number of isolates. */
+function world() {
+  const objects = new Map<EndpointId, ReturnType<typeof createLoadBatches>>()
+  const events: GatewayEvent[] = []
+  const behind: Promise<unknown>[] = []
+  const told: LoadReport[] = []
+  const at = { isDown: false }
+  const object = (endpoint: EndpointId) => {
+    const batches = objects.get(endpoint) ?? createLoadBatches()
+    objects.set(endpoint, batches)
+    return {
+      async load(report: LoadReport) {
+        told.push(report)
+        if (at.isDown) throw new Error('the object is away')
+        return batches.report(report, Date.now())
+      },
+    }
+  }
+  const isolate = () => createLoad({ events: { emit: (event) => events.push(event) }, object })
+  let ids = 0
+  const ctx = {
+    clock: { now: () => Date.now() },
+    random: {
+      fraction: () => 0,
+      uuid: () => `isolate-${ids++}`,
+      bytes: (length: number) => new Uint8Array(length),
+    },
+    requestId: 'request-1',
+    waitUntil: (work: Promise<unknown>) => void behind.push(work),
+  }
+  /** What was put off by a timer stays put off. */
+  const settle = () => vi.advanceTimersByTimeAsync(0)
+  return { at, events, told, isolate, ctx, settle, behind }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+const now = (): number => Date.now()
+
+describe('the load of an isolate', () => {
+  it('counts its own calls exactly, each until it ends, once', () => {
+    const { isolate, ctx } = world()
+    const load = isolate()
+    const ends = [load.begin(ctx, one), load.begin(ctx, one)]
+    expect(load.inFlight(one, now())).toBe(2)
+    ends[0]?.()
+    ends[0]?.()
+    expect(load.inFlight(one, now())).toBe(1)
+    ends[1]?.()
+    expect(load.inFlight(one, now())).toBe(0)
+    expect(load.inFlight(endpointOf(2), now())).toBe(0)
+  })
+
+  it('tells nobody of endpoints that nobody asks about', async () => {
+    const { isolate, ctx, told, behind } = world()
+    const load = isolate()
+    for (let call = 0; call < 500; call += 1) load.begin(ctx, one)
+    expect(behind).toEqual([])
+    expect(told).toEqual([])
+  })
+
+  it('hears of the calls of others with its first one, and tells of its own', async () => {
+    const { isolate, ctx, settle } = world()
+    const [first, second] = [isolate(), isolate()]
+    first.inFlight(one, now())
+    const ends = Array.from({ length: 10 }, () => first.begin(ctx, one))
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    second.inFlight(one, now())
+    second.begin(ctx, one)
+    await settle()
+    expect(second.inFlight(one, now())).toBe(11)
+    for (const end of ends) end()
+    await vi.advanceTimersByTimeAsync(2 * REPORT_MS)
+    second.begin(ctx, one)
+    second.begin(ctx, one)
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    expect(second.inFlight(one, now())).toBe(3)
+  })
+
+  it('tells the last change too, when no call comes after it', async () => {
+    const { isolate, ctx, told, settle } = world()
+    const load = isolate()
+    load.inFlight(one, now())
+    const ends = Array.from({ length: 9 }, () => load.begin(ctx, one))
+    await settle()
+    for (const end of ends) end()
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    expect(told.map(({ inFlight }) => inFlight)).toEqual([1, 0].slice(0, told.length))
+    expect(told.at(-1)?.inFlight).toBe(0)
+  })
+
+  it('reports at most once a second, and in a steady state at most twice in 100 calls', async () => {
+    const { isolate, ctx, told } = world()
+    const load = isolate()
+    for (let call = 0; call < 1_000; call += 1) {
+      load.inFlight(one, now())
+      const end = load.begin(ctx, one)
+      await vi.advanceTimersByTimeAsync(100)
+      end(100)
+    }
+    expect(told.length).toBeLessThanOrEqual(1 + 20)
+    const before = told.length
+    const seconds = 20
+    for (let call = 0; call < seconds * 100; call += 1) {
+      load.inFlight(one, now())
+      // As many begin as end, in waves.
+      for (let of = 0; of < (call % 9) * 3; of += 1) setTimeout(load.begin(ctx, one), 50)
+      await vi.advanceTimersByTimeAsync(10)
+    }
+    expect(told.length - before).toBeLessThanOrEqual(seconds + 1)
+  })
+
+  it('forgets what others said when they have said nothing for half a minute', async () => {
+    const { isolate, ctx, settle } = world()
+    const [dies, lives] = [isolate(), isolate()]
+    dies.inFlight(one, now())
+    Array.from({ length: 5 }, () => dies.begin(ctx, one))
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    lives.inFlight(one, now())
+    lives.begin(ctx, one)()
+    await settle()
+    expect(lives.inFlight(one, now())).toBe(5)
+    vi.setSystemTime(now() + BATCH_TTL_MS)
+    expect(lives.inFlight(one, now())).toBe(0)
+    lives.begin(ctx, one)
+    lives.begin(ctx, one)
+    await settle()
+    expect(lives.inFlight(one, now())).toBe(2)
+  })
+
+  it('counts alone while the object is away, and says so', async () => {
+    const { at, isolate, ctx, events, settle } = world()
+    at.isDown = true
+    const load = isolate()
+    load.inFlight(one, now())
+    load.begin(ctx, one)
+    await settle()
+    expect(load.inFlight(one, now())).toBe(1)
+    expect(events).toEqual([{ type: 'breaker_unavailable', requestId: 'request-1', endpoint: one }])
+  })
+
+  it('knows a mean latency in which the last half-life counts half, and which fades', () => {
+    const { isolate, ctx } = world()
+    const load = isolate()
+    const measure = (ms: number) => load.begin(ctx, one)(ms)
+    expect(load.latencyMs(one, now())).toBeUndefined()
+    measure(100)
+    expect(load.latencyMs(one, now())).toBe(100)
+    vi.setSystemTime(now() + HALF_LIFE_MS)
+    expect(load.latencyMs(one, now())).toBeCloseTo(50)
+    measure(300)
+    expect(load.latencyMs(one, now())).toBeCloseTo(200)
+    for (let call = 0; call < 10_000; call += 1) measure(40)
+    expect(load.latencyMs(one, now())).toBeCloseTo(40, 0)
+  })
+
+  it('goes by the latency that others see until it has seen one itself', async () => {
+    const { isolate, ctx, settle } = world()
+    const [first, second] = [isolate(), isolate()]
+    first.latencyMs(one, now())
+    first.begin(ctx, one)(80)
+    await settle()
+    vi.setSystemTime(now() + REPORT_MS)
+    for (let call = 0; call < 50; call += 1) first.begin(ctx, one)()
+    await settle()
+    expect(second.latencyMs(one, now())).toBeUndefined()
+    const end = second.begin(ctx, one)
+    await settle()
+    expect(second.latencyMs(one, now())).toBeGreaterThan(70)
+    end(20)
+    expect(second.latencyMs(one, now())).toBeCloseTo(20)
+  })
+
+  it('remembers 2,000 endpoints, and never forgets a call in flight', () => {
+    const { isolate, ctx } = world()
+    const load = isolate()
+    const end = load.begin(ctx, one)
+    for (let index = 10; index < 2_100; index += 1) load.inFlight(endpointOf(index), now())
+    expect(load.inFlight(one, now())).toBe(1)
+    end()
+    load.inFlight(endpointOf(3_000), now())
+    expect(load.inFlight(one, now())).toBe(0)
+  })
+})
+
+describe('the batches of an endpoint', () => {
+  it('give each isolate what all others said last', () => {
+    const batches = createLoadBatches()
+    expect(batches.report({ isolate: 'a', inFlight: 4 }, 0)).toEqual({ inFlight: 0 })
+    expect(batches.report({ isolate: 'b', inFlight: 3, latencyMs: 10 }, 0)).toEqual({ inFlight: 4 })
+    const others = batches.report({ isolate: 'c', inFlight: 0, latencyMs: 30 }, 0)
+    expect(others).toEqual({ inFlight: 7, latencyMs: 10 })
+    expect(batches.report({ isolate: 'a', inFlight: 1 }, 1)).toEqual({ inFlight: 3, latencyMs: 20 })
+  })
+
+  it('count a silent isolate for half a minute', () => {
+    const batches = createLoadBatches()
+    batches.report({ isolate: 'dead', inFlight: 4 }, 0)
+    const later = { isolate: 'a', inFlight: 0 }
+    expect(batches.report(later, BATCH_TTL_MS - 1)).toEqual({ inFlight: 4 })
+    expect(batches.report(later, BATCH_TTL_MS)).toEqual({ inFlight: 0 })
+  })
+
+  it('remember 1,000 isolates, the one silent for longest goes first', () => {
+    const batches = createLoadBatches()
+    for (let index = 0; index < 1_001; index += 1) {
+      batches.report({ isolate: `i${index}`, inFlight: 1 }, 0)
+    }
+    expect(batches.report({ isolate: 'i1', inFlight: 1 }, 1)).toEqual({ inFlight: 999 })
+  })
+})
