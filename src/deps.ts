@@ -3,6 +3,8 @@ import {
   createOutbound,
   createSealer,
   type Fetcher,
+  impatientD1,
+  impatientStub,
   type Random,
   systemClock,
   systemRandom,
@@ -21,7 +23,7 @@ import {
 } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
-import { createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
+import { breakerConfigOf, createBreakers, DEFAULT_BREAKER } from './resilience/index.ts'
 
 /** What a test may replace; production uses the platform's. */
 export interface Seams {
@@ -34,6 +36,13 @@ export interface Seams {
 /** How old a snapshot may be, and what then (DESIGN.md, Decision 4). */
 const FRESH_MS = 3_000
 const STALE_MS = 5_000
+
+/** Limits and breakers: a call waits for them, and is served without them. */
+const SHORT_OBJECT_MS = 2_000
+/** What a session's object knows, where no upstream has to be asked for it. */
+const SESSION_OBJECT_MS = 5_000
+/** A batch of D1 may take 30 s (its limits); what only reads must not hold a call for so long. */
+const D1_PATIENCE = { readMs: 5_000, writeMs: 30_000 }
 
 /** All wiring, once per isolate: each line gives a room what it needs and nothing more. */
 export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
@@ -62,16 +71,17 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const limits = createLimits({
     config,
     events,
-    object: (tenant) => env.LIMITERS.getByName(tenant),
+    object: (tenant) => impatientStub(env.LIMITERS.getByName(tenant), SHORT_OBJECT_MS),
   })
   const breakers = createBreakers({
     config: breakerConfig(config),
     events,
-    object: (endpoint) => env.BREAKERS.getByName(endpoint),
+    object: (endpoint) => impatientStub(env.BREAKERS.getByName(endpoint), SHORT_OBJECT_MS),
   })
   const discover = createDiscover(upstreamOutbound)
   const registry = createRegistry({
-    d1: env.DB,
+    d1: impatientD1(env.DB, D1_PATIENCE),
+    breakerPhase: (ctx, endpoint) => breakers.phase(endpoint, ctx.clock.now()),
     sealer,
     discover,
     privateHosts,
@@ -87,7 +97,8 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     ...{ registry, limits, events, breakers, sealer, clock },
     outbound: upstreamOutbound,
     maxBodyBytes: config.maxBodyBytes,
-    sessionObject: (name) => env.SESSIONS.getByName(name),
+    sessionObject: (name) =>
+      impatientStub(env.SESSIONS.getByName(name), SESSION_OBJECT_MS, ['fetch', 'open', 'recover']),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
     eventsObject: (tenant) => env.EVENTS.getByName(tenant),
@@ -113,11 +124,12 @@ export type Deps = ReturnType<typeof createDeps>
 /** The breaker's numbers; also for its object, which exists before the rest is wired. */
 export function breakerConfig(config: Config | undefined) {
   if (!config) return DEFAULT_BREAKER
-  return {
-    ...DEFAULT_BREAKER,
+  return breakerConfigOf(DEFAULT_BREAKER, {
     failureThreshold: config.breakerFailureThreshold,
+    failurePercent: config.breakerFailurePercent,
     openMs: config.breakerOpenMs,
-  }
+    maxOpenMs: config.breakerMaxOpenMs,
+  })
 }
 
 /** The challenge to whom a scope is missing. */

@@ -27,7 +27,11 @@ export interface EnvVars {
   readonly LIMIT_PRINCIPAL_PER_MINUTE?: string
   readonly LIMIT_TENANT_PER_MINUTE?: string
   readonly BREAKER_FAILURE_THRESHOLD?: string
+  readonly BREAKER_FAILURE_PERCENT?: string
   readonly BREAKER_OPEN_MS?: string
+  readonly BREAKER_MAX_OPEN_MS?: string
+  readonly BULKHEAD_TENANT_CONCURRENT?: string
+  readonly BULKHEAD_ENDPOINT_CONCURRENT?: string
   readonly POLICY_MAX_STALE_MS?: string
   readonly GATEHOUSE_SECRET?: string
   readonly GATEHOUSE_SECRET_PREVIOUS?: string
@@ -69,7 +73,13 @@ export interface Config {
   readonly principalPerMinute: number
   readonly tenantPerMinute: number
   readonly breakerFailureThreshold: number
+  readonly breakerFailurePercent: number
   readonly breakerOpenMs: number
+  readonly breakerMaxOpenMs: number
+  /** Calls of one tenant in one isolate. */
+  readonly tenantConcurrent: number
+  /** Calls at one endpoint; 0 where only servers have such a bound that name it. */
+  readonly endpointConcurrent: number
   readonly policyMaxStaleMs: number
   /** First seals, all open. */
   readonly secrets: readonly string[]
@@ -138,7 +148,11 @@ export function parseConfig(env: EnvVars): ConfigResult {
     principalPerMinute: read('LIMIT_PRINCIPAL_PER_MINUTE', '600', integer(1, 1_000_000), ''),
     tenantPerMinute: read('LIMIT_TENANT_PER_MINUTE', '6000', integer(1, 10_000_000), ''),
     breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),
+    breakerFailurePercent: read('BREAKER_FAILURE_PERCENT', '50', integer(1, 100), ''),
     breakerOpenMs: read('BREAKER_OPEN_MS', '30000', integer(100, 3_600_000), ''),
+    breakerMaxOpenMs: read('BREAKER_MAX_OPEN_MS', '300000', integer(100, 3_600_000), ''),
+    tenantConcurrent: read('BULKHEAD_TENANT_CONCURRENT', '1000', integer(1, 100_000), ''),
+    endpointConcurrent: read('BULKHEAD_ENDPOINT_CONCURRENT', '0', integer(0, 100_000), ''),
     policyMaxStaleMs: read('POLICY_MAX_STALE_MS', '60000', integer(5_000, 3_600_000), ''),
     secret: read('GATEHOUSE_SECRET', '', parseSecret, SECRET_FIX),
     previous: read('GATEHOUSE_SECRET_PREVIOUS', '', optional(parseSecret), SECRET_FIX),

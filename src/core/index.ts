@@ -20,6 +20,7 @@ export {
   toGatewayError,
 } from './errors.ts'
 export { EndpointId, RESERVED_PATHS, requestIdFrom, ServerId, ServerPath, TenantId } from './ids.ts'
+export { type D1Patience, impatientD1, impatientStub, within } from './impatient.ts'
 export { mediaType } from './media-type.ts'
 export {
   countWaiting,

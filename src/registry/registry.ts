@@ -1,6 +1,7 @@
-import type { PrivateHosts, Sealer } from '../core/index.ts'
+import type { CallContext, EndpointId, PrivateHosts, Sealer } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { BootstrapAdmin } from '../policy/index.ts'
+import type { BreakerPhase } from '../resilience/index.ts'
 import { createCatalogReader } from './catalog-reader.ts'
 import { createCursors } from './cursor.ts'
 import { createHeaderVault } from './custom-headers.ts'
@@ -45,6 +46,11 @@ export interface RegistryDeps {
   readonly events: Events
   readonly freshness: FreshnessConfig
   readonly bootstrapAdmin?: BootstrapAdmin | undefined
+  /** What an endpoint's breaker says; undefined while it cannot be asked. */
+  readonly breakerPhase: (
+    ctx: CallContext,
+    endpoint: EndpointId,
+  ) => Promise<BreakerPhase | undefined>
 }
 
 /** The registry: its verbs, the snapshots that calls read, and what health checks need. */
@@ -83,7 +89,7 @@ export function createRegistry(options: RegistryDeps) {
       toggleServer: createToggleServer(deps),
       refreshServer: createRefreshServer(deps),
       listTools: createListTools(deps),
-      serverHealth: createServerHealth(deps),
+      serverHealth: createServerHealth({ ...deps, breakerPhase: options.breakerPhase }),
       getPolicy: createGetPolicy(deps),
       replacePolicy: createReplacePolicy(deps),
       me,

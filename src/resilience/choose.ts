@@ -1,6 +1,6 @@
 import type { CallContext, EndpointId } from '../core/index.ts'
 import { type BalancerName, type Candidate, pickEndpoint } from './balancing/index.ts'
-import type { Breakers } from './breakers.ts'
+import type { EndpointBreakers } from './breakers.ts'
 
 /** An endpoint as a call sees it; its breaker is looked up here. */
 export type Endpoint = Omit<Candidate, 'breaker'> & { readonly id: EndpointId }
@@ -11,7 +11,7 @@ export type Choice<T> =
   | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number }
 
 export interface ChoosePlan<T> {
-  readonly breakers: Breakers
+  readonly breakers: EndpointBreakers
   readonly balancer: BalancerName
   readonly endpoints: readonly T[]
 }

@@ -5,15 +5,19 @@ export {
   type BreakerConfig,
   type BreakerPhase,
   type BreakerState,
+  breakerConfigOf,
   DEFAULT_BREAKER,
   type ProbeAnswer,
 } from './breaker.ts'
 export {
   type BreakerAdmission,
+  type BreakerOutcome,
+  type BreakerServer,
   type BreakerStub,
   type Breakers,
   type BreakersDeps,
   createBreakers,
+  type EndpointBreakers,
 } from './breakers.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
 export { HEALTH_THRESHOLDS, type Health, type HealthState, nextHealth } from './health.ts'

@@ -11,9 +11,18 @@ export type Outcome = 'success' | 'failure'
 /** Connections that nobody uses any more are looked for this often. */
 const ROOM_SECONDS = 30
 
-/** Undefined when the result says nothing of the endpoint's health: the fault was not its own. */
+/** A server that does not know the request is well; every other 5xx says that it is not. */
+const NOT_IMPLEMENTED = 501
+
+/**
+ * Undefined when the result says nothing of the endpoint's health: the fault was not its own. What
+ * it refuses (4xx, 429 too) it refuses in good health.
+ */
 export function outcomeOf(result: OutboundResult): Outcome | undefined {
-  if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
+  if (result.kind === 'response') {
+    const { status } = result.response
+    return status >= 500 && status !== NOT_IMPLEMENTED ? 'failure' : 'success'
+  }
   const isItsOwn = ['timeout', 'network', 'redirect'].includes(result.fault)
   return isItsOwn ? 'failure' : undefined
 }

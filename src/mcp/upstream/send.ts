@@ -116,7 +116,11 @@ export function createUpstreams({
     const own = server.endpoints.filter(({ id }) => pinned === undefined || id === pinned)
     const fresh = own.filter(({ id }) => !tried.has(id))
     const endpoints = fresh.length > 0 ? fresh : own
-    const choice = await chooseEndpoint(ctx, { breakers, balancer: 'weighted-random', endpoints })
+    const choice = await chooseEndpoint(ctx, {
+      breakers: breakers.of(server),
+      balancer: 'weighted-random',
+      endpoints,
+    })
     if (choice.kind === 'endpoint') return choice.endpoint
     throw unavailable(server, choice.retryAfterSeconds)
   }

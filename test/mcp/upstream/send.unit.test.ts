@@ -14,7 +14,10 @@ const [A, B] = ['1', '2'].map((digit) =>
 ) as [EndpointId, EndpointId]
 
 const server = {
+  id: 'shop-id',
+  tenant: 'acme',
   path: 'shop',
+  resilience: {},
   timeoutMs: 1_000,
   headers: [],
   endpoints: [
@@ -41,7 +44,11 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
     peek: (endpoint) => (open.includes(endpoint) ? 'open' : 'closed'),
     admit: async (_ctx, endpoint) =>
       open.includes(endpoint) ? { kind: 'open', retryAfterSeconds: 9 } : { kind: 'closed' },
-    record: (_ctx, endpoint, outcome) => learned.push(`${endpoint.slice(-1)} ${outcome}`),
+    record: (_ctx, endpoint, outcome) => {
+      if (outcome !== 'abandoned') learned.push(`${endpoint.slice(-1)} ${outcome}`)
+    },
+    of: () => breakers,
+    phase: async () => 'closed',
   }
   const outbound = {
     async send({ url, method }: OutboundRequest): Promise<OutboundResult> {
