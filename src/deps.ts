@@ -96,6 +96,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, sealer, clock },
     outbound: upstreamOutbound,
+    sending: config,
     maxBodyBytes: config.maxBodyBytes,
     sessionObject: (name) =>
       impatientStub(env.SESSIONS.getByName(name), SESSION_OBJECT_MS, ['fetch', 'open', 'recover']),

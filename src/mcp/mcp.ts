@@ -2,7 +2,7 @@ import type { Clock, EndpointId, Sealer } from '../core/index.ts'
 import type { Limits } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Registry } from '../registry/index.ts'
-import type { Breakers } from '../resilience/index.ts'
+import { type Breakers, createLoad } from '../resilience/index.ts'
 import { createAsk, PERMIT_SPENT } from './ask/ask.ts'
 import { type BridgeStub, createBridge, createServeBridged } from './bridge/index.ts'
 import { type CatalogStub, createLiveCatalog } from './catalog/live-catalog.ts'
@@ -30,6 +30,7 @@ import { createShared } from './shared/index.ts'
 import { createSse } from './sse/sse.ts'
 import { createRecheckTransport } from './upstream/recheck-transport.ts'
 import { createUpstreams } from './upstream/send.ts'
+import type { SendDefaults } from './upstream/send-policy.ts'
 import type { UpstreamOutbound } from './upstream/transports.ts'
 
 /** The HTTP methods of an MCP endpoint (MCP 2025-11-25 and 2026-07-28, Streamable HTTP). */
@@ -47,6 +48,7 @@ export interface McpDeps {
   readonly limits: Limits
   readonly events: Events
   readonly breakers: Breakers
+  readonly sending: SendDefaults
   readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock
@@ -68,7 +70,7 @@ export function createMcp(deps: McpDeps) {
   const { registry, events, limits, clock, sealer, outbound, sessionObject: object } = deps
   const { snapshots, catalog, verbs } = registry
   const recheckTransport = createRecheckTransport(deps)
-  const upstreams = createUpstreams({ ...deps, recheckTransport })
+  const upstreams = createUpstreams({ ...deps, load: createLoad(), recheckTransport })
   const closeUpstreams = createCloseUpstreams({ snapshots, upstreams, events })
   const inFlight = createInFlight({ clock, object })
   const sessions = createSessions({ sealer, clock, events, object })

@@ -19,6 +19,16 @@ export {
   createBreakers,
   type EndpointBreakers,
 } from './breakers.ts'
+export {
+  type Bulkhead,
+  type BulkheadBounds,
+  createBulkhead,
+  type Place,
+} from './bulkhead.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
+export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'
 export { HEALTH_THRESHOLDS, type Health, type HealthState, nextHealth } from './health.ts'
+export { type HedgePlan, hedge } from './hedge.ts'
+export { createLoad, type Load } from './load.ts'
+export { afterCall, afterRetry, newBudget, type RetryBudget } from './retry-budget.ts'
 export { BALANCER_NAMES, ResilienceSettings } from './settings.ts'

@@ -54,6 +54,8 @@ export interface AnswerPlan {
   readonly mayGoOn?: () => Promise<boolean>
   /** Whether its client has cancelled the request, and so reads no response to it. */
   readonly isCancelled?: () => boolean
+  /** How long the call might take, when it took longer and its answer was cut off. */
+  readonly lateAfterMs?: () => number | undefined
   readonly onEnd: (end: StreamEnd) => void
 }
 

@@ -54,7 +54,8 @@ async function jsonAnswer(
     return refuse(plan, source, tooLarge(plan.server))
   }
   const { bytes, isWhole } = await readSome(source, response)
-  if (bytes === undefined) return refuse(plan, source, lostAnswer(plan.server))
+  if (bytes === undefined)
+    return refuse(plan, source, lostAnswer(plan.server, plan.lateAfterMs?.()))
   if (!isWhole) return largeAnswer(ctx, plan, source, bytes, response.status)
   const edited = await wholeAnswer(ctx, plan, bytes)
   if (!edited) return refuse(plan, source, malformed(plan.server))

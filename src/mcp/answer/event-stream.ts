@@ -98,7 +98,7 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
   if (passed.isResumable && !passed.isFaulty && chunk.kind === 'complete') {
     return { bytes, end: 'suspended' }
   }
-  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server))
+  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server, plan.lateAfterMs?.()))
 }
 
 async function nextOfOpen(flow: Flow, plan: OpenPlan): Promise<Step> {

@@ -48,7 +48,7 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       const first = await send(inbound, upstreamId)
       const response = await talk({ ctx, line, asking, inbound, send, first })
       const isCancelled = () => line.cancelled.aborted
-      return { kind: 'answer', endpoint: first.endpoint, response, isCancelled }
+      return { kind: 'answer', ...first, response, isCancelled }
     } catch (thrown) {
       line.close()
       if (line.cancelled.aborted) return { kind: 'cancelled' }

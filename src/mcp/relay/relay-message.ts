@@ -32,7 +32,7 @@ export type SendOneWay = (ctx: CallContext, message: OneWayText) => Promise<void
 export function createOneWaySender(deps: SendInSessionDeps): SendOneWay {
   return async (ctx, message) => {
     const { text, target, session, version } = message
-    const { response } = await sendInSession(ctx, deps, message, (sessionId) => ({
+    const { response, end } = await sendInSession(ctx, deps, message, (sessionId) => ({
       server: target.server,
       method: 'POST',
       body: text,
@@ -44,6 +44,7 @@ export function createOneWaySender(deps: SendInSessionDeps): SendOneWay {
       }),
       ...(session ? { pinned: session.endpoint } : {}),
     }))
+    end()
     await response.body?.cancel()
     if (!response.ok) throw statusError(response.status, target.server.path)
   }

@@ -131,6 +131,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...sealersOf(deps, outgoing, ids),
       headers,
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
+      ...(answered.lateAfterMs ? { lateAfterMs: answered.lateAfterMs } : {}),
       onEnd,
     }
     return answer(ctx, plan, response)

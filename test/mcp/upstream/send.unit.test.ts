@@ -6,8 +6,9 @@ import {
   type OutboundResult,
 } from '../../../src/core/index.ts'
 import { createUpstreams } from '../../../src/mcp/upstream/send.ts'
+import { DEFAULT_SENDING, type SendDefaults } from '../../../src/mcp/upstream/send-policy.ts'
 import type { ServerRecord } from '../../../src/registry/index.ts'
-import type { Breakers } from '../../../src/resilience/index.ts'
+import { type Breakers, createLoad } from '../../../src/resilience/index.ts'
 
 const [A, B] = ['1', '2'].map((digit) =>
   EndpointId.parse(`00000000-0000-4000-8000-00000000000${digit}`),
@@ -27,7 +28,11 @@ const server = {
 } as unknown as ServerRecord
 
 /** Upstreams whose answers come one after another, and all that was asked and learned. */
-function upstreamsOver(answers: (() => OutboundResult)[], open: readonly EndpointId[] = []) {
+function upstreamsOver(
+  answers: (() => OutboundResult)[],
+  open: readonly EndpointId[] = [],
+  options: { sending?: SendDefaults } = {},
+) {
   const sent: string[] = []
   const learned: string[] = []
   const doubted: string[] = []
@@ -60,6 +65,8 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
   const upstreams = createUpstreams({
     outbound,
     breakers,
+    load: createLoad(),
+    sending: options.sending ?? DEFAULT_SENDING,
     recheckTransport: (_ctx, endpoint, { method, isInSession, status }) =>
       doubted.push(`${endpoint.slice(-1)} ${method} ${status}${isInSession ? ' in session' : ''}`),
   })
