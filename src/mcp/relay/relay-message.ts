@@ -93,8 +93,8 @@ function isAnswer(inbound: OneWay['inbound']): boolean {
 }
 
 /** The gateway's own cancel of a request that its server knows by this id, raw JSON. */
-export function cancelRequest(upstreamId: string): string {
-  const params = { requestId: JSON.parse(upstreamId), reason: 'The client left.' }
+export function cancelRequest(upstreamId: string, reason = 'The client left.'): string {
+  const params = { requestId: JSON.parse(upstreamId), reason }
   return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
 }
 

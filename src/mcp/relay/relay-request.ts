@@ -1,4 +1,4 @@
-import { type CallContext, isPlainObject } from '../../core/index.ts'
+import { type CallContext, isPlainObject, toGatewayError } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
 import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
@@ -18,6 +18,7 @@ import { checkParamHeaders } from '../wire/param-headers.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import { buildCall, headerParams } from './build-call.ts'
+import { createCancelLate } from './cancel-late.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { Outgoing } from './outgoing.ts'
 import { withOwnTask } from './own-task.ts'
@@ -42,6 +43,7 @@ type Answered = (UpstreamAnswer & { readonly kind: 'answer' }) | BridgedAnswer |
 
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
+  const cancelLate = createCancelLate(deps)
   return async function relayRequest(ctx: CallContext, given: Outgoing): Promise<Response> {
     const outgoing = await withOwnTask(deps.taskIds, given)
     const { inbound, target } = outgoing
@@ -67,6 +69,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         if (end === 'broken') opened.abandon()
         if (end !== 'suspended') heard.forget()
         if ('onEnd' in answered) answered.onEnd(end)
+        else if (answered.lateAfterMs?.()) cancelLate(ctx, outgoing, ids.upstreamId)
         onEnd(end)
       })
     } catch (thrown) {
@@ -99,6 +102,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       // Whose client left may have reached its server, and a cancel may follow.
       if (ctx.signal.aborted) running.suspend()
       else running.forget()
+      if (toGatewayError(thrown).code === 'upstream_timeout') {
+        cancelLate(ctx, outgoing, upstreamId)
+      }
       throw thrown
     }
   }

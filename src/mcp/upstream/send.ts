@@ -116,14 +116,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     return { endpoint, result, end: () => end(latencyMs) }
   }
 
-  /** A stream that a client opened lasts for hours and does nothing: it counts nowhere. */
+  /** A stream that a client opened lasts for hours and does nothing, and a message is no call. */
   function begin(
     ctx: CallContext,
-    { method }: UpstreamCall,
+    { isJudged }: UpstreamCall,
     endpoint: Endpoint,
     place: Place | undefined,
   ): (latencyMs?: number) => void {
-    if (method === 'GET') return NOTHING_TO_END
+    if (!isJudged) return NOTHING_TO_END
     const over = load.begin(ctx, endpoint.id)
     if (!place) return over
     return (latencyMs) => {
