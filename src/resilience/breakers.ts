@@ -236,9 +236,12 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
     },
 
     async phase(endpoint, now) {
-      return object(endpoint)
-        .phase({ now })
-        .catch(() => undefined)
+      try {
+        return await object(endpoint).phase({ now })
+      } catch {
+        // Whoever looks is told that it is not known.
+        return undefined
+      }
     },
   }
 }
