@@ -164,6 +164,7 @@ describe('isolates that share objects and D1', () => {
       }
       await new Promise((resolve) => setTimeout(resolve, BREAKER_OPEN_MS + 100))
       const before = sick.requests()
+      sick.hold()
       const calls = Array.from({ length: 20 }, (_, at) => callOn(1 + (at % 2), token, 'probed'))
       await expect.poll(() => sick.requests() - before).toBe(1)
       sick.answer()
@@ -176,24 +177,27 @@ describe('isolates that share objects and D1', () => {
   })
 })
 
-/** Answers 500; from the sixth request on when it is told to. */
+/** Answers 500, or holds what comes until it may answer. */
 async function startSick(port: number) {
   const waiting: (() => void)[] = []
   let count = 0
-  let isTold = false
+  let isHolding = false
   const server = createServer((_request, response) => {
     count += 1
     const answer = (): void => void response.writeHead(500).end()
-    if (count <= 5 || isTold) answer()
-    else waiting.push(answer)
+    if (isHolding) waiting.push(answer)
+    else answer()
   })
   await new Promise<void>((resolve) => {
     server.listen(port, '127.0.0.1', resolve)
   })
   return {
     requests: () => count,
+    hold() {
+      isHolding = true
+    },
     answer() {
-      isTold = true
+      isHolding = false
       for (const answer of waiting.splice(0)) answer()
     },
     stop: () =>
