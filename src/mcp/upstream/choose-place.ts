@@ -86,13 +86,13 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     ctx: CallContext,
     { server }: Where['call'],
     from: readonly Endpoint[],
-  ): Promise<Endpoint> {
+  ): Promise<Chosen> {
     const choice = await chooseEndpoint(ctx, {
       breakers: breakers.of(server),
       balancer: 'weighted-random',
       endpoints: from,
     })
-    if (choice.kind === 'endpoint') return choice.endpoint
+    if (choice.kind === 'endpoint') return { endpoint: choice.endpoint }
     throw unavailable(server, choice.retryAfterSeconds)
   }
 
@@ -109,12 +109,12 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       const now = ctx.clock.now()
       const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
       // With every breaker open it is them, and not their calls, that refuse.
-      if (alive.length === 0) return { endpoint: await pick(ctx, where.call, all) }
+      if (alive.length === 0) return pick(ctx, where.call, all)
       const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
       const place = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
       const from = place ? alive.filter(({ id }) => id === place.key) : roomy
       try {
-        const endpoint = await pick(ctx, where.call, from)
+        const { endpoint } = await pick(ctx, where.call, from)
         const { id } = endpoint
         const then = ctx.clock.now()
         const taken = place ?? endpoints.tryEnter(id, server.id, max, then, elsewhere(id, then))
@@ -154,11 +154,9 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       throw noCapacity('Your organisation has as many calls as it may have at once.')
     },
 
-    async choose(ctx, where) {
+    choose(ctx, where) {
       const bounds = where.call.isJudged ? where.policy?.bulkhead : undefined
-      return bounds
-        ? pickRoomy(ctx, where, bounds)
-        : { endpoint: await pick(ctx, where.call, candidates(where)) }
+      return bounds ? pickRoomy(ctx, where, bounds) : pick(ctx, where.call, candidates(where))
     },
 
     leave(ctx, place) {
