@@ -5,6 +5,8 @@ import {
   createOutbound,
   createSealer,
   type Fetcher,
+  impatientD1,
+  impatientStub,
   type Random,
   systemClock,
   systemRandom,
@@ -24,7 +26,7 @@ import {
 } from './mcp/index.ts'
 import { createEvents } from './observability/index.ts'
 import { createRegistry } from './registry/index.ts'
-import { createBreakers, createLoad, DEFAULT_BREAKER } from './resilience/index.ts'
+import { breakerConfigOf, createBreakers, createLoad, DEFAULT_BREAKER } from './resilience/index.ts'
 
 /** What a test may replace; production uses the platform's. */
 export interface Seams {
@@ -41,6 +43,14 @@ const FRESH_MS = 3_000
 const STALE_MS = 5_000
 
 const ANY_HOST = { allows: () => true, isGateway: () => false }
+/** Limits and breakers: a call waits for them, and is served without them. */
+const SHORT_OBJECT_MS = 2_000
+/** What a session's object knows, where no upstream has to be asked for it. */
+const SESSION_OBJECT_MS = 5_000
+/** Where one has, its own deadline holds. */
+const SLOW_SESSION_CALLS = ['fetch', 'open', 'recover', 'move'] as const
+/** A batch of D1 may take 30 s (its limits); what only reads must not hold a call for so long. */
+const D1_PATIENCE = { readMs: 5_000, writeMs: 30_000 }
 
 /** All wiring, once per isolate: each line gives a room what it needs and nothing more. */
 export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
@@ -77,7 +87,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const limits = createLimits({
     config,
     events,
-    object: (tenant) => env.LIMITERS.getByName(tenant),
+    object: (tenant) => impatientStub(env.LIMITERS.getByName(tenant), SHORT_OBJECT_MS),
   })
   const allowAddress = createAddressLimit({
     ...{ config, clock, random, events },
@@ -86,12 +96,13 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const breakers = createBreakers({
     config: breakerConfig(config),
     events,
-    object: (endpoint) => env.BREAKERS.getByName(endpoint),
+    object: (endpoint) => impatientStub(env.BREAKERS.getByName(endpoint), SHORT_OBJECT_MS),
   })
   const load = createLoad({ events, object: (endpoint) => env.BREAKERS.getByName(endpoint) })
   const discover = createDiscover(upstreamOutbound)
   const registry = createRegistry({
-    d1: env.DB,
+    d1: impatientD1(env.DB, D1_PATIENCE),
+    breakerPhase: (ctx, endpoint) => breakers.phase(endpoint, ctx.clock.now()),
     sealer,
     discover,
     privateHosts,
@@ -108,10 +119,12 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, load, sealer, clock },
     outbound: upstreamOutbound,
+    sending: config,
     body: { maxBytes: config.maxBodyBytes, timeoutMs: config.bodyTimeoutMs },
     bounds: streamBounds(config),
     maxCallsOfPrincipal: config.maxCallsPerPrincipal,
-    sessionObject: (name) => env.SESSIONS.getByName(name),
+    sessionObject: (name) =>
+      impatientStub(env.SESSIONS.getByName(name), SESSION_OBJECT_MS, SLOW_SESSION_CALLS),
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
     eventsObject: (tenant) => env.EVENTS.getByName(tenant),
@@ -138,11 +151,12 @@ export type Deps = ReturnType<typeof createDeps>
 /** The breaker's numbers; also for its object, which exists before the rest is wired. */
 export function breakerConfig(config: Config | undefined) {
   if (!config) return DEFAULT_BREAKER
-  return {
-    ...DEFAULT_BREAKER,
+  return breakerConfigOf(DEFAULT_BREAKER, {
     failureThreshold: config.breakerFailureThreshold,
+    failurePercent: config.breakerFailurePercent,
     openMs: config.breakerOpenMs,
-  }
+    maxOpenMs: config.breakerMaxOpenMs,
+  })
 }
 
 function streamBounds(config: Config): StreamBounds {

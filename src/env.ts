@@ -1,5 +1,15 @@
 import { z } from 'zod'
 import { type PrivateHosts, parsePrivateHosts } from './core/index.ts'
+import {
+  integer,
+  listOf,
+  optional,
+  parseHeaderName,
+  parseHost,
+  parseOrigin,
+  parseSecret,
+  parseWebUrl,
+} from './env-values.ts'
 import { IssuerConfig, SigningKeyJwk } from './identity/index.ts'
 import type { ProbeStub } from './jobs/index.ts'
 import type { LimiterStub, RateLimitBinding } from './limits/index.ts'
@@ -37,7 +47,11 @@ export interface EnvVars {
   readonly LIMIT_ADDRESS_PER_MINUTE?: string
   readonly CLIENT_ADDRESS_HEADER?: string
   readonly BREAKER_FAILURE_THRESHOLD?: string
+  readonly BREAKER_FAILURE_PERCENT?: string
   readonly BREAKER_OPEN_MS?: string
+  readonly BREAKER_MAX_OPEN_MS?: string
+  readonly BULKHEAD_TENANT_CONCURRENT?: string
+  readonly BULKHEAD_ENDPOINT_CONCURRENT?: string
   readonly POLICY_MAX_STALE_MS?: string
   readonly GATEHOUSE_SECRET?: string
   readonly GATEHOUSE_SECRET_PREVIOUS?: string
@@ -94,7 +108,13 @@ export interface Config {
   /** Lower case; undefined where no header may be trusted to say who calls. */
   readonly addressHeader: string | undefined
   readonly breakerFailureThreshold: number
+  readonly breakerFailurePercent: number
   readonly breakerOpenMs: number
+  readonly breakerMaxOpenMs: number
+  /** Calls of one tenant in one isolate. */
+  readonly tenantConcurrent: number
+  /** Calls at one endpoint; 0 where only servers have such a bound that name it. */
+  readonly endpointConcurrent: number
   readonly policyMaxStaleMs: number
   /** First seals, all open. */
   readonly secrets: readonly string[]
@@ -111,9 +131,6 @@ export interface ConfigProblem {
 export type ConfigResult =
   | { readonly kind: 'config'; readonly config: Config }
   | { readonly kind: 'problems'; readonly problems: readonly ConfigProblem[] }
-
-/** 32 random bytes in base64url are 43 characters. */
-const MIN_SECRET_CHARS = 43
 
 const SECRET_FIX =
   'Make one with: node -e "console.log(crypto.randomBytes(32).toString(\'base64url\'))"'
@@ -184,7 +201,11 @@ export function parseConfig(env: EnvVars): ConfigResult {
       'Set it to a header that your proxy always overwrites, such as CF-Connecting-IP.',
     ),
     breakerFailureThreshold: read('BREAKER_FAILURE_THRESHOLD', '5', integer(1, 1_000), ''),
+    breakerFailurePercent: read('BREAKER_FAILURE_PERCENT', '50', integer(1, 100), ''),
     breakerOpenMs: read('BREAKER_OPEN_MS', '30000', integer(100, 3_600_000), ''),
+    breakerMaxOpenMs: read('BREAKER_MAX_OPEN_MS', '300000', integer(100, 3_600_000), ''),
+    tenantConcurrent: read('BULKHEAD_TENANT_CONCURRENT', '1000', integer(1, 100_000), ''),
+    endpointConcurrent: read('BULKHEAD_ENDPOINT_CONCURRENT', '0', integer(0, 100_000), ''),
     policyMaxStaleMs: read('POLICY_MAX_STALE_MS', '60000', integer(5_000, 3_600_000), ''),
     secret: read('GATEHOUSE_SECRET', '', parseSecret, SECRET_FIX),
     previous: read('GATEHOUSE_SECRET_PREVIOUS', '', optional(parseSecret), SECRET_FIX),
@@ -241,59 +262,4 @@ function describe(thrown: unknown): string {
 
 function secretProblem(text: string | undefined): string {
   return text === undefined || text === '' ? 'is missing' : 'is too short or malformed'
-}
-
-function parseOrigin(text: string): string {
-  if (!URL.canParse(text)) throw new Error('is not an absolute URL')
-  const url = new URL(text)
-  const isWeb = url.protocol === 'https:' || url.protocol === 'http:'
-  if (!isWeb || text.replace(/\/$/, '').toLowerCase() !== url.origin) {
-    throw new Error('must be an origin: scheme, host and port, nothing else')
-  }
-  return url.origin
-}
-
-/** Of the operator: any host will do, private ones too. */
-function parseWebUrl(text: string): string {
-  if (!URL.canParse(text)) throw new Error('is not an absolute URL')
-  const { protocol, href, hash } = new URL(text)
-  if (!/^https?:$/.test(protocol) || hash !== '') throw new Error('must be an http or https URL')
-  return href
-}
-
-function parseHost(text: string): string {
-  const isHost = URL.canParse(`http://${text}`) && !/[/@?#]/.test(text)
-  if (!isHost) throw new Error(`"${text}" must be a host name or address, with a port if needed`)
-  return text
-}
-
-function parseHeaderName(text: string): string {
-  if (!/^[A-Za-z0-9-]{1,64}$/.test(text)) throw new Error('must be the name of a header')
-  return text.toLowerCase()
-}
-
-function parseSecret(text: string): string {
-  if (text.length < MIN_SECRET_CHARS) throw new Error('is too short')
-  return text
-}
-
-function optional<T>(parse: (text: string) => T): (text: string) => T | undefined {
-  return (text) => (text === '' ? undefined : parse(text))
-}
-
-function integer(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text)
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new Error(`must be a whole number from ${min} to ${max}`)
-    }
-    return value
-  }
-}
-
-function listOf(text: string): string[] {
-  return text
-    .split(/[\s,]+/)
-    .map((item) => item.trim().toLowerCase())
-    .filter((item) => item !== '')
 }

@@ -55,6 +55,7 @@ export const ERROR_WIRE = {
   misconfigured: wire(503, -31016, 'Misconfigured', 'Run: npm run gatehouse -- validate'),
   policy_unavailable: wire(503, -31013, 'Policy unavailable', 'Try again in a few seconds.'),
   upstream_unavailable: wire(503, -31014, 'Upstream unavailable', 'Try again after Retry-After.'),
+  no_capacity: wire(503, -31021, 'No capacity', 'Try again after Retry-After seconds.'),
   upstream_timeout: wire(504, -31015, 'Upstream timed out', 'Try again, or raise timeoutMs.'),
   unknown_tool: wire(200, -32602, 'Unknown tool', 'List the tools and use one of them.'),
   unknown_prompt: wire(200, -32602, 'Unknown prompt', 'List the prompts and use one of them.'),

@@ -33,6 +33,7 @@ export {
   ServerPath,
   TenantId,
 } from './ids.ts'
+export { type D1Patience, impatientD1, impatientStub, within } from './impatient.ts'
 export { mediaType } from './media-type.ts'
 export {
   countWaiting,

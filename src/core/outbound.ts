@@ -36,7 +36,7 @@ export type OutboundResult =
       readonly kind: 'response'
       readonly response: Response
       /** Where it was to be kept: whoever has the response ends it. */
-      readonly deadline?: Deadline
+      readonly bodyDeadline?: Deadline
     }
   | { readonly kind: 'fault'; readonly fault: OutboundFault; readonly message: string }
 
@@ -93,7 +93,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (!keepsDeadline) return { kind: 'response', response }
       deadline.restart()
       isKept = true
-      return { kind: 'response', response, deadline }
+      return { kind: 'response', response, bodyDeadline: deadline }
     } catch (cause) {
       if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
       if (deadline.isPassed()) return fault('timeout', `No response within ${timeoutMs} ms.`)

@@ -11,14 +11,14 @@ import {
   type ProbeTarget,
   transportsToTry,
 } from '../registry/index.ts'
-import type { Breakers } from '../resilience/index.ts'
+import type { EndpointBreakers } from '../resilience/index.ts'
 
 /** What a probe object needs of the rest of the gateway. */
 export interface ProbeSliceDeps {
   readonly probes: Omit<Probes, 'storeFacts'>
   readonly probe: ProbeUpstream
   readonly discover: DiscoverUpstream
-  readonly breakers: Breakers
+  readonly breakers: EndpointBreakers
   readonly events: Events
   /** What names lead to; absent where no resolver is configured. */
   readonly hosts?: Pick<HostVerdicts, 'ask'>

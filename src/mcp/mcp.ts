@@ -35,6 +35,7 @@ import { createShared } from './shared/index.ts'
 import { createSse } from './sse/sse.ts'
 import { createRecheckTransport } from './upstream/recheck-transport.ts'
 import { createUpstreams } from './upstream/send.ts'
+import type { SendDefaults } from './upstream/send-policy.ts'
 import type { UpstreamOutbound } from './upstream/transports.ts'
 import type { StreamBounds } from './wire/stream-bounds.ts'
 
@@ -54,6 +55,7 @@ export interface McpDeps {
   readonly events: Events
   readonly breakers: Breakers
   readonly load: Load
+  readonly sending: SendDefaults
   readonly outbound: UpstreamOutbound
   readonly sealer: Sealer
   readonly clock: Clock

@@ -1,10 +1,11 @@
 import type { CallContext, Principal } from '../core/index.ts'
-import { type Limits, requireAdmission } from '../limits/index.ts'
-import type { Snapshots, TenantSnapshot } from '../registry/index.ts'
+import type { Limits } from '../limits/index.ts'
+import type { Snapshots } from '../registry/index.ts'
 import { crosses, type ServeBridged } from './bridge/index.ts'
 import { type Inbound, streamVersion } from './eras.ts'
 import { isListen, type Notices, type Places } from './notices/index.ts'
 import { admitTarget } from './relay/admit-target.ts'
+import { arrive } from './relay/arrive.ts'
 import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
@@ -14,7 +15,7 @@ import { authorise } from './relay/target.ts'
 import { type EventIds, resumePoint } from './session/event-ids.ts'
 import { requireSession } from './session/session-rules.ts'
 import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
-import { resolveEndpoint, type Shared } from './shared/index.ts'
+import type { Shared } from './shared/index.ts'
 
 /**
  * The relay: what authenticated clients send, and what comes back. Read it from top to bottom: each
@@ -58,7 +59,7 @@ export function createRelay(deps: RelayDeps): Relay {
         inbound.era === 'legacy'
           ? await sessionOf(ctx, deps.sessions, principal, path, headers)
           : undefined
-      const { actor, snapshot, resolved } = await arrive(ctx, principal, path)
+      const { actor, snapshot, resolved } = await arrive(ctx, deps, principal, path)
       // What the gateway answers itself, whatever era the servers behind the endpoint speak.
       if (isListen(inbound)) return deps.notices.listen(ctx, { principal, path, inbound })
       if (resolved.kind === 'shared') {
@@ -85,7 +86,7 @@ export function createRelay(deps: RelayDeps): Relay {
     async stream(ctx, principal, path, headers) {
       const version = streamVersion(headers)
       const session = await sessionOf(ctx, deps.sessions, principal, path, headers)
-      const { actor, resolved } = await arrive(ctx, principal, path)
+      const { actor, resolved } = await arrive(ctx, deps, principal, path)
       if (resolved.kind === 'shared') {
         return deps.shared.stream(ctx, { path, principal, headers, ...shared(session) })
       }
@@ -108,14 +109,5 @@ export function createRelay(deps: RelayDeps): Relay {
         ...(resume ? { resume } : {}),
       })
     },
-  }
-
-  /** The stations that every client passes. */
-  async function arrive(ctx: CallContext, principal: Principal, path: string) {
-    const snapshot: TenantSnapshot = await deps.snapshots.tenant(ctx, principal.tenant)
-    // Before the server is looked for: guessing names must not be free.
-    await requireAdmission(ctx, deps.limits, principal, snapshot.limits)
-    const actor = { principal, rights: snapshot.rights(principal) }
-    return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
   }
 }

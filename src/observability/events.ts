@@ -25,6 +25,16 @@ export type GatewayEvent =
   | { readonly type: 'limiter_unavailable'; readonly requestId: string; readonly tenant: string }
   | { readonly type: 'address_limited'; readonly refused: number }
   | { readonly type: 'breaker_unavailable'; readonly requestId: string; readonly endpoint: string }
+  | {
+      /** Once per change, by the isolate whose report made it; by each while the object is away. */
+      readonly type: 'breaker_changed'
+      readonly requestId: string
+      /** Absent where a probe of the endpoint's health made it, and no call came before. */
+      readonly tenant?: string
+      readonly server?: string
+      readonly endpoint: string
+      readonly phase: 'closed' | 'open' | 'half_open'
+    }
   | { readonly type: 'bootstrap_admin'; readonly requestId: string; readonly principal: string }
   | { readonly type: 'session_reestablished'; readonly requestId: string; readonly server: string }
   | {

@@ -1,6 +1,14 @@
-import type { HostVerdicts, PrivateHosts, Sealer, TenantId } from '../core/index.ts'
+import type {
+  CallContext,
+  EndpointId,
+  HostVerdicts,
+  PrivateHosts,
+  Sealer,
+  TenantId,
+} from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { BootstrapAdmin } from '../policy/index.ts'
+import type { BreakerPhase } from '../resilience/index.ts'
 import { createCatalogReader } from './catalog-reader.ts'
 import { createCursors } from './cursor.ts'
 import { createHeaderVault } from './custom-headers.ts'
@@ -55,6 +63,11 @@ export interface RegistryDeps {
   readonly freshness: FreshnessConfig
   readonly bootstrapAdmin?: BootstrapAdmin | undefined
   readonly limiter: VerbDeps['limiter']
+  /** What an endpoint's breaker says; undefined while it cannot be asked. */
+  readonly breakerPhase: (
+    ctx: CallContext,
+    endpoint: EndpointId,
+  ) => Promise<BreakerPhase | undefined>
 }
 
 /** The registry: its verbs, the snapshots that calls read, and what health checks need. */
@@ -99,7 +112,7 @@ export function createRegistry(options: RegistryDeps) {
       toggleServer: createToggleServer(deps),
       refreshServer: createRefreshServer(deps),
       listTools: createListTools(deps),
-      serverHealth: createServerHealth(deps),
+      serverHealth: createServerHealth({ ...deps, breakerPhase: options.breakerPhase }),
       getPolicy: createGetPolicy(deps),
       replacePolicy: createReplacePolicy(deps),
       me,

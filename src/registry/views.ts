@@ -88,6 +88,9 @@ export const HealthOut = z.strictObject({
       lastLatencyMs: z.number().nullable(),
       lastProbedAt: instant.nullable(),
       lastError: z.string().nullable(),
+      breaker: z
+        .enum(['closed', 'open', 'half_open', 'unknown'])
+        .describe('What calls meet: `open` ones are not sent. `unknown` while it cannot be asked.'),
     }),
   ),
 })

@@ -5,10 +5,14 @@ export interface AttemptPlan<T> {
   readonly ctx: Pick<CallContext, 'random' | 'signal'>
   /** The first one included. */
   readonly maxAttempts: number
-  /** False runs it once, whatever happens: sending twice could do harm. */
-  readonly canRetry: boolean
   run(attempt: number): Promise<T>
   isRetryable(result: T): boolean
+  /** How long the other side wants to be left alone, ms; 0 where it did not say. */
+  askedPauseMs?(result: T): number
+  /** Until nobody waits for a result any more; a pause that is longer ends it. */
+  leftMs?(): number
+  /** Asked last: whether the budget pays for one more, which it then has. */
+  mayRetry?(): boolean
   /** Upper bound of the first pause, ms; doubles every time. */
   readonly baseDelayMs?: number
   /** For tests. */
@@ -17,20 +21,25 @@ export interface AttemptPlan<T> {
 
 const BASE_DELAY_MS = 50
 const MAX_DELAY_MS = 1_000
+/** A server that wants to be left alone for longer is: the caller is told now. */
+const MAX_ASKED_PAUSE_MS = 2_000
 
 /**
- * Runs the operation until its result is not retryable, attempts are used up or the caller has
- * gone; gives the last result. What `run` throws is never retried. Pauses have full jitter, so
- * that callers do not come back in step.
+ * Runs the operation until its result is not retryable, or attempts, budget or time are used up, or
+ * the caller has gone; gives the last result. What `run` throws is never retried. Pauses have full
+ * jitter, so that callers do not come back in step.
  */
 export async function attempt<T>(plan: AttemptPlan<T>): Promise<T> {
-  const { ctx, canRetry, maxAttempts, sleep = pause, baseDelayMs = BASE_DELAY_MS } = plan
+  const { ctx, maxAttempts, sleep = pause, baseDelayMs = BASE_DELAY_MS } = plan
   for (let count = 1; ; count += 1) {
     const result = await plan.run(count)
-    const isLast = !canRetry || count >= maxAttempts
-    if (isLast || ctx.signal.aborted || !plan.isRetryable(result)) return result
+    if (count >= maxAttempts || ctx.signal.aborted || !plan.isRetryable(result)) return result
+    const askedMs = plan.askedPauseMs?.(result) ?? 0
     const ceiling = Math.min(MAX_DELAY_MS, baseDelayMs * 2 ** (count - 1))
-    await sleep(Math.floor(ctx.random.fraction() * ceiling))
+    const pauseMs = Math.max(askedMs, Math.floor(ctx.random.fraction() * ceiling))
+    const isInTime = askedMs <= MAX_ASKED_PAUSE_MS && pauseMs < (plan.leftMs?.() ?? Infinity)
+    if (!isInTime || plan.mayRetry?.() === false) return result
+    await sleep(pauseMs)
     if (ctx.signal.aborted) return result
   }
 }

@@ -1,28 +1,51 @@
 /** A circuit breaker as a pure reducer. The state is plain data: storage and RPC carry it. */
+import { counted, type FailureWindow, isFailing } from './failure-window.ts'
 
 export interface BreakerConfig {
-  /** Consecutive failures that open it. */
+  /** Failures in a row that open it. */
   readonly failureThreshold: number
-  /** How long it stays open before probes are let through, ms. */
+  /** Share of the calls within the window that opens it, by failing. */
+  readonly failurePercent: number
+  /** Calls within the window below which the share says nothing. */
+  readonly minCalls: number
+  readonly windowMs: number
+  /** How long it stays open before probes are let through, ms; doubles with each failed probe. */
   readonly openMs: number
+  /** The longest that it stays open, ms; at least `openMs`. */
+  readonly maxOpenMs: number
   /** Probes let through at a time. */
   readonly halfOpenPermits: number
 }
 
 export const DEFAULT_BREAKER: BreakerConfig = {
   failureThreshold: 5,
+  failurePercent: 50,
+  minCalls: 20,
+  windowMs: 60_000,
   openMs: 30_000,
+  maxOpenMs: 300_000,
   halfOpenPermits: 1,
 }
 
 export type BreakerState =
-  | { readonly kind: 'closed'; readonly failures: number }
-  | { readonly kind: 'open'; readonly openedAt: number }
+  | {
+      readonly kind: 'closed'
+      /** In a row. */
+      readonly failures: number
+      readonly window: FailureWindow
+    }
+  | {
+      readonly kind: 'open'
+      readonly openedAt: number
+      /** Since it was closed: 1, and 1 for each failed probe. */
+      readonly openings: number
+    }
   | {
       readonly kind: 'half_open'
       /** Probes let through and not reported. */
       readonly probes: number
       readonly lastProbeAt: number
+      readonly openings: number
     }
 
 export type BreakerPhase = BreakerState['kind']
@@ -31,6 +54,8 @@ export type BreakerPhase = BreakerState['kind']
 export interface Outcomes {
   readonly successes: number
   readonly failures: number
+  /** Probes that nobody waits for any more: they say nothing, and give their permit back. */
+  readonly abandoned?: number
 }
 
 export interface ProbeAnswer {
@@ -40,35 +65,54 @@ export interface ProbeAnswer {
   readonly retryAfterMs: number
 }
 
-export const CLOSED: BreakerState = { kind: 'closed', failures: 0 }
+export const CLOSED: BreakerState = { kind: 'closed', failures: 0, window: [] }
+
+/** A probe that was not reported for so long went down with its isolate; no call waits longer. */
+const PROBE_LOST_MS = 30_000
+
+/** Doubling is of no use beyond it, and `2 ** openings` stays a number. */
+const MAX_OPENINGS = 30
 
 /** The phase at `now`: an open breaker whose time has passed is half open. */
 export function phaseOf(state: BreakerState, config: BreakerConfig, now: number): BreakerPhase {
-  return state.kind === 'open' && now - state.openedAt >= config.openMs ? 'half_open' : state.kind
+  return state.kind === 'open' && openForMs(state, config, now) === 0 ? 'half_open' : state.kind
+}
+
+/** How long an open breaker stays open; 0 in every other phase. */
+export function openForMs(state: BreakerState, config: BreakerConfig, now: number): number {
+  if (state.kind !== 'open') return 0
+  return Math.max(0, state.openedAt + openMsOf(state.openings, config) - now)
+}
+
+/** How long the nth opening in a row lasts: never shorter than the one before it. */
+export function openMsOf(openings: number, { openMs, maxOpenMs }: BreakerConfig): number {
+  return Math.min(Math.max(openMs, maxOpenMs), openMs * 2 ** (openings - 1))
 }
 
 /** The state after a report. While open, late outcomes of earlier calls change nothing. */
 export function applyOutcomes(
   state: BreakerState,
-  { successes, failures }: Outcomes,
+  { successes, failures, abandoned = 0 }: Outcomes,
   config: BreakerConfig,
   now: number,
 ): BreakerState {
-  const closedOrOpen = (count: number): BreakerState =>
-    count >= config.failureThreshold
-      ? { kind: 'open', openedAt: now }
-      : { kind: 'closed', failures: count }
-  switch (phaseOf(state, config, now)) {
-    case 'closed': {
-      const before = state.kind === 'closed' && successes === 0 ? state.failures : 0
-      return closedOrOpen(before + failures)
-    }
-    case 'open':
-      return state
-    case 'half_open':
-      if (failures > 0) return { kind: 'open', openedAt: now }
-      return successes > 0 ? CLOSED : state
+  if (state.kind === 'closed') {
+    if (successes + failures === 0) return state
+    const window = counted(state.window, { successes, failures }, config.windowMs, now)
+    const inARow = (successes === 0 ? state.failures : 0) + failures
+    const isTripped = inARow >= config.failureThreshold || isFailing(window, config)
+    return failures > 0 && isTripped
+      ? { kind: 'open', openedAt: now, openings: 1 }
+      : { kind: 'closed', failures: inARow, window }
   }
+  if (phaseOf(state, config, now) === 'open') return state
+  if (failures > 0) {
+    const openings = Math.min(MAX_OPENINGS, state.openings + 1)
+    return { kind: 'open', openedAt: now, openings }
+  }
+  if (successes > 0) return CLOSED
+  if (state.kind === 'open' || abandoned === 0) return state
+  return { ...state, probes: Math.max(0, state.probes - abandoned) }
 }
 
 /** Asks to let one call through; counts it as a probe when the breaker is half open. */
@@ -79,16 +123,29 @@ export function acquireProbe(state: BreakerState, config: BreakerConfig, now: nu
   }
   const out = state.kind === 'half_open' ? state : { probes: 0, lastProbeAt: now }
   // A probe that nobody reported (its isolate died) must not wedge the breaker.
-  const lostAt = out.lastProbeAt + config.openMs
+  const lostAt = out.lastProbeAt + Math.max(config.openMs, PROBE_LOST_MS)
   const probes = now >= lostAt ? 0 : out.probes
   if (probes >= config.halfOpenPermits) {
     return { state, isGranted: false, retryAfterMs: lostAt - now }
   }
-  const next: BreakerState = { kind: 'half_open', probes: probes + 1, lastProbeAt: now }
+  const { openings } = state
+  const next = { kind: 'half_open', probes: probes + 1, lastProbeAt: now, openings } as const
   return { state: next, isGranted: true, retryAfterMs: 0 }
 }
 
-/** How long an open breaker stays open; 0 in every other phase. */
-export function openForMs(state: BreakerState, config: BreakerConfig, now: number): number {
-  return state.kind === 'open' ? Math.max(0, state.openedAt + config.openMs - now) : 0
+/** The phase that a step led to, when it led to another one or to another time of being open. */
+export function changeBetween(before: BreakerState, after: BreakerState): BreakerPhase | undefined {
+  const isReopened =
+    before.kind === 'open' && after.kind === 'open' && before.openings !== after.openings
+  return before.kind !== after.kind || isReopened ? after.kind : undefined
+}
+
+/** The deployment's numbers with those of one server in their place. */
+export function breakerConfigOf(
+  defaults: BreakerConfig,
+  settings: Partial<{ [K in keyof BreakerConfig]: BreakerConfig[K] | undefined }> = {},
+): BreakerConfig {
+  const set = Object.entries(settings).filter(([, value]) => value !== undefined)
+  const config = { ...defaults, ...(Object.fromEntries(set) as Partial<BreakerConfig>) }
+  return { ...config, maxOpenMs: Math.max(config.openMs, config.maxOpenMs) }
 }

@@ -6,17 +6,35 @@ import {
   type BreakerConfig,
   type BreakerPhase,
   type BreakerState,
-  CLOSED,
+  breakerConfigOf,
+  changeBetween,
   type Outcomes,
   openForMs,
   type ProbeAnswer,
   phaseOf,
 } from './breaker.ts'
+import {
+  type BreakerCopy,
+  type BreakerOwner,
+  countSuccess,
+  newCopy,
+  takeSuccesses,
+} from './breaker-copy.ts'
+import type { ResilienceSettings } from './settings.ts'
 
 /** The endpoint's `BreakerObject`, as far as an isolate needs it. */
 export interface BreakerStub {
-  report(input: Outcomes & { readonly now: number }): Promise<BreakerState>
-  acquireProbe(input: { readonly now: number }): Promise<ProbeAnswer>
+  report(
+    input: Outcomes & Asking,
+  ): Promise<{ readonly state: BreakerState; readonly change?: BreakerPhase }>
+  acquireProbe(input: Asking): Promise<ProbeAnswer & { readonly change?: BreakerPhase }>
+  phase(input: { readonly now: number }): Promise<BreakerPhase>
+}
+
+/** `config` is absent where the server is not known: then the object's own holds. */
+interface Asking {
+  readonly now: number
+  readonly config?: BreakerConfig
 }
 
 export interface BreakersDeps {
@@ -40,7 +58,7 @@ export type BreakerAdmission =
  * The breakers of all endpoints, each with a copy in this isolate. An endpoint that answers costs
  * no object call; while the object cannot be reached the copy decides (`breaker_unavailable`).
  */
-export interface Breakers {
+export interface EndpointBreakers {
   /** What the copy says; `open` as well when this isolate was just refused a probe. */
   peek(endpoint: EndpointId, now: number): BreakerPhase
   /**
@@ -48,8 +66,25 @@ export interface Breakers {
    * gives out probes. Whoever is admitted records the outcome.
    */
   admit(ctx: BreakerContext, endpoint: EndpointId): Promise<BreakerAdmission>
-  /** Failures, and the first success after them, are told to the object behind the response. */
-  record(ctx: BreakerContext, endpoint: EndpointId, outcome: 'success' | 'failure'): void
+  /**
+   * Failures, and the first success after them, are told to the object behind the response.
+   * `abandoned` says nothing of the endpoint, and gives a probe's permit back.
+   */
+  record(ctx: BreakerContext, endpoint: EndpointId, outcome: BreakerOutcome): void
+}
+
+export type BreakerOutcome = 'success' | 'failure' | 'abandoned'
+
+/** A server, as far as its breakers need it. */
+export interface BreakerServer extends BreakerOwner {
+  readonly resilience: ResilienceSettings
+}
+
+export interface Breakers extends EndpointBreakers {
+  /** The breakers of one server, by its own settings. */
+  of(server: BreakerServer): EndpointBreakers
+  /** What the endpoint's object says; undefined while it cannot be reached. */
+  phase(endpoint: EndpointId, now: number): Promise<BreakerPhase | undefined>
 }
 
 /** Endpoints that an isolate remembers; the least recently used goes first. */
@@ -58,92 +93,155 @@ const MAX_REMEMBERED = 2_000
 /** While another isolate probes, its verdict is a second or so away: ask again soon. */
 const PROBE_RETRY_MS = 1_000
 
-interface Copy {
-  state: BreakerState
-  /** The object gave the probe to someone else. */
-  refusedUntil: number
-  /** Reports sent: only the answer to the last one is news. */
-  reports: number
-}
-
 /** Creates the breakers of one isolate. */
-export function createBreakers({ config, events, object }: BreakersDeps): Breakers {
-  const copies = new Map<EndpointId, Copy>()
+export function createBreakers({ config: defaults, events, object }: BreakersDeps): Breakers {
+  const copies = new Map<EndpointId, BreakerCopy>()
+  const views = new WeakMap<BreakerServer, EndpointBreakers>()
+  const configOf = (copy: BreakerCopy): BreakerConfig => copy.config ?? defaults
 
-  function copyOf(endpoint: EndpointId): Copy {
-    const copy = copies.get(endpoint) ?? { state: CLOSED, refusedUntil: 0, reports: 0 }
+  function remember(endpoint: EndpointId): BreakerCopy {
+    const copy = copies.get(endpoint) ?? newCopy()
     setBounded(copies, endpoint, copy, MAX_REMEMBERED)
     return copy
+  }
+
+  function tell(
+    { requestId }: BreakerContext,
+    endpoint: EndpointId,
+    { owner }: BreakerCopy,
+    phase: BreakerPhase | undefined,
+  ): void {
+    if (phase === undefined) return
+    const whose = owner ? { tenant: owner.tenant, server: owner.path } : {}
+    events.emit({ type: 'breaker_changed', requestId, ...whose, endpoint, phase })
   }
 
   async function report(
     ctx: BreakerContext,
     endpoint: EndpointId,
-    copy: Copy,
+    copy: BreakerCopy,
     outcomes: Outcomes & { readonly now: number },
   ): Promise<void> {
+    const before = copy.state
+    const alone = applyOutcomes(before, outcomes, configOf(copy), outcomes.now)
+    copy.state = alone
     copy.reports += 1
     const mine = copy.reports
     try {
-      const state = await object(endpoint).report(outcomes)
+      const asking = copy.config ? { ...outcomes, config: copy.config } : outcomes
+      const { state, change } = await object(endpoint).report(asking)
+      tell(ctx, endpoint, copy, change)
       if (copy.reports === mine) copy.state = state
     } catch {
       events.emit({ type: 'breaker_unavailable', requestId: ctx.requestId, endpoint })
+      tell(ctx, endpoint, copy, changeBetween(before, alone))
     }
   }
 
   async function askForProbe(
     ctx: BreakerContext,
     endpoint: EndpointId,
-    copy: Copy,
+    copy: BreakerCopy,
     now: number,
   ): Promise<ProbeAnswer> {
     try {
-      return await object(endpoint).acquireProbe({ now })
+      const asking = copy.config ? { now, config: copy.config } : { now }
+      const answer = await object(endpoint).acquireProbe(asking)
+      tell(ctx, endpoint, copy, answer.change)
+      return answer
     } catch {
       events.emit({ type: 'breaker_unavailable', requestId: ctx.requestId, endpoint })
-      return acquireProbe(copy.state, config, now)
+      const answer = acquireProbe(copy.state, configOf(copy), now)
+      tell(ctx, endpoint, copy, changeBetween(copy.state, answer.state))
+      return answer
     }
   }
 
+  function viewOf(known?: { readonly owner: BreakerOwner; readonly config: BreakerConfig }) {
+    const view: EndpointBreakers = {
+      peek(endpoint, now) {
+        // Looking is not using: no copy is made or refreshed.
+        const copy = copies.get(endpoint)
+        if (copy === undefined) return 'closed'
+        const phase = phaseOf(copy.state, known?.config ?? configOf(copy), now)
+        return phase === 'half_open' && copy.refusedUntil > now ? 'open' : phase
+      },
+
+      async admit(ctx, endpoint) {
+        const copy = remember(endpoint)
+        if (known) {
+          copy.config = known.config
+          copy.owner = known.owner
+        }
+        const now = ctx.clock.now()
+        const config = configOf(copy)
+        const phase = phaseOf(copy.state, config, now)
+        if (phase === 'closed') return { kind: 'closed' }
+        if (phase === 'open') return refusal(openForMs(copy.state, config, now))
+        if (copy.refusedUntil > now) return refusal(copy.refusedUntil - now)
+        const answer = await askForProbe(ctx, endpoint, copy, now)
+        copy.state = answer.state
+        if (answer.isGranted) {
+          if (answer.state.kind === 'closed') return { kind: 'closed' }
+          copy.probes += 1
+          return { kind: 'probe' }
+        }
+        // An object that opened again meanwhile says how long; a probe under way, only that it is.
+        if (phaseOf(answer.state, config, now) === 'open') return refusal(answer.retryAfterMs)
+        copy.refusedUntil = now + PROBE_RETRY_MS
+        return refusal(PROBE_RETRY_MS)
+      },
+
+      record(ctx, endpoint, outcome) {
+        const now = ctx.clock.now()
+        // Whoever was admitted has one, and it was refreshed then.
+        const copy = copies.get(endpoint) ?? remember(endpoint)
+        const config = configOf(copy)
+        const { state } = copy
+        if (outcome === 'success' && state.kind === 'closed' && state.failures === 0) {
+          return countSuccess(copy, config.windowMs, now)
+        }
+        const wasProbe = copy.probes > 0
+        if (wasProbe) copy.probes -= 1
+        if (outcome === 'abandoned') {
+          if (!wasProbe) return
+          const outcomes = { successes: 0, failures: 0, abandoned: 1, now }
+          ctx.waitUntil(report(ctx, endpoint, copy, outcomes))
+          return
+        }
+        if (phaseOf(state, config, now) === 'open') return
+        const before = takeSuccesses(copy, config.windowMs, now)
+        const isFailure = outcome === 'failure'
+        const outcomes = {
+          successes: state.kind === 'closed' ? before + (isFailure ? 0 : 1) : isFailure ? 0 : 1,
+          failures: isFailure ? 1 : 0,
+        }
+        ctx.waitUntil(report(ctx, endpoint, copy, { ...outcomes, now }))
+      },
+    }
+    return view
+  }
+
   return {
-    peek(endpoint, now) {
-      // Looking is not using: no copy is made or refreshed.
-      const copy = copies.get(endpoint)
-      if (copy === undefined) return 'closed'
-      const phase = phaseOf(copy.state, config, now)
-      return phase === 'half_open' && copy.refusedUntil > now ? 'open' : phase
+    ...viewOf(),
+
+    of(server) {
+      const kept = views.get(server)
+      if (kept) return kept
+      const config = breakerConfigOf(defaults, server.resilience.breaker)
+      const owner = { tenant: server.tenant, path: server.path }
+      const view = viewOf({ owner, config })
+      views.set(server, view)
+      return view
     },
 
-    async admit(ctx, endpoint) {
-      const copy = copyOf(endpoint)
-      const now = ctx.clock.now()
-      const phase = phaseOf(copy.state, config, now)
-      if (phase === 'closed') return { kind: 'closed' }
-      if (phase === 'open') return refusal(openForMs(copy.state, config, now))
-      if (copy.refusedUntil > now) return refusal(copy.refusedUntil - now)
-      const answer = await askForProbe(ctx, endpoint, copy, now)
-      copy.state = answer.state
-      if (answer.isGranted) return { kind: answer.state.kind === 'closed' ? 'closed' : 'probe' }
-      // An object that opened again meanwhile says how long; a probe under way, only that it is.
-      const isOpen = phaseOf(answer.state, config, now) === 'open'
-      if (isOpen) return refusal(answer.retryAfterMs)
-      copy.refusedUntil = now + PROBE_RETRY_MS
-      return refusal(PROBE_RETRY_MS)
-    },
-
-    record(ctx, endpoint, outcome) {
-      const copy = copyOf(endpoint)
-      const now = ctx.clock.now()
-      const phase = phaseOf(copy.state, config, now)
-      const isSteady = copy.state.kind === 'closed' && copy.state.failures === 0
-      if (phase === 'open' || (isSteady && outcome === 'success')) return
-      const outcomes = {
-        successes: outcome === 'success' ? 1 : 0,
-        failures: outcome === 'failure' ? 1 : 0,
+    async phase(endpoint, now) {
+      try {
+        return await object(endpoint).phase({ now })
+      } catch {
+        // Whoever looks is told that it is not known.
+        return undefined
       }
-      copy.state = applyOutcomes(copy.state, outcomes, config, now)
-      ctx.waitUntil(report(ctx, endpoint, copy, { ...outcomes, now }))
     },
   }
 }

@@ -5,7 +5,7 @@ import {
   pickEndpoint,
   type Rotations,
 } from './balancing/index.ts'
-import type { Breakers } from './breakers.ts'
+import type { EndpointBreakers } from './breakers.ts'
 import type { Load } from './load.ts'
 import type { ResilienceSettings } from './settings.ts'
 
@@ -18,7 +18,7 @@ export type Choice<T> =
   | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number }
 
 export interface ChoosePlan<T> {
-  readonly breakers: Pick<Breakers, 'peek' | 'admit'>
+  readonly breakers: Pick<EndpointBreakers, 'peek' | 'admit'>
   readonly load: Pick<Load, 'inFlight' | 'latencyMs'>
   readonly rotations: Rotations
   readonly settings: Pick<ResilienceSettings, 'balancer'>

@@ -14,18 +14,31 @@ export {
   type BreakerConfig,
   type BreakerPhase,
   type BreakerState,
+  breakerConfigOf,
   DEFAULT_BREAKER,
   type ProbeAnswer,
 } from './breaker.ts'
 export {
   type BreakerAdmission,
+  type BreakerOutcome,
+  type BreakerServer,
   type BreakerStub,
   type Breakers,
   type BreakersDeps,
   createBreakers,
+  type EndpointBreakers,
 } from './breakers.ts'
+export {
+  type Bulkhead,
+  type BulkheadBounds,
+  createBulkhead,
+  type Place,
+} from './bulkhead.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
+export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'
 export { HEALTH_THRESHOLDS, type Health, type HealthState, nextHealth } from './health.ts'
+export { type HedgePlan, hedge } from './hedge.ts'
 export { createLoad, type Load, type LoadDeps, type LoadStub } from './load.ts'
 export type { LoadReport, OthersLoad } from './load-batches.ts'
+export { afterCall, afterRetry, newBudget, type RetryBudget } from './retry-budget.ts'
 export { BALANCER_NAMES, ResilienceSettings } from './settings.ts'

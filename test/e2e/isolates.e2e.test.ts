@@ -1,3 +1,4 @@
+import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { callModern, eventually, messageOf, type Stack, startStack } from '../support/e2e.ts'
 import { type ModernServer, startModernServer } from '../support/modern-server.ts'
@@ -17,6 +18,7 @@ beforeAll(async () => {
       'eager-service': { groups: ['/admins'] },
       'breaking-service': { groups: ['/admins'] },
       'bursting-service': { groups: ['/admins'] },
+      'probing-service': { groups: ['/admins'] },
     },
     vars: {
       LIMIT_PRINCIPAL_PER_MINUTE: String(LIMIT),
@@ -165,7 +167,70 @@ describe('isolates that share objects and D1', () => {
     expect(await messageOf(back)).toMatchObject({ result: { content: [{ text: 'Echo: hi' }] } })
     await again.stop()
   })
+
+  it('let one probe through between them, however many ask at once', async () => {
+    const token = await stack.idp.token('probing-service')
+    const healthy = await startModernServer()
+    const port = Number(new URL(healthy.url).port)
+    await stack.register('probed', healthy.url)
+    await healthy.stop()
+    const sick = await startSick(port)
+    try {
+      for (let count = 0; count < 5; count += 1) {
+        await (await callOn(1 + (count % 2), token, 'probed')).text()
+      }
+      // Each has seen that it is open, and so knows until when.
+      for (const isolate of [1, 2]) {
+        await eventually(
+          () => callOn(isolate, token, 'probed'),
+          ({ status }) => status === 503,
+        )
+      }
+      await new Promise((resolve) => setTimeout(resolve, BREAKER_OPEN_MS + 100))
+      const before = sick.requests()
+      sick.hold()
+      const calls = Array.from({ length: 20 }, (_, at) => callOn(1 + (at % 2), token, 'probed'))
+      await expect.poll(() => sick.requests() - before).toBe(1)
+      sick.answer()
+      const statuses = (await Promise.all(calls)).map(({ status }) => status)
+      expect(sick.requests() - before).toBe(1)
+      expect(statuses.filter((status) => status === 503)).toHaveLength(19)
+    } finally {
+      await sick.stop()
+    }
+  })
 })
+
+/** Answers 500, or holds what comes until it may answer. */
+async function startSick(port: number) {
+  const waiting: (() => void)[] = []
+  let count = 0
+  let isHolding = false
+  const server = createServer((_request, response) => {
+    count += 1
+    const answer = (): void => void response.writeHead(500).end()
+    if (isHolding) waiting.push(answer)
+    else answer()
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(port, '127.0.0.1', resolve)
+  })
+  return {
+    requests: () => count,
+    hold() {
+      isHolding = true
+    },
+    answer() {
+      isHolding = false
+      for (const answer of waiting.splice(0)) answer()
+    },
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
 
 /** The window slides from minute to minute: over a boundary a few permits come back. */
 async function untilMinuteIsYoung(): Promise<void> {

@@ -95,18 +95,37 @@ describe('the breaker', () => {
     await expectOpen(20, second)
   })
 
-  it('lets one call through after its time: another failure opens it again', async () => {
+  it('is shown by the health of its server', async () => {
+    const health = await gateway.fetch('/api/v1/servers/scripted/health', rest(token, 'GET'))
+    expect(await health.json()).toMatchObject({ endpoints: [{ breaker: 'open' }] })
+    const other = await gateway.fetch('/api/v1/servers/other/health', rest(token, 'GET'))
+    expect(await other.json()).toMatchObject({ endpoints: [{ breaker: 'closed' }] })
+  })
+
+  it('lets one call through after its time: another failure opens it for twice as long', async () => {
     clock.advance(19_500)
     await fail(1)
-    await expectOpen(OPEN_MS / 1000)
+    await expectOpen((2 * OPEN_MS) / 1000)
   })
 
   it('closes when that call is answered', async () => {
-    clock.advance(OPEN_MS)
+    clock.advance(2 * OPEN_MS)
     expect((await send('echo')).response.status).toBe(200)
     expect((await send('echo')).response.status).toBe(200)
     await fail(1)
     expect((await send('echo')).response.status).toBe(200)
+  })
+
+  it('has said each of its changes once', () => {
+    const changes = gateway.events.filter(({ type }) => type === 'breaker_changed')
+    const of = { tenant: gateway.tenant, server: 'scripted', endpoint: expect.any(String) }
+    expect(changes).toMatchObject([
+      { ...of, phase: 'open' },
+      { ...of, phase: 'half_open' },
+      { ...of, phase: 'open' },
+      { ...of, phase: 'half_open' },
+      { ...of, phase: 'closed' },
+    ])
   })
 })
 

@@ -88,6 +88,7 @@ export function createGateway(
   }
   const registry = createRegistry({
     d1: options.d1 ?? env.DB,
+    breakerPhase: async () => 'closed',
     sealer: createSealer([options.secret ?? 'a secret of the test that is long enough'], {
       clock,
       random: systemRandom,

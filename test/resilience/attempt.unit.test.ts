@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { attempt } from '../../src/resilience/index.ts'
 
-function plan(results: readonly string[], part: { canRetry?: boolean; aborted?: boolean } = {}) {
+function plan(results: readonly string[], part: { maxAttempts?: number; aborted?: boolean } = {}) {
   const pauses: number[] = []
   const runs: number[] = []
   const aborting = new AbortController()
@@ -12,8 +12,7 @@ function plan(results: readonly string[], part: { canRetry?: boolean; aborted?: 
     runs,
     aborting,
     ctx: { random, signal: aborting.signal },
-    maxAttempts: 3,
-    canRetry: part.canRetry ?? true,
+    maxAttempts: part.maxAttempts ?? 3,
     run: async (count: number) => {
       runs.push(count)
       return results[count - 1] ?? 'none'
@@ -43,8 +42,39 @@ describe('attempt', () => {
     expect(bad.runs).toEqual([1, 2, 3])
   })
 
-  it('never runs twice what must not be sent twice', async () => {
-    const once = plan(['bad', 'good'], { canRetry: false })
+  it('leaves the other side alone for as long as it asks, and gives up when that is long', async () => {
+    const asked = plan(['bad', 'good'])
+    expect(await attempt({ ...asked, askedPauseMs: () => 2_000 })).toBe('good')
+    expect(asked.pauses).toEqual([2_000])
+    const long = plan(['bad', 'good'])
+    expect(await attempt({ ...long, askedPauseMs: () => 2_001 })).toBe('bad')
+    expect(long.runs).toEqual([1])
+  })
+
+  it('does not run again when the pause outlasts the deadline', async () => {
+    const late = plan(['bad', 'good'])
+    expect(await attempt({ ...late, leftMs: () => 50 })).toBe('bad')
+    const inTime = plan(['bad', 'good'])
+    expect(await attempt({ ...inTime, leftMs: () => 51 })).toBe('good')
+  })
+
+  it('runs again for as long as the budget pays, and asks it last', async () => {
+    let budget = 1
+    const mayRetry = (): boolean => {
+      budget -= 1
+      return budget >= 0
+    }
+    const paid = plan(['bad', 'bad', 'good'])
+    expect(await attempt({ ...paid, mayRetry })).toBe('bad')
+    expect(paid.runs).toEqual([1, 2])
+    const late = plan(['bad', 'good'])
+    budget = 5
+    await attempt({ ...late, mayRetry, leftMs: () => 0 })
+    expect(budget).toBe(5)
+  })
+
+  it('runs once what may be attempted once', async () => {
+    const once = plan(['bad', 'good'], { maxAttempts: 1 })
     expect(await attempt(once)).toBe('bad')
     expect(once.runs).toEqual([1])
   })

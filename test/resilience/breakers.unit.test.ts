@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { EndpointId, ServerId } from '../../src/core/index.ts'
 import type { GatewayEvent } from '../../src/observability/index.ts'
-import { acquireProbe, applyOutcomes, CLOSED } from '../../src/resilience/breaker.ts'
+import {
+  acquireProbe,
+  applyOutcomes,
+  type BreakerConfig,
+  CLOSED,
+  changeBetween,
+  type Outcomes,
+  phaseOf,
+} from '../../src/resilience/breaker.ts'
 import {
   type BreakerState,
-  type Breakers,
   chooseEndpoint,
   createBreakers,
   createRotations,
   DEFAULT_BREAKER,
+  type EndpointBreakers,
 } from '../../src/resilience/index.ts'
 
 const T = 1_000_000
@@ -18,6 +26,16 @@ const endpointOf = (index: number): EndpointId =>
 const SERVER = ServerId.parse('00000000-0000-4000-8000-0000000000aa')
 const one = endpointOf(1)
 const two = endpointOf(2)
+
+interface Asking {
+  readonly now: number
+  readonly config?: BreakerConfig
+}
+
+function changeOf(before: BreakerState, after: BreakerState) {
+  const change = changeBetween(before, after)
+  return change === undefined ? {} : { change }
+}
 
 /** The real reducer behind a fake object per endpoint, and any number of isolates before it. */
 function world() {
@@ -34,17 +52,23 @@ function world() {
       if (world.isDown) throw new Error('the object is away')
     }
     return {
-      async report({ now, ...outcomes }: { now: number; successes: number; failures: number }) {
+      async report({ now, config, ...outcomes }: Outcomes & Asking) {
         await answer('report')
-        const state = applyOutcomes(read(), outcomes, DEFAULT_BREAKER, now)
+        const before = read()
+        const state = applyOutcomes(before, outcomes, config ?? DEFAULT_BREAKER, now)
         states.set(endpoint, state)
-        return state
+        return { state, ...changeOf(before, state) }
       },
-      async acquireProbe({ now }: { now: number }) {
+      async acquireProbe({ now, config }: Asking) {
         await answer('acquireProbe')
-        const probe = acquireProbe(read(), DEFAULT_BREAKER, now)
+        const before = read()
+        const probe = acquireProbe(before, config ?? DEFAULT_BREAKER, now)
         states.set(endpoint, probe.state)
-        return probe
+        return { ...probe, ...changeOf(before, probe.state) }
+      },
+      async phase({ now }: Asking) {
+        await answer('phase')
+        return phaseOf(read(), DEFAULT_BREAKER, now)
       },
     }
   }
@@ -57,7 +81,7 @@ function world() {
     waitUntil: (work: Promise<unknown>) => void behind.push(work),
   }
   const settle = () => Promise.all(behind.splice(0))
-  const fail = async (breakers: Breakers, times: number, endpoint = one): Promise<void> => {
+  const fail = async (breakers: EndpointBreakers, times: number, endpoint = one): Promise<void> => {
     for (let count = 0; count < times; count += 1) {
       breakers.record(ctx, endpoint, 'failure')
       await settle()
@@ -82,12 +106,12 @@ describe('the breakers of an isolate', () => {
     const breakers = isolate()
     await fail(breakers, 2)
     expect(calls).toEqual(['report', 'report'])
-    expect(states.get(one)).toEqual({ kind: 'closed', failures: 2 })
+    expect(states.get(one)).toMatchObject({ kind: 'closed', failures: 2 })
     breakers.record(ctx, one, 'success')
     await settle()
     breakers.record(ctx, one, 'success')
     expect(calls.length).toBe(3)
-    expect(states.get(one)).toEqual(CLOSED)
+    expect(states.get(one)).toMatchObject({ kind: 'closed', failures: 0 })
   })
 
   it('refuse calls while open, without asking anyone', async () => {
@@ -154,7 +178,7 @@ describe('the breakers of an isolate', () => {
     w.now += openMs
     expect(await breakers.admit(ctx, one)).toEqual({ kind: 'probe' })
     await fail(breakers, 1)
-    expect(await breakers.admit(ctx, one)).toEqual({ kind: 'open', retryAfterSeconds: 30 })
+    expect(await breakers.admit(ctx, one)).toEqual({ kind: 'open', retryAfterSeconds: 60 })
   })
 
   it('decide alone while the object is away, and say so', async () => {
@@ -166,7 +190,11 @@ describe('the breakers of an isolate', () => {
     w.now += openMs
     expect(await breakers.admit(ctx, one)).toEqual({ kind: 'probe' })
     expect((await breakers.admit(ctx, one)).kind).toBe('open')
-    expect(events.length).toBe(failureThreshold + 1 + 1)
+    const changes = events.flatMap((event) =>
+      event.type === 'breaker_changed' ? [event.phase] : [],
+    )
+    expect(changes).toEqual(['open', 'half_open'])
+    expect(events.length).toBe(failureThreshold + 1 + 1 + changes.length)
     expect(events[0]).toEqual({
       type: 'breaker_unavailable',
       requestId: 'request-1',
@@ -176,22 +204,121 @@ describe('the breakers of an isolate', () => {
 
   it('believe the answer to the last report, not one that came late', async () => {
     const { ctx } = world()
-    const answers: ((state: BreakerState) => void)[] = []
+    const answers: ((answer: { state: BreakerState }) => void)[] = []
     const breakers = createBreakers({
       config: DEFAULT_BREAKER,
       events: { emit: () => undefined },
       object: () => ({
         report: () => new Promise((resolve) => void answers.push(resolve)),
         acquireProbe: () => Promise.reject(new Error('unused')),
+        phase: () => Promise.reject(new Error('unused')),
       }),
     })
     breakers.record(ctx, one, 'failure')
     breakers.record(ctx, one, 'failure')
-    answers[1]?.({ kind: 'open', openedAt: T })
+    answers[1]?.({ state: { kind: 'open', openedAt: T, openings: 1 } })
     await Promise.resolve()
-    answers[0]?.({ kind: 'closed', failures: 1 })
+    answers[0]?.({ state: { kind: 'closed', failures: 1, window: [] } })
     await Promise.resolve()
     expect(breakers.peek(one, T)).toBe('open')
+  })
+
+  it('tell successes with the next failure, without a call for each', async () => {
+    const { isolate, ctx, settle, calls, states, world: w } = world()
+    const breakers = isolate()
+    for (let call = 0; call < 50; call += 1) breakers.record(ctx, one, 'success')
+    expect(calls).toEqual([])
+    breakers.record(ctx, one, 'failure')
+    await settle()
+    expect(states.get(one)).toEqual({
+      kind: 'closed',
+      failures: 1,
+      window: [{ at: w.now, successes: 50, failures: 1 }],
+    })
+  })
+
+  it('do not tell successes that are older than the window', async () => {
+    const { isolate, ctx, settle, states, world: w } = world()
+    const breakers = isolate()
+    const quarter = DEFAULT_BREAKER.windowMs / 4
+    for (let call = 0; call < 8; call += 1) {
+      breakers.record(ctx, one, 'success')
+      w.now += quarter
+    }
+    breakers.record(ctx, one, 'failure')
+    await settle()
+    const state = states.get(one)
+    const told = state?.kind === 'closed' ? state.window[0]?.successes : undefined
+    expect(told).toBe(2)
+  })
+
+  it('open for what fails too often though never in a row', async () => {
+    const { isolate, ctx, settle, fail } = world()
+    const breakers = isolate()
+    for (let call = 0; call < 9; call += 1) {
+      breakers.record(ctx, one, 'success')
+      await fail(breakers, 1)
+    }
+    breakers.record(ctx, one, 'success')
+    await settle()
+    expect(breakers.peek(one, T)).toBe('closed')
+    await fail(breakers, 1)
+    expect(breakers.peek(one, T)).toBe('open')
+  })
+
+  it('go by the settings of the server, also when told by who does not know it', async () => {
+    const { isolate, ctx, fail } = world()
+    const breakers = isolate()
+    const server = {
+      tenant: 'acme',
+      path: 'shop',
+      resilience: { breaker: { failureThreshold: 2 } },
+    }
+    const own = breakers.of(server)
+    expect(breakers.of(server)).toBe(own)
+    expect(await own.admit(ctx, one)).toEqual({ kind: 'closed' })
+    await fail(breakers, 2)
+    expect(own.peek(one, T)).toBe('open')
+    await fail(breakers, 4, two)
+    expect(breakers.peek(two, T)).toBe('closed')
+  })
+
+  it('say once for all isolates that a breaker changed', async () => {
+    const { isolate, ctx, events, settle, world: w } = world()
+    const server = { tenant: 'acme', path: 'shop', resilience: {} }
+    const [first, second] = [isolate().of(server), isolate().of(server)]
+    for (const breakers of [first, second]) await breakers.admit(ctx, one)
+    for (let count = 0; count < failureThreshold; count += 1) {
+      for (const breakers of [first, second]) breakers.record(ctx, one, 'failure')
+      await settle()
+    }
+    w.now += openMs
+    await Promise.all([first.admit(ctx, one), second.admit(ctx, one)])
+    first.record(ctx, one, 'success')
+    await settle()
+    const of = { type: 'breaker_changed', tenant: 'acme', server: 'shop', endpoint: one }
+    expect(events).toMatchObject([
+      { ...of, phase: 'open' },
+      { ...of, phase: 'half_open' },
+      { ...of, phase: 'closed' },
+    ])
+    expect(events).toHaveLength(3)
+  })
+
+  it('give the permit of a probe back whose caller left', async () => {
+    const { isolate, ctx, fail, settle, calls, world: w } = world()
+    const [first, second] = [isolate(), isolate()]
+    await fail(first, failureThreshold)
+    await fail(second, 1)
+    w.now += openMs
+    expect(await first.admit(ctx, one)).toEqual({ kind: 'probe' })
+    first.record(ctx, one, 'abandoned')
+    await settle()
+    expect(await second.admit(ctx, one)).toEqual({ kind: 'probe' })
+    const before = calls.length
+    first.record(ctx, one, 'abandoned')
+    await settle()
+    expect(calls.length).toBe(before)
   })
 
   it('forget the endpoints they have not used for longest', async () => {
@@ -216,7 +343,7 @@ describe('chooseEndpoint', () => {
     server: SERVER,
     rotations: createRotations(),
   } as const
-  const choose = (breakers: Breakers, ctx: Parameters<typeof chooseEndpoint>[0]) =>
+  const choose = (breakers: EndpointBreakers, ctx: Parameters<typeof chooseEndpoint>[0]) =>
     chooseEndpoint(ctx, { ...plan, breakers, endpoints })
 
   it('asks nobody and makes no promise while breakers are closed', () => {

@@ -1,8 +1,13 @@
 import { GatewayError } from '../../core/index.ts'
+import { deadlinePassed } from '../upstream/failure.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
 
-/** The caller's view of an answer that did not come, or not whole. */
-export function lostAnswer(server: string): GatewayError {
+/**
+ * The caller's view of an answer that did not come, or not whole. `lateAfterMs` is how long the call
+ * might take, where it took longer.
+ */
+export function lostAnswer(server: string, lateAfterMs?: number): GatewayError {
+  if (lateAfterMs !== undefined) return deadlinePassed(server, lateAfterMs)
   return new GatewayError(
     'upstream_failed',
     `The server "${server}" closed the connection before its answer was complete.`,

@@ -62,7 +62,9 @@ export interface AnswerPlan {
   /** Whether its client has cancelled the request, and so reads no response to it. */
   readonly isCancelled?: () => boolean
   /** Of the upstream's response, begun anew with it; ended here. */
-  readonly deadline?: Deadline | undefined
+  readonly bodyDeadline?: Deadline | undefined
+  /** How long the call might take, when it took longer and its answer was cut off. */
+  readonly lateAfterMs?: () => number | undefined
   readonly onEnd: (end: StreamEnd) => void
 }
 

@@ -28,7 +28,7 @@ export async function answer(
   response: Response,
 ): Promise<Response> {
   const type = mediaType(response.headers.get('content-type'))
-  if (type !== 'application/json' || response.status !== 200) plan.deadline?.end()
+  if (type !== 'application/json' || response.status !== 200) plan.bodyDeadline?.end()
   if (response.body && response.ok && type === 'text/event-stream') {
     return answerStream(ctx, plan, response.body)
   }
@@ -54,16 +54,15 @@ async function jsonAnswer(
   body: ReadableStream<Uint8Array>,
 ): Promise<Response> {
   const size = plainSize(response)
-  if (plan.deadline && size <= MAX_HELD_BYTES) {
-    const bytes = await readAll(response, plan.deadline)
+  if (plan.bodyDeadline && size <= MAX_HELD_BYTES) {
+    const bytes = await readAll(response, plan.bodyDeadline)
     if (bytes === undefined) {
-      const isLate = plan.deadline.isPassed()
-      const lost = isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lostAnswer(plan.server)
-      return refuse(plan, lost)
+      const isLate = plan.bodyDeadline.isPassed()
+      return refuse(plan, isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lost(plan))
     }
     return wholeAnswer(ctx, plan, bytes, response.status)
   }
-  plan.deadline?.end()
+  plan.bodyDeadline?.end()
   const source = openSource(body, plan.timeoutMs)
   if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
     return refuse(plan, tooLarge(plan.server), source)
@@ -76,9 +75,8 @@ async function jsonAnswer(
   }
   const { bytes, isWhole } = await readSome(source, read, size)
   if (bytes === undefined) {
-    const isLate = time.isLate()
-    const lost = isLate ? tooSlow(plan.server, messageMs / 1_000) : lostAnswer(plan.server)
-    return refuse(plan, lost, source)
+    const error = time.isLate() ? tooSlow(plan.server, messageMs / 1_000) : lost(plan)
+    return refuse(plan, error, source)
   }
   if (!isWhole) {
     // Whatever it is, it is no message; and once begun, nothing could be said of it any more.
@@ -86,6 +84,10 @@ async function jsonAnswer(
     return largeAnswer(ctx, plan, { ...source, read }, bytes, response.status, stallMs)
   }
   return wholeAnswer(ctx, plan, bytes, response.status, source)
+}
+
+function lost({ server, lateAfterMs }: AnswerPlan): GatewayError {
+  return lostAnswer(server, lateAfterMs?.())
 }
 
 /** Bytes that the body will be, where its headers say so; infinite where they do not. */

@@ -106,7 +106,7 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
   }
   const seconds = boundsOf(plan).messageMs / 1_000
   if (flow.time.isLate()) return withError(flow, bytes, tooSlow(plan.server, seconds))
-  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server))
+  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server, plan.lateAfterMs?.()))
 }
 
 async function nextOfOpen(flow: Flow, plan: OpenPlan, until: number): Promise<Step> {

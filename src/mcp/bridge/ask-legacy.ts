@@ -94,11 +94,12 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       return { kind: 'answer', ...sent, onEnd }
     }
 
-    const { endpoint, response } = await untilAnswered(ctx, () => send(build), cancel)
+    const sent = await untilAnswered(ctx, () => send(build), cancel)
+    const { endpoint } = sent
     const { path, timeoutMs, headers: custom, transport } = server
     const source = { transport, custom, timeoutMs, version: leg.version, url: endpoint.url }
     const at = { ...source, endpoint: endpoint.id }
-    const answer = modernAnswer(view, upstreamId, { path, timeoutMs }, response, {
+    const answer = modernAnswer(view, upstreamId, { path, timeoutMs }, sent.response, {
       tell,
       async resume(lastEventId) {
         if (!session) return undefined
@@ -107,7 +108,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       },
     })
     const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
-    return { kind: 'answer', endpoint, response: answer, onEnd }
+    return { kind: 'answer', ...sent, response: answer, onEnd }
   }
 
   async function resume(
@@ -131,7 +132,9 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     })
     if (!response.ok) throw gone(target.server.path)
     const cancel = () => ctx.waitUntil(deps.object(parked.bridge).cancel(parked.callId))
-    return { kind: 'answer', endpoint, response, onEnd: whenLeft(cancel) }
+    // What goes on in the object was counted when it began.
+    const end = (): void => undefined
+    return { kind: 'answer', endpoint, response, end, onEnd: whenLeft(cancel) }
   }
 }
 

@@ -44,13 +44,15 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
         ...buildCall({ inbound, headers: new Headers(), target: outgoing.target }, id)(),
         ...(first ? { pinned: first.endpoint.id } : balanceKey(outgoing)),
       })
+    let first: UpstreamAnswer | undefined
     try {
       const inbound = modernRequest(outgoing.inbound, face)
-      const first = await send(inbound, upstreamId)
+      first = await send(inbound, upstreamId)
       const response = await talk({ ctx, line, asking, inbound, send, first })
       const isCancelled = () => line.cancelled.aborted
-      return { kind: 'answer', endpoint: first.endpoint, response, isCancelled }
+      return { kind: 'answer', ...first, response, isCancelled }
     } catch (thrown) {
+      first?.end()
       line.close()
       if (line.cancelled.aborted) return { kind: 'cancelled' }
       throw thrown

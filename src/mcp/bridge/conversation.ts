@@ -87,6 +87,7 @@ export async function* conversation(of: Talk, first: Messages): Events {
   const asked = { ctx, line: of.line, hello: asking.client.hello, server }
   let messages = first
   let id = asking.upstreamId
+  let sent = of.first
   try {
     for (let rounds = 0; ; rounds += 1) {
       const outcome = yield* untilAnswer(of, messages, id)
@@ -95,11 +96,13 @@ export async function* conversation(of: Talk, first: Messages): Events {
         return editObject(outcome.text, { id: () => asking.upstreamId })
       }
       if (rounds === MAX_ROUNDS) throw tooManyRounds(asking)
+      // While the client thinks, nothing runs at the server.
+      sent.end()
       const inputs = yield* askClient(asked, outcome.round)
       id = JSON.stringify(ctx.random.uuid())
       const retry = withText(of.inbound, retryOf(of.inbound, outcome.round, inputs))
-      const { response } = await of.send(retry, id, of.first)
-      const opened = await openAnswer(response, asking.outgoing)
+      sent = await of.send(retry, id, of.first)
+      const opened = await openAnswer(sent.response, asking.outgoing)
       if (!opened) throw malformed(server)
       messages = opened.messages
     }
@@ -110,6 +113,7 @@ export async function* conversation(of: Talk, first: Messages): Events {
     ctx.facts.outcome = error.code
     return errorMessage(error, asking.upstreamId, ctx.requestId)
   } finally {
+    sent.end()
     await messages.cancel()
   }
 }

@@ -121,6 +121,7 @@ const REPAIRABLE: ReadonlySet<ErrorCode> = new Set([
   'upstream_unreachable',
   'upstream_failed',
   'upstream_unavailable',
+  'no_capacity',
   'upstream_timeout',
 ])
 

@@ -1,3 +1,4 @@
+import type { ServerRecord } from '../../registry/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { methodFacts } from '../messages.ts'
 import { addModernHeaders, hopTwoHeaders } from '../upstream/headers.ts'
@@ -24,6 +25,9 @@ export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string)
   const { server } = target
   const tool = inbound.method === 'tools/call' ? server.tools.get(inbound.name ?? '') : undefined
   const body = bodyOf(inbound, upstreamId, state)
+  const deadlineMs = deadlineOf(server, inbound)
+  // One for all sendings: a call may be sent again in another session.
+  const deadline = deadlineMs === undefined ? {} : { deadline: { ms: deadlineMs } }
   const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
 
   return (sessionId) => {
@@ -43,6 +47,7 @@ export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string)
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,
       keepsDeadline: true,
+      ...deadline,
       ...(session ? { pinned: session.endpoint } : balanceKey(sendable)),
     }
   }
@@ -55,6 +60,16 @@ export function headerParams({
 }: Pick<Outgoing, 'inbound' | 'target'>): readonly HeaderParam[] {
   if (inbound.method !== 'tools/call') return []
   return target.server.tools.get(inbound.name ?? '')?.headerParams ?? []
+}
+
+/** How long a call may take in all; undefined where the server names nothing. */
+function deadlineOf(
+  { resilience: { deadlineMs, toolDeadlinesMs } }: ServerRecord,
+  { method, name }: InboundRequest,
+): number | undefined {
+  if (toolDeadlinesMs === undefined || method !== 'tools/call') return deadlineMs
+  const isNamed = name !== undefined && Object.hasOwn(toolDeadlinesMs, name)
+  return isNamed ? toolDeadlinesMs[name] : deadlineMs
 }
 
 function bodyOf(

@@ -7,13 +7,14 @@ import type { StreamEnd } from '../wire/pump.ts'
 export function endOfCall(
   ctx: CallContext,
   upstreams: Upstreams,
-  { endpoint, response }: UpstreamAnswer,
+  { endpoint, response, end: endAnswer }: UpstreamAnswer,
   running: Running,
 ): (end: StreamEnd) => void {
   let isOver = false
   return (end) => {
     if (isOver) return
     isOver = true
+    endAnswer()
     // A caller who leaves closes the upstream's connection too: no fault of the upstream.
     const isLeft = end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)
     // To leave is not to cancel (MCP 2025-11-25, Sending messages to the server): that may follow.
@@ -21,6 +22,7 @@ export function endOfCall(
     else running.forget()
     if (isLeft) {
       ctx.facts.outcome = 'cancelled'
+      upstreams.reportLeft(ctx, endpoint.id)
     } else if (end === 'broken' || end === 'faulty') {
       // What half an answer said of itself counts for nothing; a reason of ours stands.
       const isOurs = !['rpc_error', 'tool_error', undefined].includes(ctx.facts.outcome)

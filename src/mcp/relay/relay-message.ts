@@ -32,7 +32,7 @@ export type SendOneWay = (ctx: CallContext, message: OneWayText) => Promise<void
 export function createOneWaySender(deps: SendInSessionDeps): SendOneWay {
   return async (ctx, message) => {
     const { text, target, session, version } = message
-    const { response } = await sendInSession(ctx, deps, message, (sessionId) => ({
+    const { response, end } = await sendInSession(ctx, deps, message, (sessionId) => ({
       server: target.server,
       method: 'POST',
       body: text,
@@ -44,6 +44,7 @@ export function createOneWaySender(deps: SendInSessionDeps): SendOneWay {
       }),
       ...(session ? { pinned: session.endpoint } : {}),
     }))
+    end()
     await response.body?.cancel()
     if (!response.ok) throw statusError(response.status, target.server.path)
   }
@@ -92,8 +93,8 @@ function isAnswer(inbound: OneWay['inbound']): boolean {
 }
 
 /** The gateway's own cancel of a request that its server knows by this id, raw JSON. */
-export function cancelRequest(upstreamId: string): string {
-  const params = { requestId: JSON.parse(upstreamId), reason: 'The client left.' }
+export function cancelRequest(upstreamId: string, reason = 'The client left.'): string {
+  const params = { requestId: JSON.parse(upstreamId), reason }
   return JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
 }
 

@@ -1,4 +1,4 @@
-import { type CallContext, isPlainObject } from '../../core/index.ts'
+import { type CallContext, isPlainObject, toGatewayError } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
 import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
@@ -19,6 +19,7 @@ import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { buildCall, headerParams } from './build-call.ts'
+import { createCancelLate } from './cancel-late.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { OpenCalls } from './open-calls.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -46,6 +47,7 @@ type Answered = (UpstreamAnswer & { readonly kind: 'answer' }) | BridgedAnswer |
 
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
+  const cancelLate = createCancelLate(deps)
   return async function relayRequest(ctx: CallContext, given: Outgoing): Promise<Response> {
     const outgoing = await withOwnTask(deps.taskIds, given)
     const { inbound, target } = outgoing
@@ -72,6 +74,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         if (end === 'broken') opened.abandon()
         if (end !== 'suspended') heard.forget()
         if ('onEnd' in answered) answered.onEnd(end)
+        else if (answered.lateAfterMs?.()) cancelLate(ctx, outgoing, ids.upstreamId)
         onEnd(end)
       })
     } catch (thrown) {
@@ -110,6 +113,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       // Whose client left may have reached its server, and a cancel may follow.
       if (ctx.signal.aborted) running.suspend()
       else running.forget()
+      if (toGatewayError(thrown).code === 'upstream_timeout') {
+        cancelLate(ctx, outgoing, upstreamId)
+      }
       throw thrown
     }
   }
@@ -143,8 +149,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         : {}),
       ...sealersOf(deps, outgoing, ids),
       headers,
-      ...('deadline' in answered ? { deadline: answered.deadline } : {}),
+      ...('bodyDeadline' in answered ? { bodyDeadline: answered.bodyDeadline } : {}),
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
+      ...(answered.lateAfterMs ? { lateAfterMs: answered.lateAfterMs } : {}),
       onEnd,
     }
     return answer(ctx, plan, response)

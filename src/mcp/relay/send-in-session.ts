@@ -40,13 +40,14 @@ export async function sendInSession(
   let isNew = false
   for (let sends = 1; ; sends += 1) {
     const sent = await deps.upstreams.send(ctx, at(place, build(place.upstreamId)))
-    if (!sent.response.ok) sent.deadline?.end()
-    const { forgot, response } = await forgotSession(sent.response, target.server.timeoutMs)
+    if (!sent.response.ok) sent.bodyDeadline?.end()
+    const { forgot, response } = await forgotSession(sent, target.server.timeoutMs)
     if (!forgot) return { ...sent, response }
     if (isNew || sends === MAX_SESSION_SENDS) {
       const { status } = response
       return { ...sent, response: new Response(null, { status }), isRefusedAnew: true }
     }
+    sent.end()
     // The upstream refused before it ran anything, so sending again cannot run it twice.
     const reopened = await reopen(ctx, deps, target, session, place)
     place = reopened
@@ -84,7 +85,7 @@ async function reopen(
  * well-known errors; only these count, since any other 400 may come from a tool that has run.
  */
 async function forgotSession(
-  response: Response,
+  { response, end }: UpstreamAnswer,
   timeoutMs: number,
 ): Promise<{ readonly forgot: boolean; readonly response: Response }> {
   if (response.status === 404) {
@@ -93,7 +94,10 @@ async function forgotSession(
   }
   if (response.status !== 400 || !response.body) return { forgot: false, response }
   const source = openSource(response.body, timeoutMs)
-  const whole = await readRpcError(source)
+  const whole = await readRpcError(source).catch((thrown: unknown) => {
+    end()
+    throw thrown
+  })
   if (!whole) await source.cancel()
   const { status, headers } = response
   return {

@@ -11,9 +11,19 @@ export type Outcome = 'success' | 'failure'
 /** Connections that nobody uses any more are looked for this often. */
 const ROOM_SECONDS = 30
 
-/** Undefined when the result says nothing of the endpoint's health: the fault was not its own. */
+const UNAVAILABLE = 503
+/** A server that does not know the request is well; every other 5xx says that it is not. */
+const NOT_IMPLEMENTED = 501
+
+/**
+ * Undefined when the result says nothing of the endpoint's health: the fault was not its own. What
+ * it refuses (4xx, 429 too) it refuses in good health.
+ */
 export function outcomeOf(result: OutboundResult): Outcome | undefined {
-  if (result.kind === 'response') return result.response.status >= 500 ? 'failure' : 'success'
+  if (result.kind === 'response') {
+    const { status } = result.response
+    return status >= 500 && status !== NOT_IMPLEMENTED ? 'failure' : 'success'
+  }
   const isItsOwn = ['timeout', 'network', 'redirect'].includes(result.fault)
   return isItsOwn ? 'failure' : undefined
 }
@@ -22,6 +32,23 @@ export function outcomeOf(result: OutboundResult): Outcome | undefined {
 export function isPassing(result: OutboundResult): boolean {
   const isMoved = result.kind === 'fault' && result.fault === 'redirect'
   return outcomeOf(result) === 'failure' && !isMoved
+}
+
+/** How long a refusal asks to be left alone, ms; 0 where it does not (RFC 9110 section 10.2.3). */
+export function retryAfterMsOf(result: OutboundResult, now: number): number {
+  if (result.kind !== 'response' || result.response.status !== UNAVAILABLE) return 0
+  const text = result.response.headers.get('retry-after') ?? ''
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms)
+}
+
+/** The caller's view of a call that took longer than it might. */
+export function deadlinePassed(server: string, ms: number): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The server "${server}" did not finish within ${ms} ms.`,
+    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+  )
 }
 
 /** The caller's view of a request that got no response. Names the server, never its address. */

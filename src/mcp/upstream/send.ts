@@ -1,51 +1,28 @@
 import {
   type CallContext,
-  type Deadline,
   type EndpointId,
-  GatewayError,
   type OutboundResult,
+  toGatewayError,
 } from '../../core/index.ts'
 import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
 import {
-  attempt,
   type Breakers,
-  chooseEndpoint,
-  createRotations,
+  createBulkhead,
+  cutOff,
   type Load,
+  type Place,
+  runDeadline,
 } from '../../resilience/index.ts'
+import { createPlaces } from './choose-place.ts'
 import { closeSession } from './close-session.ts'
-import { faultError, isPassing, type Outcome, outcomeOf } from './failure.ts'
+import { deadlinePassed, faultError, type Outcome, outcomeOf } from './failure.ts'
 import type { RecheckTransport } from './recheck-transport.ts'
+import { createSendPolicies, type SendDefaults } from './send-policy.ts'
+import { createSendSafely, type Sending, type Sent } from './send-safely.ts'
 import type { UpstreamOutbound } from './transports.ts'
+import type { Endpoint, UpstreamAnswer, UpstreamCall } from './upstream-call.ts'
 
-export type Endpoint = ServerRecord['endpoints'][number]
-
-/** One message for one server. */
-export interface UpstreamCall {
-  readonly server: ServerRecord
-  readonly method: 'POST' | 'GET'
-  readonly headers: Headers
-  /** Absent for GET. */
-  readonly body?: string
-  /** A legacy session stays on the endpoint that opened it. */
-  readonly pinned?: EndpointId
-  /** What `consistent-hash` keeps together; asked for only by it. */
-  readonly key?: () => string
-  /** The breaker learns of a success by `reportSound`, once the answer was judged. */
-  readonly isJudged?: true
-  /** How it is sent, where it is not by ourselves. */
-  readonly send?: UpstreamOutbound['send']
-  /** The deadline of its answer's headers begins anew for the answer, and the answer ends it. */
-  readonly keepsDeadline?: true
-  /** Sending twice does no harm. */
-  readonly canRetry: boolean
-}
-
-export interface UpstreamAnswer {
-  readonly endpoint: Endpoint
-  readonly response: Response
-  readonly deadline?: Deadline | undefined
-}
+export type { Endpoint, UpstreamAnswer, UpstreamCall } from './upstream-call.ts'
 
 /** What a handshake made elsewhere says of its endpoint. */
 interface Opened {
@@ -56,7 +33,7 @@ interface Opened {
 
 /** Picks an endpoint, asks its breaker, sends, tells the breaker. */
 export interface Upstreams {
-  /** Throws `upstream_unavailable`, `upstream_timeout` or `upstream_failed`. */
+  /** Throws `upstream_unavailable`, `upstream_timeout`, `upstream_failed` or `no_capacity`. */
   send(ctx: CallContext, call: UpstreamCall): Promise<UpstreamAnswer>
   /**
    * For a handshake that is made elsewhere: picks an endpoint, asks its breaker, runs, and tells the
@@ -76,38 +53,45 @@ export interface Upstreams {
   reportSound(ctx: CallContext, endpoint: EndpointId): void
   /** For a stream that broke after its headers were accepted. */
   reportBroken(ctx: CallContext, endpoint: EndpointId): void
+  /** For an answer of which nothing can be said: its caller left. */
+  reportLeft(ctx: CallContext, endpoint: EndpointId): void
 }
 
 export interface UpstreamsDeps {
   readonly outbound: UpstreamOutbound
   readonly breakers: Breakers
   readonly load: Load
+  readonly sending: SendDefaults
   readonly recheckTransport?: RecheckTransport
 }
 
-/** @see Upstreams */
-export function createUpstreams({
-  outbound,
-  breakers,
-  load,
-  recheckTransport,
-}: UpstreamsDeps): Upstreams {
-  const rotations = createRotations()
+const NOTHING_TO_END = (): void => undefined
 
+/** @see Upstreams */
+export function createUpstreams(deps: UpstreamsDeps): Upstreams {
+  const { outbound, breakers, load, recheckTransport } = deps
+  const policies = createSendPolicies(deps.sending)
+  const tenants = createBulkhead()
+  const places = createPlaces({ tenants, breakers, load, defaults: deps.sending })
+  const sendSafely = createSendSafely({ places, sendOnce, reportLeft })
+
+  /** Chooses where, sends, tells the breaker. */
   async function sendOnce(
-    ctx: CallContext,
-    call: UpstreamCall,
-    tried: Set<EndpointId>,
-  ): Promise<{ endpoint: Endpoint; result: OutboundResult }> {
-    const endpoint = await choose(ctx, call, tried)
+    sending: Sending,
+    signal = sending.signal,
+    mayWait = true,
+  ): Promise<Sent> {
+    const { ctx, call, tried, deadline } = sending
+    const { endpoint, place } = await places.choose(ctx, { ...sending, signal, mayWait })
     tried.add(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
+    const end = begin(ctx, call, endpoint, place)
     const send = call.send ?? outbound.send
-    const done = load.begin(ctx, endpoint.id)
+    let result: OutboundResult
     try {
-      const result = await send({
+      result = await send({
         endpoint: endpoint.id,
         transport: call.server.transport,
         url: endpoint.url,
@@ -116,76 +100,102 @@ export function createUpstreams({
         ...(call.body === undefined ? {} : { body: call.body }),
         timeoutMs: call.server.timeoutMs,
         holder: ctx.facts.principal,
-        signal: ctx.signal,
+        signal,
         ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
       })
-      ctx.facts.upstreamMs = ctx.clock.now() - startedAt
-      const outcome = outcomeOf(result)
-      // How fast it fails says nothing of how fast it is.
-      if (outcome === 'success') done(ctx.facts.upstreamMs)
-      // A success between two broken answers would keep the breaker closed for ever.
-      const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
-      if (outcome && !(isToBeJudged && outcome === 'success')) {
-        breakers.record(ctx, endpoint.id, outcome)
-      }
-      return { endpoint, result }
-    } finally {
-      done()
+    } catch (thrown) {
+      end()
+      breakers.record(ctx, endpoint.id, 'abandoned')
+      throw thrown
+    }
+    const latencyMs = ctx.clock.now() - startedAt
+    // A copy that lost ends after the one whose time counts.
+    if (signal === sending.signal || !signal.aborted) ctx.facts.upstreamMs = latencyMs
+    // An upstream that needs longer than a call may take is too slow, and so not well.
+    const outcome = outcomeOf(result) ?? (deadline?.isPassed() ? 'failure' : 'abandoned')
+    // A success between two broken answers would keep the breaker closed for ever.
+    const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
+    if (!(isToBeJudged && outcome === 'success')) breakers.record(ctx, endpoint.id, outcome)
+    if (result.kind === 'fault') end()
+    // How fast it fails says nothing of how fast it is.
+    return { endpoint, result, end: () => end(outcome === 'success' ? latencyMs : undefined) }
+  }
+
+  /** A stream that a client opened lasts for hours and does nothing, and a message is no call. */
+  function begin(
+    ctx: CallContext,
+    { isJudged }: UpstreamCall,
+    endpoint: Endpoint,
+    place: Place | undefined,
+  ): (latencyMs?: number) => void {
+    if (!isJudged) return NOTHING_TO_END
+    const over = load.begin(ctx, endpoint.id)
+    if (!place) return over
+    return (latencyMs) => {
+      over(latencyMs)
+      places.leave(ctx, place)
     }
   }
 
-  /** A second attempt goes elsewhere when there is an elsewhere. */
-  async function choose(
-    ctx: CallContext,
-    { server, pinned, key }: Pick<UpstreamCall, 'server' | 'pinned' | 'key'>,
-    tried: ReadonlySet<EndpointId>,
-  ): Promise<Endpoint> {
-    const own =
-      pinned === undefined ? server.endpoints : server.endpoints.filter(({ id }) => id === pinned)
-    const fresh = tried.size === 0 ? own : own.filter(({ id }) => !tried.has(id))
-    const endpoints = fresh.length > 0 ? fresh : own
-    const plan = { breakers, load, rotations, settings: server.resilience, key, server: server.id }
-    const chosen = chooseEndpoint(ctx, { ...plan, endpoints })
-    const choice = chosen instanceof Promise ? await chosen : chosen
-    if (choice.kind === 'endpoint') return choice.endpoint
-    throw unavailable(server, choice.retryAfterSeconds)
+  function reportLeft(ctx: CallContext, endpoint: EndpointId): void {
+    breakers.record(ctx, endpoint, 'abandoned')
   }
 
   return {
     async send(ctx, call) {
-      const tried = new Set<EndpointId>()
-      let failed: OutboundResult | undefined
-      const { endpoint, result } = await attempt({
-        ctx,
-        maxAttempts: 2,
-        canRetry: call.canRetry,
-        async run() {
-          // A body that nobody reads would keep the connection of the first attempt.
-          if (failed?.kind === 'response') {
-            failed.deadline?.end()
-            await failed.response.body?.cancel()
-          }
-          const sent = await sendOnce(ctx, call, tried)
-          failed = sent.result
-          return sent
-        },
-        isRetryable: ({ result }) => isPassing(result),
-      })
-      if (result.kind === 'response') {
+      const { server } = call
+      const policy = policies(server)
+      const deadline = call.deadline && runDeadline(call.deadline, ctx.signal, ctx.clock.now())
+      const signal = deadline?.signal ?? ctx.signal
+      const sending: Sending = { ctx, call, policy, tried: new Set(), deadline, signal }
+      let place: Place | undefined
+      const release = (): void => {
+        if (place) tenants.leave(place, ctx.clock.now())
+        deadline?.end()
+      }
+      try {
+        if (call.isJudged) place = places.enterTenant(ctx, server) ?? (await places.wait(sending))
+        policy.noteCall()
+        const sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
+        const { endpoint, result } = sent
+        if (result.kind === 'fault') {
+          throw faultError(result.fault, server.path, server.timeoutMs)
+        }
         const { status } = result.response
         const isInSession = call.headers.has('mcp-session-id')
         recheckTransport?.(ctx, endpoint.id, { ...call, isInSession, status })
-        return { endpoint, response: result.response, deadline: result.deadline }
+        const end = (): void => {
+          sent.end()
+          release()
+        }
+        const { response, bodyDeadline } = result
+        if (!deadline) return { endpoint, response, bodyDeadline, end }
+        return {
+          endpoint,
+          response: cutResponse(response, signal),
+          bodyDeadline,
+          end,
+          lateAfterMs: () => (deadline.isPassed() ? call.deadline?.ms : undefined),
+        }
+      } catch (thrown) {
+        release()
+        const isLate = deadline?.isPassed() && !ctx.signal.aborted
+        if (isLate && call.deadline && toGatewayError(thrown).code !== 'no_capacity') {
+          throw deadlinePassed(server.path, call.deadline.ms)
+        }
+        throw thrown
       }
-      throw faultError(result.fault, call.server.path, call.server.timeoutMs)
     },
 
     async open(ctx, where, run) {
-      const endpoint = await choose(ctx, where, new Set())
+      const { endpoint } = await places.choose(ctx, { call: where, tried: new Set() })
       ctx.facts.endpoint = endpoint.id
-      const opened = await run(endpoint)
+      const opened = await run(endpoint).catch((thrown: unknown) => {
+        reportLeft(ctx, endpoint.id)
+        throw thrown
+      })
       const { outcome, status } = opened
-      if (outcome) breakers.record(ctx, endpoint.id, outcome)
+      breakers.record(ctx, endpoint.id, outcome ?? 'abandoned')
       if (status !== undefined) {
         const refused = { server: where.server, method: 'POST', isInSession: false } as const
         recheckTransport?.(ctx, endpoint.id, { ...refused, status })
@@ -208,6 +218,8 @@ export function createUpstreams({
     reportBroken(ctx, endpoint) {
       breakers.record(ctx, endpoint, 'failure')
     },
+
+    reportLeft,
   }
 }
 
@@ -219,13 +231,8 @@ export function addressOf(
   return { endpoint, transport, url, headers, timeoutMs }
 }
 
-function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {
-  return new GatewayError(
-    'upstream_unavailable',
-    `The server "${server.path}" is failing; the gateway waits before it tries again.`,
-    {
-      headers: { 'retry-after': String(retryAfterSeconds) },
-      data: { retryAfterSeconds },
-    },
-  )
+/** The answer breaks off when the time is over, whoever sends it to us. */
+function cutResponse(response: Response, signal: AbortSignal): Response {
+  const { body, status, headers } = response
+  return body ? new Response(cutOff(body, signal), { status, headers }) : response
 }

@@ -37,7 +37,7 @@ function relay(
     upstreams: {
       send: async (_ctx: unknown, { headers }: { headers: Headers }) => {
         sessions.push(headers.get('mcp-session-id') ?? '')
-        return { endpoint: SERVER.endpoints[0], response: answer() }
+        return { endpoint: SERVER.endpoints[0], response: answer(), end: () => undefined }
       },
       open: (_ctx: unknown, _where: unknown, run: (endpoint: { url: string }) => unknown) =>
         run({ url: 'http://one' }),

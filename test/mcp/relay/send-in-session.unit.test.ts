@@ -41,7 +41,8 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
   const upstreams: Pick<Upstreams, 'send' | 'open'> = {
     async send() {
       const isKnown = knows.includes(asked.at(-1) ?? '')
-      return { endpoint: ENDPOINT, response: new Response('', { status: isKnown ? 200 : 404 }) }
+      const response = new Response('', { status: isKnown ? 200 : 404 })
+      return { endpoint: ENDPOINT, response, end: () => undefined }
     },
     async open(_ctx, _where, run) {
       const opened = await run(ENDPOINT)

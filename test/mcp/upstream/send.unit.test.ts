@@ -6,6 +6,7 @@ import {
   type OutboundResult,
 } from '../../../src/core/index.ts'
 import { createUpstreams } from '../../../src/mcp/upstream/send.ts'
+import { DEFAULT_SENDING, type SendDefaults } from '../../../src/mcp/upstream/send-policy.ts'
 import type { ServerRecord } from '../../../src/registry/index.ts'
 import type { Breakers } from '../../../src/resilience/index.ts'
 
@@ -14,6 +15,8 @@ const [A, B] = ['1', '2'].map((digit) =>
 ) as [EndpointId, EndpointId]
 
 const server = {
+  id: 'shop-id',
+  tenant: 'acme',
   path: 'shop',
   timeoutMs: 1_000,
   headers: [],
@@ -25,7 +28,11 @@ const server = {
 } as unknown as ServerRecord
 
 /** Upstreams whose answers come one after another, and all that was asked and learned. */
-function upstreamsOver(answers: (() => OutboundResult)[], open: readonly EndpointId[] = []) {
+function upstreamsOver(
+  answers: (() => OutboundResult)[],
+  open: readonly EndpointId[] = [],
+  options: { sending?: SendDefaults } = {},
+) {
   const sent: string[] = []
   const learned: string[] = []
   const doubted: string[] = []
@@ -42,7 +49,11 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
     peek: (endpoint) => (open.includes(endpoint) ? 'open' : 'closed'),
     admit: async (_ctx, endpoint) =>
       open.includes(endpoint) ? { kind: 'open', retryAfterSeconds: 9 } : { kind: 'closed' },
-    record: (_ctx, endpoint, outcome) => learned.push(`${endpoint.slice(-1)} ${outcome}`),
+    record: (_ctx, endpoint, outcome) => {
+      if (outcome !== 'abandoned') learned.push(`${endpoint.slice(-1)} ${outcome}`)
+    },
+    of: () => breakers,
+    phase: async () => 'closed',
   }
   const outbound = {
     async send({ url, method }: OutboundRequest): Promise<OutboundResult> {
@@ -55,6 +66,7 @@ function upstreamsOver(answers: (() => OutboundResult)[], open: readonly Endpoin
     outbound,
     breakers,
     load: { begin: () => () => undefined, inFlight: () => 0, latencyMs: () => undefined },
+    sending: options.sending ?? DEFAULT_SENDING,
     recheckTransport: (_ctx, endpoint, { method, isInSession, status }) =>
       doubted.push(`${endpoint.slice(-1)} ${method} ${status}${isInSession ? ' in session' : ''}`),
   })

@@ -1,0 +1,206 @@
+import { type CallContext, type EndpointId, GatewayError } from '../../core/index.ts'
+import type { ServerRecord } from '../../registry/index.ts'
+import {
+  type Breakers,
+  type Bulkhead,
+  type BulkheadBounds,
+  chooseEndpoint,
+  createBulkhead,
+  createRotations,
+  type Load,
+  type Place,
+} from '../../resilience/index.ts'
+import type { SendDefaults, SendPolicy } from './send-policy.ts'
+
+type Endpoint = ServerRecord['endpoints'][number]
+
+/** Which call looks for an endpoint. */
+export interface Where {
+  readonly call: {
+    readonly server: ServerRecord
+    readonly pinned?: EndpointId
+    readonly key?: () => string
+    readonly isJudged?: true
+  }
+  readonly tried: ReadonlySet<EndpointId>
+  /** Absent for what counts in no bulkhead. */
+  readonly policy?: SendPolicy
+  readonly signal?: AbortSignal
+  /** False for a second copy, which is sent elsewhere or not at all. */
+  readonly mayWait?: boolean
+}
+
+/** An endpoint whose breaker let the call through, and the place that the call has there. */
+export interface Chosen {
+  readonly endpoint: Endpoint
+  readonly place?: Place
+}
+
+/** Where calls find room: within their tenant, and at an endpoint of their server. */
+export interface Places {
+  /** Undefined when the call has to wait. */
+  enterTenant(ctx: CallContext, server: ServerRecord): Place | undefined
+  /** Throws `no_capacity`. */
+  wait(
+    of: Pick<Where, 'call'> & { readonly ctx: CallContext; readonly signal: AbortSignal },
+  ): Promise<Place>
+  /** Throws `upstream_unavailable` and `no_capacity`. */
+  choose(ctx: CallContext, where: Where): Promise<Chosen>
+  leave(ctx: CallContext, place: Place): void
+  /** Whether a second copy could be sent to another endpoint now. */
+  isElsewhere(ctx: CallContext, where: Where): boolean
+}
+
+export interface PlacesDeps {
+  readonly tenants: Bulkhead
+  readonly breakers: Breakers
+  readonly load: Load
+  readonly defaults: SendDefaults
+}
+
+/** Of calls that wait for others of their tenant. */
+const TENANT_QUEUE = { maxQueued: 500, queueMs: 2_000 }
+/** Told to whom there was no room for: by then a call or two have ended. */
+const RETRY_SECONDS = 1
+
+/** @see Places */
+export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps): Places {
+  const endpoints = createBulkhead()
+  const rotations = createRotations()
+  const tenantBounds = { maxConcurrent: defaults.tenantConcurrent, ...TENANT_QUEUE }
+
+  function elsewhere(id: EndpointId, now: number): number {
+    return Math.max(0, load.inFlight(id, now) - endpoints.running(id))
+  }
+
+  function hasRoom(ctx: CallContext, server: ServerRecord, id: EndpointId, max: number): boolean {
+    const now = ctx.clock.now()
+    return endpoints.hasRoom(id, server.id, max, now, elsewhere(id, now))
+  }
+
+  /** A second attempt goes elsewhere when there is an elsewhere. */
+  function candidates({ call, tried, mayWait }: Where): readonly Endpoint[] {
+    const own = eligible(call)
+    const fresh = tried.size === 0 ? own : own.filter(({ id }) => !tried.has(id))
+    return fresh.length > 0 || mayWait === false ? fresh : own
+  }
+
+  async function pick(
+    ctx: CallContext,
+    { server, key }: Where['call'],
+    from: readonly Endpoint[],
+  ): Promise<Chosen> {
+    const { id, resilience: settings } = server
+    const plan = { breakers: breakers.of(server), load, rotations, settings, key, server: id }
+    const chosen = chooseEndpoint(ctx, { ...plan, endpoints: from })
+    const choice = chosen instanceof Promise ? await chosen : chosen
+    if (choice.kind === 'endpoint') return { endpoint: choice.endpoint }
+    throw unavailable(server, choice.retryAfterSeconds)
+  }
+
+  /** Where there is room, or after a while of waiting for some. */
+  async function pickRoomy(
+    ctx: CallContext,
+    where: Where,
+    bounds: BulkheadBounds,
+  ): Promise<Chosen> {
+    const { server } = where.call
+    const max = bounds.maxConcurrent
+    const all = candidates(where)
+    for (;;) {
+      const now = ctx.clock.now()
+      const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
+      // With every breaker open it is them, and not their calls, that refuse.
+      if (alive.length === 0) return pick(ctx, where.call, all)
+      const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
+      const place = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
+      const from = place ? alive.filter(({ id }) => id === place.key) : roomy
+      try {
+        const { endpoint } = await pick(ctx, where.call, from)
+        const { id } = endpoint
+        const then = ctx.clock.now()
+        const taken = place ?? endpoints.tryEnter(id, server.id, max, then, elsewhere(id, then))
+        if (taken) return { endpoint, place: taken }
+        // Others were faster while the breaker was asked.
+        breakers.record(ctx, id, 'abandoned')
+      } catch (thrown) {
+        if (place) endpoints.leave(place, ctx.clock.now())
+        throw thrown
+      }
+    }
+  }
+
+  async function line(
+    ctx: CallContext,
+    { call: { server }, signal = ctx.signal, mayWait }: Where,
+    alive: readonly Endpoint[],
+    bounds: BulkheadBounds,
+  ): Promise<Place> {
+    const keys = alive.map(({ id }) => id)
+    const waiting = { group: server.id, keys, who: ctx.facts.principal ?? '', signal }
+    const waited = mayWait === false ? undefined : await endpoints.wait(waiting, bounds)
+    if (waited?.kind === 'entered') return waited.place
+    throw noCapacity(`The server "${server.path}" has as many calls as it may have at once.`)
+  }
+
+  return {
+    enterTenant(ctx, { tenant }) {
+      return tenants.tryEnter(tenant, tenant, tenantBounds.maxConcurrent, ctx.clock.now())
+    },
+
+    async wait({ ctx, call: { server }, signal }) {
+      const { tenant } = server
+      const waiting = { group: tenant, keys: [tenant], who: ctx.facts.principal ?? '', signal }
+      const waited = await tenants.wait(waiting, tenantBounds)
+      if (waited.kind === 'entered') return waited.place
+      throw noCapacity('Your organisation has as many calls as it may have at once.')
+    },
+
+    choose(ctx, where) {
+      const bounds = where.call.isJudged ? where.policy?.bulkhead : undefined
+      return bounds ? pickRoomy(ctx, where, bounds) : pick(ctx, where.call, candidates(where))
+    },
+
+    leave(ctx, place) {
+      endpoints.leave(place, ctx.clock.now())
+    },
+
+    isElsewhere(ctx, { call, tried, policy }) {
+      const max = policy?.bulkhead?.maxConcurrent
+      const { server } = call
+      return eligible(call).some(({ id }) => {
+        if (tried.has(id)) return false
+        const isClosed = breakers.of(server).peek(id, ctx.clock.now()) === 'closed'
+        return isClosed && (max === undefined || hasRoom(ctx, server, id, max))
+      })
+    },
+  }
+}
+
+/** The endpoints that a call may go to. */
+export function eligible({
+  server,
+  pinned,
+}: Pick<Where['call'], 'server' | 'pinned'>): readonly Endpoint[] {
+  return pinned === undefined
+    ? server.endpoints
+    : server.endpoints.filter(({ id }) => id === pinned)
+}
+
+function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {
+  return new GatewayError(
+    'upstream_unavailable',
+    `The server "${server.path}" is failing; the gateway waits before it tries again.`,
+    {
+      headers: { 'retry-after': String(retryAfterSeconds) },
+      data: { retryAfterSeconds },
+    },
+  )
+}
+
+function noCapacity(message: string): GatewayError {
+  return new GatewayError('no_capacity', message, {
+    headers: { 'retry-after': String(RETRY_SECONDS) },
+    data: { retryAfterSeconds: RETRY_SECONDS },
+  })
+}

@@ -1,0 +1,42 @@
+import type { Deadline, EndpointId } from '../../core/index.ts'
+import type { ServerRecord } from '../../registry/index.ts'
+import type { CallDeadline } from '../../resilience/index.ts'
+import type { UpstreamOutbound } from './transports.ts'
+
+export type Endpoint = ServerRecord['endpoints'][number]
+
+/** One message for one server. */
+export interface UpstreamCall {
+  readonly server: ServerRecord
+  readonly method: 'POST' | 'GET'
+  readonly headers: Headers
+  /** Absent for GET. */
+  readonly body?: string
+  /** A legacy session stays on the endpoint that opened it. */
+  readonly pinned?: EndpointId
+  /** What a server that hashes keeps together. */
+  readonly key?: () => string
+  /**
+   * It is a call, whose answer is judged: the breaker learns of a success by `reportSound`
+   * afterwards, and calls that run at once are bounded.
+   */
+  readonly isJudged?: true
+  /** The deadline of its answer's headers begins anew for the answer, and the answer ends it. */
+  readonly keepsDeadline?: true
+  /** How it is sent, where it is not by ourselves. */
+  readonly send?: UpstreamOutbound['send']
+  /** Sending twice does no harm. */
+  readonly canRetry: boolean
+  /** Of the whole call, retries and answer included. */
+  readonly deadline?: CallDeadline
+}
+
+export interface UpstreamAnswer {
+  readonly endpoint: Endpoint
+  readonly response: Response
+  readonly bodyDeadline?: Deadline | undefined
+  /** Its last byte came, or nobody waits for it any more. Whoever gets an answer calls it. */
+  readonly end: () => void
+  /** How long the call might take, when it took longer and its answer was cut off. */
+  readonly lateAfterMs?: () => number | undefined
+}
