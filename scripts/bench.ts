@@ -1,73 +1,87 @@
-import { createRequire } from 'node:module'
-import { cpuSeconds } from './bench/cpu.ts'
-import { type LoadOptions, runLoad } from './bench/load.ts'
-import { type Measurement, rowsText, withRatios, writeReport } from './bench/report.ts'
-import { startTargets, type Target } from './bench/targets.ts'
+import { checkAnswer } from './bench/check-answer.ts'
+import { environmentOf } from './bench/environment.ts'
+import type { Findings } from './bench/findings.ts'
+import { autocannonTool } from './bench/load/autocannon.ts'
+import { streamTool } from './bench/load/streams.ts'
+import { findWrk } from './bench/load/wrk.ts'
+import { measureInterleaved, type Sample } from './bench/measure.ts'
+import { HELP, type Options, parseOptions } from './bench/options.ts'
+import { type Results, resultsText, writeResults } from './bench/report.ts'
+import { ROWS } from './bench/rows/index.ts'
+import type { Target } from './bench/rows/row.ts'
+import { summarise } from './bench/summary.ts'
+import { checkTargets } from './bench/targets-check.ts'
+import { type RunningWorld, startWorld } from './bench/world.ts'
+import { stopEveryChild } from './start/child.ts'
 
 /** `npm run bench`: what a call costs through the gateway, next to the least it could cost. */
 
-const CONCURRENCIES = [1, 32]
-const WARM_UP_MS = 1_000
-const MEASURE_MS = 5_000
+const WARM_UP_SECONDS = 2
 
-const BODY = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'tools/call',
-  params: {
-    name: 'echo',
-    arguments: { message: 'hello' },
-    _meta: {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': {},
-      'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
-    },
-  },
-})
-const HEADERS = {
-  'content-type': 'application/json',
-  'content-length': String(Buffer.byteLength(BODY)),
-  accept: 'application/json, text/event-stream',
-  'mcp-protocol-version': '2026-07-28',
-  'mcp-method': 'tools/call',
-  'mcp-name': 'echo',
+const options = readOptions()
+const world = await startWorld({ peers: options.peers, say })
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void Promise.all([world.stop(), stopEveryChild()]).finally(() => process.exit(1))
+  })
 }
-
-const targets = await startTargets(say)
 try {
-  const measurements: Measurement[] = []
-  for (const concurrency of CONCURRENCIES) {
-    for (const target of targets.list) {
-      say(`measuring ${target.name} with ${concurrency} at once`)
-      measurements.push(await measure(target, concurrency))
-    }
-  }
-  const rows = withRatios(measurements)
-  const { version }: { version: string } = createRequire(import.meta.url)('workerd/package.json')
-  await writeReport(rows, { node: process.versions.node, workerd: version })
-  console.log(`\n${rowsText(rows)}\n`)
-  say('wrote docs/bench/latest.md and docs/bench/latest.json')
+  process.exitCode = await run(world)
 } finally {
-  await targets.stop()
+  await world.stop()
 }
 
-async function measure(target: Target, concurrency: number): Promise<Measurement> {
-  const load: Omit<LoadOptions, 'durationMs'> = {
-    url: target.url,
-    headers: { ...HEADERS, ...target.headers },
-    body: BODY,
-    concurrency,
-    expect: '"result":{',
+async function run(started: RunningWorld): Promise<number> {
+  const closedLoop = findWrk(started.folder) ?? autocannonTool
+  const targets = await startTargets(started)
+  for (const target of targets) await checkAnswer(target)
+  const { rounds, seconds, concurrencies } = options
+  const samples: Sample[] = await measureInterleaved({
+    ...{ targets, rounds, seconds, concurrencies, say },
+    warmUpSeconds: WARM_UP_SECONDS,
+    toolFor: ({ answer }) => (answer === 'stream' ? streamTool : closedLoop),
+  })
+  const measured = {
+    ...environmentOf({ upstream: started.upstream.software, load: closedLoop.name }),
+    command: options.command,
+    day: new Date().toISOString().slice(0, 10),
   }
-  await runLoad({ ...load, durationMs: WARM_UP_MS })
-  const before = await cpuSeconds(target.pid)
-  const result = await runLoad({ ...load, durationMs: MEASURE_MS })
-  const after = await cpuSeconds(target.pid)
-  const cpuMicrosPerRequest =
-    before === undefined || after === undefined
-      ? undefined
-      : ((after - before) * 1e6) / result.requests
-  return { ...result, target: target.name, concurrency, cpuMicrosPerRequest }
+  const rows = summarise(samples, targets, concurrencies)
+  const findings: Findings = { samples }
+  const results: Results = { calls: { measured, rounds, seconds, rows } }
+  const checked = options.checks ? checkTargets(findings) : []
+  console.log(`\n${resultsText(results, checked)}\n`)
+  if (options.writes) {
+    await writeResults(results)
+    say('wrote docs/bench/results.json and docs/bench/results.md')
+  }
+  return checked.some(({ verdict }) => verdict === 'missed') ? 1 : 0
+}
+
+async function startTargets(started: RunningWorld): Promise<Target[]> {
+  const wanted = ROWS.filter(({ letter, isQuick }) =>
+    options.only ? options.only.includes(letter) : isQuick || !options.isQuick,
+  )
+  const targets: Target[] = []
+  for (const row of wanted) {
+    const missing = row.missing?.(started)
+    if (missing) say(`row ${row.letter} is left out: ${missing}`)
+    else targets.push(...(await row.start(started)))
+  }
+  return targets
+}
+
+function readOptions(): Options {
+  try {
+    const parsed = parseOptions(process.argv.slice(2))
+    if (parsed !== 'help') return parsed
+    console.log(HELP)
+    process.exit(0)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    console.error('npm run bench -- --help shows what there is.')
+    process.exit(2)
+  }
 }
 
 function say(text: string): void {
