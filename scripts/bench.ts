@@ -19,7 +19,7 @@ import { stopEveryChild } from './start/child.ts'
 const WARM_UP_SECONDS = 2
 
 const options = readOptions()
-const world = await startWorld({ peers: options.peers, say })
+const world = await startWorld({ ...options, say })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     void Promise.all([world.stop(), stopEveryChild()]).finally(() => process.exit(1))

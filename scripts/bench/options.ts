@@ -11,6 +11,8 @@ export interface Options {
   readonly seconds: number
   readonly concurrencies: readonly number[]
   readonly peers: readonly Peer[]
+  /** Undefined: a free one. */
+  readonly upstreamPort: number | undefined
   /** Names of scale runs. */
   readonly scale: readonly ScaleName[]
   readonly soakMinutes: number
@@ -34,6 +36,8 @@ Measures the gateway beside what it could be at best, on a bare workerd, everyth
   --concurrency 1,32   connections at once (1,32 when quick, else 1,32,128)
   --peer name=url      another gateway, asked for the same modern call; may be repeated
   --peer-header n=k:v  a header for the peer n; may be repeated
+  --peer-tool n=tool   what the peer n calls the tool (echo)
+  --upstream-port N    where the upstream listens, for peers that are set up before the run
   --scale [names]      scale runs instead: ${SCALE_NAMES.join(',')}; all without names
   --soak [minutes]     300 requests/s for so long (10) instead
   --no-write           leave docs/bench as it is
@@ -58,6 +62,8 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       concurrency: { type: 'string' },
       peer: { type: 'string', multiple: true, default: [] },
       'peer-header': { type: 'string', multiple: true, default: [] },
+      'peer-tool': { type: 'string', multiple: true, default: [] },
+      'upstream-port': { type: 'string' },
       scale: { type: 'string' },
       soak: { type: 'string' },
       'no-write': { type: 'boolean', default: false },
@@ -75,7 +81,11 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     concurrencies: (values.concurrency ?? (isQuick ? '1,32' : '1,32,128'))
       .split(',')
       .map((text) => count('concurrency', text)),
-    peers: peersOf(values.peer, values['peer-header']),
+    peers: peersOf(values.peer, values['peer-header'], values['peer-tool']),
+    upstreamPort:
+      values['upstream-port'] === undefined
+        ? undefined
+        : count('upstream-port', values['upstream-port']),
     scale: values.scale === undefined ? [] : values.scale.split(',').map(scaleName),
     soakMinutes: values.soak === undefined ? 0 : count('soak', values.soak),
     writes: !values['no-write'] && values.only === undefined,
@@ -108,12 +118,17 @@ function scaleName(text: string): ScaleName {
   return name
 }
 
-function peersOf(peers: readonly string[], headers: readonly string[]): Peer[] {
+function peersOf(
+  peers: readonly string[],
+  headers: readonly string[],
+  tools: readonly string[],
+): Peer[] {
   return peers.map((text) => {
     const [, name = '', url = ''] = /^([a-z0-9-]+)=(.+)$/.exec(text) ?? []
     if (!URL.canParse(url)) throw new Error('--peer takes name=url')
     const own = headers.filter((header) => header.startsWith(`${name}=`))
-    return { name, url, headers: Object.fromEntries(own.map(headerOf)) }
+    const tool = tools.find((one) => one.startsWith(`${name}=`))?.slice(name.length + 1) ?? 'echo'
+    return { name, url, tool, headers: Object.fromEntries(own.map(headerOf)) }
   })
 }
 

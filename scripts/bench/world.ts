@@ -16,11 +16,16 @@ export interface RunningWorld extends World {
 
 export interface WorldOptions {
   readonly peers?: readonly Peer[]
+  readonly upstreamPort?: number | undefined
   say(text: string): void
 }
 
 /** Builds the bundle, starts the upstream and the gateway before it, in a new folder. */
-export async function startWorld({ peers = [], say }: WorldOptions): Promise<RunningWorld> {
+export async function startWorld({
+  peers = [],
+  upstreamPort,
+  say,
+}: WorldOptions): Promise<RunningWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'))
   const cleanups: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   const stop = async (): Promise<void> => {
@@ -31,7 +36,7 @@ export async function startWorld({ peers = [], say }: WorldOptions): Promise<Run
     await buildBundle(join(folder, 'dist'))
     say('starting the upstream and the gateway')
     const nginx = findNginx()
-    const upstream = await startUpstream(join(folder, 'upstream'), nginx)
+    const upstream = await startUpstream(join(folder, 'upstream'), nginx, upstreamPort)
     cleanups.push(upstream.stop)
     const gateway = await startOwnGateway({
       folder,

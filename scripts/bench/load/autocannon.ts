@@ -1,5 +1,6 @@
 import autocannon from 'autocannon'
 import { answerProblem } from '../check-answer.ts'
+import type { Target, Variant } from '../rows/row.ts'
 import { percentile } from '../stats.ts'
 import type { LoadOptions, LoadTool } from './load.ts'
 
@@ -26,6 +27,15 @@ export const autocannonTool: LoadTool = {
   },
 }
 
+function requestOf({ headers, body }: Target) {
+  return (variant: Variant): autocannon.Request => ({
+    method: 'POST',
+    path: variant.path,
+    headers: { ...headers, ...variant.headers },
+    body,
+  })
+}
+
 interface Fired {
   readonly result: autocannon.Result
   /** Its own histogram knows whole milliseconds only. */
@@ -43,6 +53,7 @@ function fire({ target, concurrency, seconds }: LoadOptions): Promise<Fired> {
         body: target.body,
         connections: concurrency,
         duration: seconds,
+        ...(target.variants ? { requests: target.variants.map(requestOf(target)) } : {}),
         verifyBody: (body) => answerProblem(target, 200, String(body)) === undefined,
       },
       (error, result) => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Target } from '../rows/row.ts'
+import type { Target, Variant } from '../rows/row.ts'
 import type { LoadResult, LoadTool } from './load.ts'
 import { parseWrkOutput, RESULT_MARK } from './wrk-output.ts'
 
@@ -38,15 +38,12 @@ function throwIfFailed(target: Target, output: string): LoadResult {
   return result
 }
 
-/** One fixed request; every answer is looked into. Pure. */
-export function wrkScript({ headers, body, expect }: Target): string {
-  const quoted = (text: string) => JSON.stringify(text)
+/** One fixed request, or several in turn; every answer is looked into. Pure. */
+export function wrkScript({ headers, body, expect, variants = [] }: Target): string {
   return `wrk.method = 'POST'
 wrk.body = ${quoted(body)}
-${Object.entries(headers)
-  .map(([name, value]) => `wrk.headers[${quoted(name)}] = ${quoted(value)}`)
-  .join('\n')}
-local expect = { ${expect.map(quoted).join(', ')} }
+wrk.headers = ${luaTable(headers)}
+${variants.length > 0 ? takingTurns(variants) : ''}local expect = { ${expect.map(quoted).join(', ')} }
 local threads = {}
 bad = 0
 function setup(thread) threads[#threads + 1] = thread end
@@ -68,6 +65,41 @@ function done(summary, latency)
     latency:percentile(99), wrong, errors.connect, errors.read, errors.write, errors.timeout))
 end
 `
+}
+
+/** The texts are made once: wrk formats nothing while it measures. */
+function takingTurns(variants: readonly Variant[]): string {
+  const rows = variants.map(({ path, headers }) => `  { ${quoted(path)}, ${luaTable(headers)} },`)
+  return `local variants = {
+${rows.join('\n')}
+}
+local texts, turn = {}, 0
+function init()
+  local common = wrk.headers
+  for index, variant in ipairs(variants) do
+    local headers = {}
+    for name, value in pairs(common) do headers[name] = value end
+    for name, value in pairs(variant[2]) do headers[name] = value end
+    texts[index] = wrk.format(nil, variant[1], headers)
+  end
+end
+function request()
+  turn = turn % #texts + 1
+  return texts[turn]
+end
+`
+}
+
+function luaTable(entries: Readonly<Record<string, string>>): string {
+  const members = Object.entries(entries).map(
+    ([name, value]) => `[${quoted(name)}] = ${quoted(value)}`,
+  )
+  return `{ ${members.join(', ')} }`
+}
+
+/** JSON's escapes of what our requests hold (quotes and backslashes) are Lua's. */
+function quoted(text: string): string {
+  return JSON.stringify(text)
 }
 
 function capture(binary: string, args: readonly string[]): Promise<string> {

@@ -16,8 +16,16 @@ export interface Target {
   readonly pids: readonly number[]
   /** `stream`: the answer is events, and the first of them is timed. */
   readonly answer: 'message' | 'stream'
+  /** Requests that take turns, where one alone would not do: path and headers over those above. */
+  readonly variants?: readonly Variant[]
   /** The ceiling that it is compared with. */
   readonly ceiling?: string
+}
+
+/** One of several requests with the same body. */
+export interface Variant {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** What rows are started in: processes that several share, and the folder of this run. */
@@ -38,6 +46,8 @@ export interface Peer {
   readonly name: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** As the peer names the upstream's tool `echo`. */
+  readonly tool: string
 }
 
 /** One row of the report, or a few that are started together. */

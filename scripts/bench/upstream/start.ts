@@ -24,23 +24,25 @@ export interface Upstream {
   stop(): Promise<void>
 }
 
-/** nginx with Lua where that is installed, a Worker otherwise. */
+/** nginx with Lua where that is installed, a Worker otherwise; on a free port if none is given. */
 export async function startUpstream(
   folder: string,
   nginx: InstalledNginx | undefined,
+  givenPort?: number,
 ): Promise<Upstream> {
+  const port = givenPort ?? (await freePort())
   const luaModules = nginx?.luaModules
   return nginx && luaModules
-    ? startLuaUpstream(folder, nginx, luaModules)
-    : startStubUpstream(folder)
+    ? startLuaUpstream(folder, port, nginx, luaModules)
+    : startStubUpstream(folder, port)
 }
 
 async function startLuaUpstream(
   folder: string,
+  port: number,
   nginx: InstalledNginx,
   modules: readonly string[],
 ): Promise<Upstream> {
-  const port = await freePort()
   await mkdir(folder, { recursive: true })
   const progress = { events: PROGRESS_EVENTS, everyMs: PROGRESS_EVERY_MS }
   await writeFile(join(folder, 'answers.lua'), answersLua(upstreamAnswers(), progress))
@@ -64,11 +66,12 @@ async function startLuaUpstream(
   }
 }
 
-async function startStubUpstream(folder: string): Promise<Upstream> {
+async function startStubUpstream(folder: string, port: number): Promise<Upstream> {
   const stub = join(import.meta.dirname, 'stub')
   const { url, pid, stop } = await startWorkerd({
     bundleDir: stub,
     stateDir: folder,
+    port,
     wranglerToml: join(stub, 'wrangler.toml'),
     vars: {
       ANSWERS: JSON.stringify(upstreamAnswers()),
