@@ -1,22 +1,12 @@
-import { checkAnswer } from './bench/check-answer.ts'
 import { environmentOf } from './bench/environment.ts'
-import type { Findings } from './bench/findings.ts'
-import { autocannonTool } from './bench/load/autocannon.ts'
-import { streamTool } from './bench/load/streams.ts'
-import { findWrk } from './bench/load/wrk.ts'
-import { measureInterleaved, type Sample } from './bench/measure.ts'
 import { HELP, type Options, parseOptions } from './bench/options.ts'
-import { type Results, resultsText, writeResults } from './bench/report.ts'
-import { ROWS } from './bench/rows/index.ts'
-import type { Target } from './bench/rows/row.ts'
-import { summarise } from './bench/summary.ts'
+import { resultsText, writeResults } from './bench/report.ts'
+import { loadToolOf, type Outcome, run } from './bench/run.ts'
 import { checkTargets } from './bench/targets-check.ts'
 import { type RunningWorld, startWorld } from './bench/world.ts'
 import { stopEveryChild } from './start/child.ts'
 
 /** `npm run bench`: what a call costs through the gateway, next to the least it could cost. */
-
-const WARM_UP_SECONDS = 2
 
 const options = readOptions()
 const world = await startWorld({ ...options, say })
@@ -26,49 +16,31 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 try {
-  process.exitCode = await run(world)
+  process.exitCode = await report(await measure(world))
 } finally {
   await world.stop()
 }
 
-async function run(started: RunningWorld): Promise<number> {
-  const closedLoop = findWrk(started.folder) ?? autocannonTool
-  const targets = await startTargets(started)
-  for (const target of targets) await checkAnswer(target)
-  const { rounds, seconds, concurrencies } = options
-  const samples: Sample[] = await measureInterleaved({
-    ...{ targets, rounds, seconds, concurrencies, say },
-    warmUpSeconds: WARM_UP_SECONDS,
-    toolFor: ({ answer }) => (answer === 'stream' ? streamTool : closedLoop),
-  })
+function measure(running: RunningWorld): Promise<Outcome> {
+  const tool = loadToolOf(running)
   const measured = {
-    ...environmentOf({ upstream: started.upstream.software, load: closedLoop.name }),
+    ...environmentOf({ upstream: running.upstream.software, load: tool.name }),
     command: options.command,
     day: new Date().toISOString().slice(0, 10),
   }
-  const rows = summarise(samples, targets, concurrencies)
-  const findings: Findings = { samples }
-  const results: Results = { calls: { measured, rounds, seconds, rows } }
+  return run({ world: running, options, tool, measured, say })
+}
+
+/** Prints and writes what was found; 1 when a target is missed. */
+async function report({ findings, results }: Outcome): Promise<0 | 1> {
   const checked = options.checks ? checkTargets(findings) : []
   console.log(`\n${resultsText(results, checked)}\n`)
   if (options.writes) {
     await writeResults(results)
     say('wrote docs/bench/results.json and docs/bench/results.md')
   }
-  return checked.some(({ verdict }) => verdict === 'missed') ? 1 : 0
-}
-
-async function startTargets(started: RunningWorld): Promise<Target[]> {
-  const wanted = ROWS.filter(({ letter, isQuick }) =>
-    options.only ? options.only.includes(letter) : isQuick || !options.isQuick,
-  )
-  const targets: Target[] = []
-  for (const row of wanted) {
-    const missing = row.missing?.(started)
-    if (missing) say(`row ${row.letter} is left out: ${missing}`)
-    else targets.push(...(await row.start(started)))
-  }
-  return targets
+  const hasErrors = (results.scale?.soak?.errors ?? 0) > 0
+  return hasErrors || checked.some(({ verdict }) => verdict === 'missed') ? 1 : 0
 }
 
 function readOptions(): Options {

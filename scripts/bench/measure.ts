@@ -20,11 +20,16 @@ export interface Plan {
   readonly rounds: number
   /** Of each sample. */
   readonly seconds: number
-  /** Of each target at the largest concurrency, before the first round: code is compiled. */
+  /** Of each target, before the first round: code is compiled. */
   readonly warmUpSeconds: number
   toolFor(target: Target): LoadTool
   say(text: string): void
 }
+
+/** Enough to compile everything, not so much that it queues. */
+const WARM_UP_CONCURRENCY = 32
+/** Between two samples: what the last one left unanswered ends, and is not counted to the next. */
+const SETTLE_MS = 50
 
 /**
  * Measures everything in every round, in an order that changes from round to round, so that a
@@ -33,7 +38,7 @@ export interface Plan {
 export async function measureInterleaved(plan: Plan): Promise<Sample[]> {
   const { targets, concurrencies, rounds, seconds, say } = plan
   for (const target of targets) {
-    const concurrency = Math.max(...concurrencies)
+    const concurrency = Math.min(WARM_UP_CONCURRENCY, Math.max(...concurrencies))
     await plan.toolFor(target).run({ target, concurrency, seconds: plan.warmUpSeconds })
   }
   const samples: Sample[] = []
@@ -69,8 +74,10 @@ async function sample(
   round: number,
   seconds: number,
 ): Promise<Sample> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   const before = await cpuSecondsOf(target.pids)
   const result = await tool.run({ target, concurrency, seconds })
+  if (result.requests === 0) throw new Error(`${target.name} answered nothing in ${seconds} s`)
   const after = await cpuSecondsOf(target.pids)
   const resident = await residentMiB(target.pids)
   return {

@@ -1,5 +1,4 @@
-import { Agent, request } from 'node:http'
-import type { SessionsFinding, StreamsFinding } from '../findings.ts'
+import type { SessionsFinding } from '../findings.ts'
 import { residentMiB } from '../memory.ts'
 import { legacyCall, openSession } from '../rows/messages.ts'
 import type { Target } from '../rows/row.ts'
@@ -7,11 +6,9 @@ import type { RunningWorld } from '../world.ts'
 import type { ScalePlan } from './growth.ts'
 
 const SESSIONS = 1_000
-const STREAMS = 500
-const STREAM_SECONDS = 60
-/** How many sessions or streams are being opened at any time. */
+/** How many are being opened at any time. */
 const OPENING = 16
-const CONCURRENCY = 128
+const CONCURRENCY = 32
 const WARM_UP_SECONDS = 3
 const SERVER = 'bench-legacy'
 
@@ -40,44 +37,23 @@ export async function measureSessions(
   }
 }
 
-/** 500 open GET streams of legacy sessions, each with a stream of its own at the upstream. */
-export async function measureStreams(
-  world: RunningWorld,
-  { say }: ScalePlan,
-): Promise<StreamsFinding> {
-  const url = await legacyUrl(world)
-  const pids = [world.gateway.worker.pid()]
-  const sessions = await openSessions(world, url, STREAMS)
-  const before = await residentMiB(pids)
-  say(`opening ${STREAMS} streams for ${STREAM_SECONDS} s`)
-  const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY })
-  const open = new Set<string>()
-  try {
-    await inParallel(sessions, OPENING, (session) => openStream(world, url, session, agent, open))
-    await new Promise((resolve) => setTimeout(resolve, STREAM_SECONDS * 1000))
-    const after = await residentMiB(pids)
-    const isKnown = before !== undefined && after !== undefined
-    return {
-      streams: STREAMS,
-      seconds: STREAM_SECONDS,
-      survived: open.size,
-      kibPerStream: isKnown ? ((after - before) * 1024) / STREAMS : undefined,
-    }
-  } finally {
-    agent.destroy()
-  }
-}
-
-async function legacyUrl(world: RunningWorld): Promise<string> {
+/** The gateway's endpoint in front of a legacy server. */
+export async function legacyUrl(world: RunningWorld): Promise<string> {
   await world.registered(SERVER, world.upstream.url('legacy'))
   return `${world.gateway.origin}/${SERVER}/mcp`
 }
 
-function authorization({ gateway }: RunningWorld) {
+/** Of the one user. */
+export function authorization({ gateway }: RunningWorld) {
   return { authorization: `Bearer ${gateway.userToken}` }
 }
 
-async function openSessions(world: RunningWorld, url: string, count: number): Promise<string[]> {
+/** Ids of new sessions of the one user. */
+export async function openSessions(
+  world: RunningWorld,
+  url: string,
+  count: number,
+): Promise<string[]> {
   const opened: string[] = []
   await inParallel(Array.from({ length: count }), OPENING, async () => {
     opened.push(await openSession(url, authorization(world)))
@@ -102,37 +78,8 @@ function targetOf(world: RunningWorld, url: string, sessions: readonly string[])
   }
 }
 
-/** Resolves with the first bytes; the session is in `open` until the stream ends. */
-function openStream(
-  world: RunningWorld,
-  url: string,
-  session: string,
-  agent: Agent,
-  open: Set<string>,
-): Promise<void> {
-  const headers = {
-    ...{ accept: 'text/event-stream', 'mcp-session-id': session },
-    ...{ 'mcp-protocol-version': '2025-11-25', ...authorization(world) },
-  }
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { agent, headers }, (response) => {
-      if (response.statusCode !== 200) {
-        reject(new Error(`a stream was answered with ${response.statusCode}`))
-        response.resume()
-        return
-      }
-      open.add(session)
-      response.on('close', () => open.delete(session))
-      response.on('error', () => open.delete(session))
-      response.resume()
-      resolve()
-    })
-    sent.on('error', reject)
-    sent.end()
-  })
-}
-
-async function inParallel<T>(
+/** Runs `work` on each item, `atOnce` at any time. */
+export async function inParallel<T>(
   items: readonly T[],
   atOnce: number,
   work: (item: T) => Promise<void>,
