@@ -3,8 +3,24 @@ import { PROGRESS_EVENTS } from './upstream/answers.ts'
 
 const TIMEOUT_MS = 30_000
 
-/** Sends a target's request once; gives the headers of a correct answer, throws for any other. */
+/**
+ * Sends a target's request once, each of them where it has several; gives the headers of the last
+ * answer, throws for any that is not correct.
+ */
 export async function checkAnswer(target: Target): Promise<Headers> {
+  const { variants = [] } = target
+  let headers = variants.length === 0 ? await ask(target) : new Headers()
+  for (const variant of variants) {
+    headers = await ask({
+      ...target,
+      url: new URL(variant.path, target.url).href,
+      headers: { ...target.headers, ...variant.headers },
+    })
+  }
+  return headers
+}
+
+async function ask(target: Target): Promise<Headers> {
   const response = await fetch(target.url, {
     method: 'POST',
     headers: target.headers,

@@ -23,6 +23,8 @@ export interface Plan {
   /** Of each target, before the first round: code is compiled. */
   readonly warmUpSeconds: number
   toolFor(target: Target): LoadTool
+  /** Runs right before each sample and is not counted: one correct answer. Throws without it. */
+  prepare(target: Target): Promise<unknown>
   say(text: string): void
 }
 
@@ -36,7 +38,7 @@ const SETTLE_MS = 50
  * machine that drifts does it to all alike. Throws at the first failed answer.
  */
 export async function measureInterleaved(plan: Plan): Promise<Sample[]> {
-  const { targets, concurrencies, rounds, seconds, say } = plan
+  const { targets, concurrencies, rounds, say } = plan
   for (const target of targets) {
     const concurrency = Math.min(WARM_UP_CONCURRENCY, Math.max(...concurrencies))
     await plan.toolFor(target).run({ target, concurrency, seconds: plan.warmUpSeconds })
@@ -46,7 +48,7 @@ export async function measureInterleaved(plan: Plan): Promise<Sample[]> {
     say(`round ${round + 1} of ${rounds}`)
     for (const concurrency of concurrencies) {
       for (const target of inOrder(targets, round)) {
-        samples.push(await sample(plan.toolFor(target), target, concurrency, round, seconds))
+        samples.push(await sample(plan, target, concurrency, round))
       }
     }
   }
@@ -68,15 +70,17 @@ function pairsOf(targets: readonly Target[]): Target[][] {
 }
 
 async function sample(
-  tool: LoadTool,
+  plan: Plan,
   target: Target,
   concurrency: number,
   round: number,
-  seconds: number,
 ): Promise<Sample> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+  // What a pause has let go stale is read again before, as in a gateway that is always busy.
+  await plan.prepare(target)
   const before = await cpuSecondsOf(target.pids)
-  const result = await tool.run({ target, concurrency, seconds })
+  const { seconds } = plan
+  const result = await plan.toolFor(target).run({ target, concurrency, seconds })
   if (result.requests === 0) throw new Error(`${target.name} answered nothing in ${seconds} s`)
   const after = await cpuSecondsOf(target.pids)
   const resident = await residentMiB(target.pids)

@@ -55,6 +55,7 @@ async function runRows(context: RunContext): Promise<Outcome> {
   const samples = await measureInterleaved({
     ...{ targets, rounds, seconds, concurrencies, say },
     warmUpSeconds: WARM_UP_SECONDS,
+    prepare: checkAnswer,
     toolFor: ({ answer }) => (answer === 'stream' ? streamTool : tool),
   })
   const rows = summarise(samples, targets, concurrencies)

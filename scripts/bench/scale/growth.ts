@@ -85,6 +85,7 @@ async function measureGrowth(
     ...{ targets, rounds, seconds, say },
     concurrencies: [CONCURRENCY],
     warmUpSeconds: WARM_UP_SECONDS,
+    prepare: checkAnswer,
     toolFor: () => tool,
   })
   const rows = summarise(samples, targets, [CONCURRENCY])
@@ -111,9 +112,6 @@ async function checkedTarget(
     url: gateway.origin,
     pids: [gateway.worker.pid()],
   }
-  for (const { path, headers } of variants) {
-    const url = gateway.origin + path
-    await checkAnswer({ ...target, url, headers: { ...target.headers, ...headers } })
-  }
+  await checkAnswer(target)
   return target
 }
