@@ -1,3 +1,4 @@
+import { createCleanups } from './bench/cleanups.ts'
 import { environmentOf } from './bench/environment.ts'
 import { HELP, type Options, parseOptions } from './bench/options.ts'
 import { resultsText, writeResults } from './bench/report.ts'
@@ -9,16 +10,17 @@ import { stopEveryChild } from './start/child.ts'
 /** `npm run bench`: what a call costs through the gateway, next to the least it could cost. */
 
 const options = readOptions()
-const world = await startWorld({ ...options, say })
+const cleanups = createCleanups()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    void Promise.all([world.stop(), stopEveryChild()]).finally(() => process.exit(1))
+    void Promise.all([cleanups.run(), stopEveryChild()]).finally(() => process.exit(1))
   })
 }
 try {
+  const world = await startWorld({ ...options, cleanups, say })
   process.exitCode = await report(await measure(world))
 } finally {
-  await world.stop()
+  await cleanups.run()
 }
 
 function measure(running: RunningWorld): Promise<Outcome> {
