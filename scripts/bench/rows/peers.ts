@@ -6,7 +6,6 @@ import type { Peer, Row, Target } from './row.ts'
 export const peerRow: Row = {
   letter: 'i',
   isQuick: true,
-  missing: ({ peers }) => (peers.length > 0 ? undefined : 'no --peer is given'),
   start: ({ peers }) => Promise.all(peers.map(targetOf)),
 }
 
