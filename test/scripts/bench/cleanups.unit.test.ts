@@ -13,6 +13,27 @@ it('undoes everything once, last first, also when one of them fails', async () =
   expect(ran).toEqual(['gateway', 'folder'])
 })
 
+it('does not end before what another caller has begun to undo', async () => {
+  let stopped: () => void = () => {}
+  const cleanups = createCleanups()
+  cleanups.add(
+    () =>
+      new Promise<void>((resolve) => {
+        stopped = resolve
+      }),
+  )
+  const first = cleanups.run()
+  let hasEnded = false
+  const second = cleanups.run().then(() => {
+    hasEnded = true
+  })
+  await Promise.resolve()
+  expect(hasEnded).toBe(false)
+  stopped()
+  await Promise.all([first, second])
+  expect(hasEnded).toBe(true)
+})
+
 it('spreads calls evenly over what there is, at most fifty', () => {
   expect(spread(1)).toEqual([1])
   expect(spread(10)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
