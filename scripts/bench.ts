@@ -1,73 +1,61 @@
-import { createRequire } from 'node:module'
-import { cpuSeconds } from './bench/cpu.ts'
-import { type LoadOptions, runLoad } from './bench/load.ts'
-import { type Measurement, rowsText, withRatios, writeReport } from './bench/report.ts'
-import { startTargets, type Target } from './bench/targets.ts'
+import { createCleanups } from './bench/cleanups.ts'
+import { environmentOf } from './bench/environment.ts'
+import { HELP, type Options, parseOptions } from './bench/options.ts'
+import { resultsText, writeResults } from './bench/report.ts'
+import { loadToolOf, type Outcome, run } from './bench/run.ts'
+import { checkTargets } from './bench/targets-check.ts'
+import { type RunningWorld, startWorld } from './bench/world.ts'
+import { stopEveryChild } from './start/child.ts'
 
 /** `npm run bench`: what a call costs through the gateway, next to the least it could cost. */
 
-const CONCURRENCIES = [1, 32]
-const WARM_UP_MS = 1_000
-const MEASURE_MS = 5_000
-
-const BODY = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'tools/call',
-  params: {
-    name: 'echo',
-    arguments: { message: 'hello' },
-    _meta: {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': {},
-      'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
-    },
-  },
-})
-const HEADERS = {
-  'content-type': 'application/json',
-  'content-length': String(Buffer.byteLength(BODY)),
-  accept: 'application/json, text/event-stream',
-  'mcp-protocol-version': '2026-07-28',
-  'mcp-method': 'tools/call',
-  'mcp-name': 'echo',
+const options = readOptions()
+const cleanups = createCleanups()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void Promise.all([cleanups.run(), stopEveryChild()]).finally(() => process.exit(1))
+  })
 }
-
-const targets = await startTargets(say)
 try {
-  const measurements: Measurement[] = []
-  for (const concurrency of CONCURRENCIES) {
-    for (const target of targets.list) {
-      say(`measuring ${target.name} with ${concurrency} at once`)
-      measurements.push(await measure(target, concurrency))
-    }
-  }
-  const rows = withRatios(measurements)
-  const { version }: { version: string } = createRequire(import.meta.url)('workerd/package.json')
-  await writeReport(rows, { node: process.versions.node, workerd: version })
-  console.log(`\n${rowsText(rows)}\n`)
-  say('wrote docs/bench/latest.md and docs/bench/latest.json')
+  const world = await startWorld({ ...options, cleanups, say })
+  process.exitCode = await report(await measure(world))
 } finally {
-  await targets.stop()
+  await cleanups.run()
 }
 
-async function measure(target: Target, concurrency: number): Promise<Measurement> {
-  const load: Omit<LoadOptions, 'durationMs'> = {
-    url: target.url,
-    headers: { ...HEADERS, ...target.headers },
-    body: BODY,
-    concurrency,
-    expect: '"result":{',
+function measure(running: RunningWorld): Promise<Outcome> {
+  const tool = loadToolOf(running)
+  const measured = {
+    ...environmentOf({ upstream: running.upstream.software, load: tool.name }),
+    command: options.command,
+    day: new Date().toISOString().slice(0, 10),
   }
-  await runLoad({ ...load, durationMs: WARM_UP_MS })
-  const before = await cpuSeconds(target.pid)
-  const result = await runLoad({ ...load, durationMs: MEASURE_MS })
-  const after = await cpuSeconds(target.pid)
-  const cpuMicrosPerRequest =
-    before === undefined || after === undefined
-      ? undefined
-      : ((after - before) * 1e6) / result.requests
-  return { ...result, target: target.name, concurrency, cpuMicrosPerRequest }
+  return run({ world: running, options, tool, measured, say })
+}
+
+/** Prints and writes what was found; 1 when a target is missed. */
+async function report({ findings, results }: Outcome): Promise<0 | 1> {
+  const checked = options.checks ? checkTargets(findings) : []
+  console.log(`\n${resultsText(results, checked)}\n`)
+  if (options.writes) {
+    await writeResults(results)
+    say('wrote docs/bench/results.json and docs/bench/results.md')
+  }
+  const hasErrors = (results.scale?.soak?.errors ?? 0) > 0
+  return hasErrors || checked.some(({ verdict }) => verdict === 'missed') ? 1 : 0
+}
+
+function readOptions(): Options {
+  try {
+    const parsed = parseOptions(process.argv.slice(2))
+    if (parsed !== 'help') return parsed
+    console.log(HELP)
+    process.exit(0)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    console.error('npm run bench -- --help shows what there is.')
+    process.exit(2)
+  }
 }
 
 function say(text: string): void {

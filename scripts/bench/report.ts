@@ -1,90 +1,110 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { table } from '../cli/table.ts'
 import { ROOT } from '../start/state.ts'
-import type { LoadResult } from './load.ts'
+import type { Environment } from './environment.ts'
+import type { ListFinding, ScaleFindings } from './findings.ts'
+import {
+  CALL_HEAD,
+  CHECK_HEAD,
+  callCells,
+  checkCells,
+  LIST_HEAD,
+  listCells,
+} from './report-cells.ts'
+import { scaleLines } from './report-scale.ts'
+import type { CallRow } from './summary.ts'
+import type { CheckedTarget } from './targets-check.ts'
 
-/** One cell of the benchmark. */
-export interface Measurement extends LoadResult {
-  readonly target: 'direct' | 'ceiling' | 'gateway'
-  readonly concurrency: number
-  /** Of the target's process; undefined where the system does not tell. */
-  readonly cpuMicrosPerRequest: number | undefined
+/** What one run adds to the results; parts it did not measure keep what an earlier run wrote. */
+export interface Results {
+  readonly calls?: Part<{
+    readonly rounds: number
+    readonly seconds: number
+    readonly rows: readonly CallRow[]
+  }>
+  readonly lists?: Part<{ readonly rows: readonly ListFinding[] }>
+  readonly scale?: Part<ScaleFindings>
 }
 
-export interface Row extends Measurement {
-  /** Throughput compared with the others at the same concurrency. */
-  readonly vsCeiling: number
-  readonly vsDirect: number
-}
+/** Each part says where and how it was measured. */
+type Part<T> = { readonly measured: Measured } & T
 
-/** Adds the ratios. Pure. */
-export function withRatios(measurements: readonly Measurement[]): Row[] {
-  return measurements.map((one) => {
-    const throughputOf = (target: Measurement['target']): number =>
-      measurements.find((other) => other.target === target && other.concurrency === one.concurrency)
-        ?.requestsPerSecond ?? Number.NaN
-    return {
-      ...one,
-      vsCeiling: one.requestsPerSecond / throughputOf('ceiling'),
-      vsDirect: one.requestsPerSecond / throughputOf('direct'),
-    }
-  })
+export interface Measured extends Environment {
+  /** Such as `npm run bench -- --quick`. */
+  readonly command: string
+  /** Day of the run, ISO 8601. */
+  readonly day: string
 }
-
-const HEAD = ['target', 'c', 'req/s', 'p50 ms', 'p99 ms', 'CPU us/req', '/ ceiling', '/ direct']
 
 /** For the terminal. */
-export function rowsText(rows: readonly Row[]): string {
-  return table(HEAD, rows.map(cells))
+export function resultsText(results: Results, checked: readonly CheckedTarget[]): string {
+  const { calls, lists, scale } = results
+  return [
+    ...(calls ? [table(CALL_HEAD, calls.rows.map(callCells))] : []),
+    ...(lists ? [table(LIST_HEAD, lists.rows.map(listCells))] : []),
+    ...(scale ? [scaleLines(scale).join('\n')] : []),
+    ...(checked.length > 0 ? [table(CHECK_HEAD, checked.map(checkCells))] : []),
+  ].join('\n\n')
 }
 
-/** Writes docs/bench/latest.md and latest.json. */
-export async function writeReport(rows: readonly Row[], versions: Versions): Promise<void> {
+/** Writes docs/bench/results.json and results.md. */
+export async function writeResults(found: Results): Promise<void> {
   const folder = join(ROOT, 'docs/bench')
-  const measuredAt = new Date().toISOString()
-  const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}`
+  const jsonPath = join(folder, 'results.json')
+  const results = { ...(await earlier(jsonPath)), ...found }
   await mkdir(folder, { recursive: true })
-  await writeFile(
-    join(folder, 'latest.json'),
-    `${JSON.stringify({ measuredAt, machine, ...versions, rows }, null, 2)}\n`,
-  )
-  const lines = [
+  await writeFile(jsonPath, `${JSON.stringify(results, null, 2)}\n`)
+  await writeFile(join(folder, 'results.md'), resultsMarkdown(results))
+}
+
+/** Our own file; one that is damaged is written anew. */
+async function earlier(path: string): Promise<Results> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Results
+  } catch {
+    return {}
+  }
+}
+
+/** The document. Pure. */
+export function resultsMarkdown({ calls, lists, scale }: Results): string {
+  return [
     '# Benchmark',
     '',
-    `Written by \`npm run bench\` on ${measuredAt}: ${machine}, Node ${versions.node}, workerd ${versions.workerd}.`,
+    'Load, upstream and everything measured share one machine: compare ratios and CPU, not absolute',
+    'numbers. [README.md](README.md) says what each row is and how a ratio and its interval come about.',
     '',
-    'One modern `tools/call` per request, closed loop, load generator and all targets on one machine:',
-    'compare ratios and CPU, not absolute numbers. `direct` is the upstream (plain node:http), `ceiling`',
-    'a Worker that only reads the body and passes it on, both Workers on a bare workerd.',
-    '',
-    markdownRow(HEAD),
-    markdownRow(HEAD.map(() => '---')),
-    ...rows.map((row) => markdownRow(cells(row))),
-    '',
-  ]
-  await writeFile(join(folder, 'latest.md'), lines.join('\n'))
+    ...(calls
+      ? [
+          '## Calls',
+          '',
+          measuredText(calls.measured),
+          `${calls.rounds} interleaved rounds of ${calls.seconds} s a row, medians; ratios of requests/s with 95 % intervals.`,
+          '',
+          ...markdownTable(CALL_HEAD, calls.rows.map(callCells)),
+        ]
+      : []),
+    ...(lists
+      ? [
+          '## Merged `tools/list`',
+          '',
+          measuredText(lists.measured),
+          '',
+          ...markdownTable(LIST_HEAD, lists.rows.map(listCells)),
+        ]
+      : []),
+    ...(scale ? ['## Scale', '', measuredText(scale.measured), '', ...scaleLines(scale), ''] : []),
+  ].join('\n')
 }
 
-export interface Versions {
-  readonly node: string
-  readonly workerd: string
+function measuredText(measured: Measured): string {
+  const { command, day, machine, node, workerd, upstream, load } = measured
+  return `\`${command}\`, ${day}: ${machine}; Node ${node}, workerd ${workerd}; upstream ${upstream}; load by ${load}.`
 }
 
-function cells(row: Row): string[] {
-  return [
-    row.target,
-    String(row.concurrency),
-    row.requestsPerSecond.toFixed(0),
-    row.p50Ms.toFixed(2),
-    row.p99Ms.toFixed(2),
-    row.cpuMicrosPerRequest?.toFixed(0) ?? '-',
-    row.vsCeiling.toFixed(2),
-    row.vsDirect.toFixed(2),
-  ]
-}
-
-function markdownRow(texts: readonly string[]): string {
-  return `| ${texts.join(' | ')} |`
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  return [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .concat('')
 }

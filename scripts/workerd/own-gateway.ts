@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { SigningKeyJwk } from '../../src/identity/index.ts'
 import { createApi } from '../cli/api.ts'
-import { localTokens } from '../start/tokens.ts'
+import { localToken, localTokens, type TokenHolder } from '../start/tokens.ts'
 import { startWorkerd, type WorkerdHandle } from '../workerd.ts'
 import { freePort } from './free-port.ts'
 
@@ -12,6 +12,8 @@ export interface OwnGateway {
   readonly adminToken: string
   /** May call whatever is registered. */
   readonly userToken: string
+  /** A token for somebody else, also of another tenant. */
+  tokenFor(holder: TokenHolder): Promise<string>
   readonly worker: WorkerdHandle
 }
 
@@ -22,6 +24,12 @@ export interface OwnGatewayOptions {
   /** On top of fresh secrets, and limits that are out of the way. */
   readonly vars?: Readonly<Record<string, string>>
   readonly discardOutput?: boolean
+}
+
+/** Users may call everything, administrators may do everything. */
+export const OPEN_POLICY = {
+  group_mappings: { 'gatehouse-admins': ['admin'], 'mcp-registry-user': ['callers'] },
+  callers: [{ server: '*', methods: ['*'], tools: ['*'] }],
 }
 
 /** Starts it on a free port. Throws what the gateway answers to being set up. */
@@ -50,16 +58,14 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
   try {
     const { adminToken, userToken } = await localTokens(origin, signingKey)
     const api = createApi({ url: origin, token: adminToken })
-    await api.request('PUT', '/api/v1/policy', {
-      group_mappings: { 'gatehouse-admins': ['admin'], 'mcp-registry-user': ['callers'] },
-      callers: [{ server: '*', methods: ['*'], tools: ['*'] }],
-    })
+    await api.request('PUT', '/api/v1/policy', OPEN_POLICY)
     await api.request('POST', '/api/v1/servers', {
       path: server.path,
       name: server.path,
       endpoints: [{ url: server.url }],
     })
-    return { origin, adminToken, userToken, worker }
+    const tokenFor = (holder: TokenHolder) => localToken(origin, signingKey, holder)
+    return { origin, adminToken, userToken, tokenFor, worker }
   } catch (error) {
     await worker.stop()
     throw error

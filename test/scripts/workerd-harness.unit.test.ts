@@ -2,8 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { percentile } from '../../scripts/bench/load.ts'
-import { withRatios } from '../../scripts/bench/report.ts'
 import { startWorkerd, type WorkerdHandle } from '../../scripts/workerd.ts'
 
 const WRANGLER_TOML = `
@@ -126,24 +124,4 @@ it('says what workerd says when it does not start', async () => {
     migrationsDir: join(folder, 'migrations'),
   })
   await expect(broken).rejects.toThrow('SyntaxError')
-})
-
-it('computes percentiles by nearest rank and ratios at equal concurrency', () => {
-  expect([
-    percentile([1, 2, 3, 4], 0.5),
-    percentile([1, 2, 3, 4], 0.99),
-    percentile([], 0.5),
-  ]).toEqual([2, 4, 0])
-  const cell = (target: 'direct' | 'ceiling' | 'gateway', requestsPerSecond: number) => ({
-    target,
-    requestsPerSecond,
-    concurrency: 1,
-    requests: 1,
-    seconds: 1,
-    p50Ms: 1,
-    p99Ms: 1,
-    cpuMicrosPerRequest: undefined,
-  })
-  const rows = withRatios([cell('direct', 100), cell('ceiling', 50), cell('gateway', 25)])
-  expect(rows[2]).toMatchObject({ vsCeiling: 0.5, vsDirect: 0.25 })
 })

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import type { Findings, ListFinding } from '../../../scripts/bench/findings.ts'
+import type { Sample } from '../../../scripts/bench/measure.ts'
+import { checkTargets, SPEED_TARGETS, verdictOf } from '../../../scripts/bench/targets-check.ts'
+
+const ROUNDS = [0, 1, 2, 3, 4, 5, 6]
+
+/** The gateway against its ceiling of 1,000 requests/s, 100 us and 1 ms, alike in all rounds. */
+function samplesOf(gateway: Partial<Sample>, rounds: readonly number[] = ROUNDS): Sample[] {
+  return rounds.flatMap((round) =>
+    [1, 32].flatMap((concurrency) =>
+      ['modern', 'legacy', 'shared', 'stream'].flatMap((row): Sample[] => {
+        const ceiling: Sample = {
+          ...{ round, concurrency, target: `ceiling-${row}`, requests: 1_000, seconds: 1 },
+          ...{ requestsPerSecond: 1_000, cpuMicrosPerRequest: 100, firstEventP50Ms: 1 },
+          ...{ p50Ms: 1, p95Ms: 2, p99Ms: 3 },
+        }
+        return [ceiling, { ...ceiling, ...gateway, target: `gateway-${row}` }]
+      }),
+    ),
+  )
+}
+
+function verdicts(findings: Findings): Record<string, string> {
+  return Object.fromEntries(
+    checkTargets(findings).map(({ target, verdict }) => [target.id, verdict]),
+  )
+}
+
+const list = (value: number, cachedUpstreamRequests: number): ListFinding => ({
+  ...{ servers: 50, tools: 10_000, pages: 10, coldMs: 1, cachedMs: 1, cachedUpstreamRequests },
+  ...{ coldCpuMs: 1, cachedCpuMs: 1 },
+  coldOverCached: { value, low: value, high: value, pairs: 7 },
+})
+
+describe('the speed targets', () => {
+  it('are all met by a gateway that keeps each bound exactly', () => {
+    const samples = samplesOf({
+      requestsPerSecond: 800,
+      cpuMicrosPerRequest: 125,
+      firstEventP50Ms: 1.15,
+      p50Ms: 1.15,
+    })
+    const costRatio = { value: 1.1, low: 1, high: 1.2, pairs: 7 }
+    const grown = { requestsPerSecond: 1, p50Ms: 1, cpuMicrosPerRequest: 1, costRatio }
+    const scale = { registered: [{ count: 10_000, ...grown }] }
+    const found = verdicts({ samples, lists: [list(20, 0)], scale })
+    expect(Object.keys(found)).toEqual(SPEED_TARGETS.map(({ id }) => id))
+    // exp(log(x)) is not always x.
+    expect(Object.values(found).filter((verdict) => verdict !== 'met')).toEqual([])
+  })
+
+  it('are each missed by a gateway that is slower in every round', () => {
+    const samples = samplesOf({
+      requestsPerSecond: 690,
+      cpuMicrosPerRequest: 126,
+      firstEventP50Ms: 1.16,
+      p50Ms: 1.16,
+    })
+    const costRatio = { value: 1.2, low: 1.11, high: 1.3, pairs: 7 }
+    const grown = { requestsPerSecond: 1, p50Ms: 1, cpuMicrosPerRequest: 1, costRatio }
+    const scale = { registered: [{ count: 10_000, ...grown }] }
+    const found = verdicts({ samples, lists: [list(19, 1)], scale })
+    expect(new Set(Object.values(found))).toEqual(new Set(['missed']))
+  })
+
+  it('are not judged by what a quick run leaves out', () => {
+    expect(verdicts({ samples: samplesOf({ requestsPerSecond: 900 }) })).toMatchObject({
+      'modern-rate': 'met',
+      'cached-list': 'not measured',
+      'cached-list-fetches': 'not measured',
+      'registered-cost': 'not measured',
+    })
+  })
+
+  it('are not judged by fewer than seven paired rounds', () => {
+    const samples = samplesOf({ requestsPerSecond: 100 }, [0, 1, 2, 3, 4, 5])
+    expect(verdicts({ samples })).toMatchObject({ 'modern-rate': 'not measured' })
+  })
+
+  it('pair what was measured in the same round alone', () => {
+    const samples = samplesOf({ requestsPerSecond: 900 }).filter(
+      ({ round, target }) => !(round === 3 && target === 'ceiling-modern'),
+    )
+    expect(verdicts({ samples })).toMatchObject({ 'modern-rate': 'not measured' })
+  })
+})
+
+describe('verdictOf', () => {
+  const atLeast = { bound: 0.8, wanted: 'at least' } as const
+  const atMost = { bound: 1.25, wanted: 'at most' } as const
+  const of = (low: number, value: number, high: number) => ({ low, value, high, pairs: 7 })
+
+  it('is met when the estimate keeps the bound', () => {
+    expect(verdictOf(atLeast, of(0.5, 0.8, 0.9))).toBe('met')
+    expect(verdictOf(atMost, of(1, 1.25, 2))).toBe('met')
+  })
+
+  it('is within noise when the interval alone reaches the bound', () => {
+    expect(verdictOf(atLeast, of(0.5, 0.7, 0.8))).toBe('within noise')
+    expect(verdictOf(atMost, of(1.25, 1.4, 1.6))).toBe('within noise')
+  })
+
+  it('is missed when the whole interval lies on the wrong side', () => {
+    expect(verdictOf(atLeast, of(0.5, 0.7, 0.799))).toBe('missed')
+    expect(verdictOf(atMost, of(1.26, 1.4, 1.6))).toBe('missed')
+  })
+})
