@@ -18,7 +18,7 @@ const { values } = parseArgs({
 /** Shorter, and what a process holds has not settled: its bound is wider. */
 const LONG_SECONDS = 90
 const LONG = { idleMs: 60_000, maxMemoryRatio: 1.3 }
-const SHORT = { idleMs: 5_000, maxMemoryRatio: 1.6 }
+const SHORT = { idleMs: 5_000, maxMemoryRatio: 2 }
 
 const seed = wholeNumber('seed', values.seed, 0)
 const seconds = wholeNumber('seconds', values.seconds, 20)

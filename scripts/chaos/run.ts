@@ -76,6 +76,24 @@ function createStage(world: World, crowd: Crowd) {
   const restarts: Span[] = []
   const disabled: RunRecord['disabled'][number][] = []
   const offSince = new Map<string, number>()
+  /** One after the other: a write would be lost to a gateway that restarts. */
+  let managing: Promise<void> = Promise.resolve()
+
+  async function restart(how: 'stop' | 'kill'): Promise<void> {
+    const { from } = await world.gateway.restart(how)
+    await crowd.renewTokens('gateway')
+    // Until the last token of the old key is out of use.
+    restarts.push({ from, to: Date.now() })
+  }
+
+  async function toggle(tenant: string, server: string, enabled: boolean): Promise<void> {
+    const key = `${tenant} ${server}`
+    const from = offSince.get(key)
+    if (enabled && from !== undefined) disabled.push({ tenant, server, from, to: Date.now() })
+    const admin = await world.gateway.admin(tenant)
+    await admin.request('POST', `/api/v1/servers/${server}/toggle`, { enabled })
+    if (!enabled) offSince.set(key, Date.now())
+  }
 
   return {
     done: { restarts, disabled },
@@ -88,22 +106,13 @@ function createStage(world: World, crowd: Crowd) {
         case 'rotate_idp_key':
           await world.gateway.rotateIdpKey()
           return crowd.renewTokens('idp')
-        case 'restart': {
-          const span = await world.gateway.restart(action.how)
-          await crowd.renewTokens('gateway')
-          // Until the last token of the old key is out of use.
-          restarts.push({ from: span.from, to: Date.now() })
-          return
-        }
+        case 'restart':
+          managing = managing.then(() => restart(action.how))
+          return managing
         case 'toggle': {
           const { tenant, server, enabled } = action
-          const key = `${tenant} ${server}`
-          const from = offSince.get(key)
-          if (enabled && from !== undefined) disabled.push({ tenant, server, from, to: Date.now() })
-          const admin = await world.gateway.admin(tenant)
-          await admin.request('POST', `/api/v1/servers/${server}/toggle`, { enabled })
-          if (!enabled) offSince.set(key, Date.now())
-          return
+          managing = managing.then(() => toggle(tenant, server, enabled))
+          return managing
         }
       }
     },

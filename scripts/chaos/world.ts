@@ -22,8 +22,8 @@ export const TENANTS = ['north', 'south'] as const
 
 /** The shortest that a server may have: a call that hangs costs its client this. */
 const SHAKY_TIMEOUT_MS = 1_500
-/** Breakers open after five failures for a second, and for at most four, to be seen at work. */
-const BREAKER = { failureThreshold: 5, openMs: 1_000, maxOpenMs: 4_000 }
+/** Breakers open after three failures for a second, and for at most four, to be seen at work. */
+const BREAKER = { failureThreshold: 3, openMs: 1_000, maxOpenMs: 4_000 }
 
 /** Builds and starts all of it with fresh state, on ports of its own. */
 export async function startWorld(say: (text: string) => void): Promise<World> {

@@ -26,13 +26,13 @@ const TENANTS = 10
 const USERS_PER_TENANT = 10
 const GREEDY_PER_TENANT = 2
 /** Of a tenant, all its users together. */
-const LIMIT_PER_MINUTE = 600
+const LIMIT_PER_MINUTE = 300
 /** Half of the limit in all. */
-const BELOW_PER_MINUTE = 30
+const BELOW_PER_MINUTE = 15
 /** Less than a tenth of the limit, which nobody may take from them. */
-const MODEST_PER_MINUTE = 40
+const MODEST_PER_MINUTE = 20
 /** Either alone would take two thirds. */
-const GREEDY_PER_MINUTE = 400
+const GREEDY_PER_MINUTE = 200
 
 /** A hundred users over ten tenants, twice; each phase has tenants of its own, hence fresh windows. */
 export async function runFairness({ seed, phaseMs, say }: FairnessOptions): Promise<FairnessRun> {

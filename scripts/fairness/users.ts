@@ -3,7 +3,7 @@ import type { Random } from '../chaos/random.ts'
 import { answerText } from '../chaos/upstream/tools.ts'
 import type { UserTally } from './shares.ts'
 
-/** Somebody who asks at a pace of their own, whether answered or not. */
+/** Somebody who asks at a pace of their own, whether served or not. */
 export interface User {
   readonly tenant: string
   readonly name: string
@@ -15,6 +15,8 @@ export interface User {
 export const SERVER = 'counter'
 const MODERN = '2026-07-28'
 const MAX_ERRORS = 3
+/** Then the user waits for one of them, as people do: what is not sent is not asked. */
+const MAX_OPEN = 8
 const MINUTE_MS = 60_000
 
 /** Sends all that a user asks in `forMs`, at even distances, and waits for the last answer. */
@@ -29,18 +31,19 @@ export async function useFor(
   const until = startedAt + forMs
   const tally = { asked: 0, served: 0, refused: 0 }
   const errors: string[] = []
-  const open: Promise<void>[] = []
-  for (let at = startedAt; at < until; at += intervalMs) {
+  const open = new Set<Promise<void>>()
+  for (let at = startedAt; at < until && Date.now() < until; at += intervalMs) {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, at - Date.now())))
+    while (open.size >= MAX_OPEN) await Promise.race(open)
     tally.asked += 1
     // Isolates in turn: whoever balances in front of the gateway knows no users.
     const url = urls[tally.asked % urls.length] ?? ''
-    open.push(
-      ask(user, url, tally.asked).then((answer) => {
-        if (answer === 'served' || answer === 'refused') tally[answer] += 1
-        else if (errors.length < MAX_ERRORS) errors.push(answer)
-      }),
-    )
+    const asking: Promise<void> = ask(user, url, tally.asked).then((answer) => {
+      open.delete(asking)
+      if (answer === 'served' || answer === 'refused') tally[answer] += 1
+      else if (errors.length < MAX_ERRORS) errors.push(answer)
+    })
+    open.add(asking)
   }
   await Promise.all(open)
   const { tenant, name, isGreedy } = user
