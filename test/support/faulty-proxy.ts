@@ -26,6 +26,11 @@ export interface FaultyProxyOptions {
 /** Of a port that its owner left for a moment, and that somebody else may have taken for as long. */
 const RELISTEN_TRIES = 50
 const RELISTEN_MS = 100
+/**
+ * Far longer than a gateway keeps a connection that is idle (workerd: 5 s): with Node's 5 s both end
+ * it at once, and a call that is sent just then is lost although all is well.
+ */
+const KEEP_ALIVE_MS = 60_000
 /** An answer that is to be played again may be this long. */
 const MAX_PREVIOUS_CHARS = 100_000
 
@@ -58,6 +63,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     await FAULT_ACTS[kind]({ response, forward, over: until, previous })
   }
 
+  server.keepAliveTimeout = KEEP_ALIVE_MS
   await listen(server, 0)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0

@@ -42,6 +42,8 @@ interface Reply {
 const MODERN = '2026-07-28'
 const LEGACY = '2025-11-25'
 const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion'
+/** Longer than a gateway keeps a connection that is idle, so that both do not end it at once. */
+const KEEP_ALIVE_MS = 60_000
 /** Sessions beyond these are forgotten, oldest first: nobody in a run has that many. */
 const MAX_SESSIONS = 20_000
 
@@ -127,6 +129,7 @@ export async function startUpstream(
     )
   }
 
+  server.keepAliveTimeout = KEEP_ALIVE_MS
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
