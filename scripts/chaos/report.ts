@@ -7,8 +7,12 @@ import type { Verdict } from './verdict.ts'
 const MAX_EVIDENCE = 12
 
 /** What happened, and what became of each promise. */
-export function reportText({ record, events, samples }: ChaosRun, verdicts: readonly Verdict[]) {
+export function reportText(run: ChaosRun, verdicts: readonly Verdict[]): string {
+  const { record, schedule, events, samples } = run
+  const actions = schedule.filter(({ kind }) => kind !== 'heal')
   return [
+    `Done: ${countsText(countBy(actions.map((action) => (action.kind === 'restart' ? `restart by ${action.how}` : action.kind))))}`,
+    '',
     'What clients saw, by server and outcome:',
     ...outcomeTable(record.calls),
     '',
@@ -34,11 +38,7 @@ export function countVerdicts(verdicts: readonly Verdict[]): { passed: number; f
 function outcomeTable(calls: readonly CallRecord[]): string[] {
   const names = [...SERVERS.map(({ name }) => name), undefined]
   return names.map((name) => {
-    const counts = new Map<string, number>()
-    for (const call of calls.filter(({ server }) => server === name)) {
-      const key = outcomeName(call)
-      counts.set(key, (counts.get(key) ?? 0) + 1)
-    }
+    const counts = countBy(calls.filter(({ server }) => server === name).map(outcomeName))
     return `  ${(name ?? 'all of them').padEnd(14)} ${countsText(counts)}`
   })
 }
@@ -55,6 +55,12 @@ function outcomeName({ outcome }: CallRecord): string {
     case 'left':
       return outcome.kind
   }
+}
+
+function countBy(names: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
 }
 
 function countsText(counts: ReadonlyMap<string, number>): string {

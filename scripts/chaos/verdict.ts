@@ -115,7 +115,7 @@ function breakersWork({ calls }: RunRecord): Verdict {
     ({ outcome }) => outcome.kind === 'error' && outcome.code === 'upstream_unavailable',
   )
   const places = new Set(opened.map(placeOf))
-  const stuck = SERVERS.flatMap(({ name: server }) =>
+  const stuck = SHAKY.flatMap((server) =>
     [...new Set(calls.map(({ tenant }) => tenant))].flatMap((tenant) => {
       const own = calls.filter((call) => call.server === server && call.tenant === tenant)
       return own.length > 0 && lastOf(own)?.outcome.kind !== 'result'
