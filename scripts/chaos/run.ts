@@ -2,12 +2,14 @@ import { type Crowd, gatherCrowd } from './crowd.ts'
 import type { RunRecord } from './records.ts'
 import { type Action, makeSchedule } from './schedule.ts'
 import { SHAKY } from './servers.ts'
-import { createStage } from './stage.ts'
+import { createStage, type Stage } from './stage.ts'
 import { startWorld, TENANTS, type World } from './world.ts'
 
 export interface ChaosOptions {
   readonly seed: number
   readonly loadMs: number
+  /** Requests that a process has answered when it is warm: by then it has met everything. */
+  readonly warmCalls: number
   /** How long the gateway is left alone before its memory is measured. */
   readonly idleMs: number
   readonly say: (text: string) => void
@@ -21,9 +23,8 @@ export interface ChaosRun {
   readonly samples: ReadonlyMap<string, readonly string[]>
 }
 
-/** Of the second half's load: by then the new process has met everything once. */
-const WARM_SHARE = 0.35
 const CRON_MS = 5_000
+const WARM_POLL_MS = 200
 /** How long servers that are well again may take to be served again. */
 const RECOVERY_MS = 30_000
 const RECOVERY_POLL_MS = 500
@@ -56,19 +57,18 @@ async function play(
   world: World,
   crowd: Crowd,
   schedule: readonly Action[],
-  { loadMs, idleMs, say }: ChaosOptions,
+  { loadMs, warmCalls, idleMs, say }: ChaosOptions,
 ): Promise<RunRecord> {
   const stage = createStage(world, crowd)
   const stopCron = stage.cron(CRON_MS)
   let warm: number | undefined
   try {
-    await Promise.all([
+    const [bytes] = await Promise.all([
+      bytesWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs }),
       ...schedule.map(({ atMs, ...action }) => after(atMs, () => stage.act(action))),
-      after(loadMs / 2 + (loadMs / 2) * WARM_SHARE, async () => {
-        warm = await world.gateway.residentBytes()
-      }),
       after(loadMs),
     ])
+    warm = bytes
     await crowd.stop()
     say('waiting until every server is served again')
     await recover(crowd)
@@ -85,6 +85,22 @@ async function play(
     faultsMet: world.faultsMet(),
     memory: { warm, afterIdle: await world.gateway.residentBytes(), idleMs },
   }
+}
+
+/** Resident bytes of the process that came by the restart, once it is warm or the load over. */
+async function bytesWhenWarm(
+  { gateway }: World,
+  { calls }: Crowd,
+  { done }: Stage,
+  { warmCalls, until }: { readonly warmCalls: number; readonly until: number },
+): Promise<number | undefined> {
+  let before: number | undefined
+  while (Date.now() < until) {
+    if (done.restarts.length > 0) before ??= calls.length
+    if (before !== undefined && calls.length - before >= warmCalls) break
+    await after(WARM_POLL_MS)
+  }
+  return gateway.residentBytes()
 }
 
 /** Asks every server that was hurt, in each tenant, until it answers. */
