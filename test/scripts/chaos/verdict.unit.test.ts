@@ -65,8 +65,8 @@ function record(calls: readonly CallRecord[] = [], more: Partial<RunRecord> = {}
 }
 
 /** The promises that were broken, and the evidence. */
-function brokenBy(run: RunRecord): readonly string[] {
-  return judge(run, { maxMemoryRatio: 1.3 }).flatMap(({ promise, broken }) =>
+function brokenBy(run: RunRecord, minCoverage = 1): readonly string[] {
+  return judge(run, { maxMemoryRatio: 1.3, minCoverage }).flatMap(({ promise, broken }) =>
     broken.map((line) => `${promise.split(' ').slice(0, 3).join(' ')}: ${line}`),
   )
 }
@@ -175,5 +175,7 @@ describe('the verdict on a run', () => {
   it('believes no run in which a fault met nobody, or somebody was never served', () => {
     const faultsMet = new Map(FAULT_KINDS.slice(2).map((kind) => [kind, 1]))
     expect(brokenBy(record([], { faultsMet }))).toEqual(['clients of both: nobody met hang'])
+    expect(brokenBy(record([], { faultsMet }), 0.5)).toEqual([])
+    expect(brokenBy(record([], { faultsMet: new Map() }), 0.5)).toHaveLength(8)
   })
 })
