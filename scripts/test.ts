@@ -8,9 +8,10 @@ import { countRows, reportText } from './conformance/report.ts'
 import { runConformance } from './conformance/run.ts'
 
 /**
- * `npm test`: the check, every test project, the era matrix, the conformance suite, and last the
- * plain line `N passed, N failed`. Each step of the check, each cell of the matrix and each scenario
- * of the suite counts as one test, so that nothing red can ever end in a green line.
+ * `npm test`: the check, every test project, the era matrix, half a minute of chaos, the conformance
+ * suite, and last the plain line `N passed, N failed`. Each step of the check, each cell of the
+ * matrix, each promise of the chaos and each scenario of the suite counts as one test, so that
+ * nothing red can ever end in a green line.
  */
 const CHECKS = [
   { name: 'format and lint', command: ['biome', 'check', '.'] },
@@ -18,6 +19,9 @@ const CHECKS = [
 ]
 
 const PROJECTS = ['unit', 'worker', 'flows', 'e2e']
+
+/** Of load: with building, starting and resting that makes half a minute. */
+const CHAOS_SECONDS = '22'
 
 const Report = z.object({
   numPassedTests: z.number(),
@@ -47,7 +51,9 @@ for (const project of PROJECTS) {
   await runProject(project)
 }
 console.log('\n== era matrix')
-await runMatrix()
+await runCounted(['scripts/matrix.ts', '--mixed', '--evicted'])
+console.log('\n== chaos')
+await runCounted(['scripts/chaos.ts', '--seconds', CHAOS_SECONDS])
 console.log('\n== conformance suite')
 await runSuite()
 const seconds = Math.round((Date.now() - startedAt) / 1000)
@@ -80,10 +86,9 @@ async function runProject(project: string): Promise<void> {
   tally.skipped += numPendingTests + numTodoTests
 }
 
-/** A process of its own, which says at the end how many cells passed. */
-async function runMatrix(): Promise<void> {
+/** A process of its own, which says at the end how many of its checks passed. */
+async function runCounted(args: readonly string[]): Promise<void> {
   let text = ''
-  const args = ['scripts/matrix.ts', '--mixed', '--evicted']
   const code = await run(['node', ...args], (chunk) => {
     text += chunk
   })

@@ -27,6 +27,8 @@ export interface WorkerdOptions {
   readonly migrationsDir?: string
   /** Drop what it prints instead of keeping it for `output()`: a benchmark prints a lot. */
   readonly discardOutput?: boolean
+  /** Gets what it prints, as it comes, besides. */
+  readonly onOutput?: (text: string) => void
 }
 
 export interface WorkerdHandle {
@@ -41,8 +43,14 @@ export interface WorkerdHandle {
   sql(sql: string, ...params: unknown[]): Promise<readonly Record<string, unknown>[]>
   /** Delivers a cron event to an isolate (default the first) and gives its outcome, such as `ok`. */
   scheduled(cron?: string, isolate?: number): Promise<string>
-  /** Ends the process (SIGKILL when `hard`) and starts it again: same ports, same storage. */
-  restart(options?: { readonly hard?: boolean }): Promise<void>
+  /**
+   * Ends the process (SIGKILL when `hard`) and starts it again: same ports, same storage, and
+   * `vars` over those it had.
+   */
+  restart(options?: {
+    readonly hard?: boolean
+    readonly vars?: Readonly<Record<string, string>>
+  }): Promise<void>
   stop(): Promise<void>
 }
 
@@ -51,12 +59,16 @@ const OUTPUT_CHARS = 1_000_000
 
 /** Starts workerd, waits until it listens, applies the missing migrations. */
 export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHandle> {
-  const services = await describeServices(options)
+  let services = await describeServices(options)
   const parts = await copyParts(options.stateDir)
   const configPath = await writeConfig(options.stateDir, services, parts)
   const output = createTail(OUTPUT_CHARS)
+  const take = (text: string): void => {
+    output.add(text)
+    options.onOutput?.(text)
+  }
   const start = () =>
-    spawnWorkerd(configPath, services.length + 1, options.discardOutput ? undefined : output.add)
+    spawnWorkerd(configPath, services.length + 1, options.discardOutput ? undefined : take)
   let running = await start()
 
   const admin = async (path: string, body: object): Promise<unknown> => {
@@ -84,8 +96,10 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHand
       const result = await admin('/scheduled', { service, cron, scheduledTime: Date.now() })
       return asOutcome(result).outcome
     },
-    async restart({ hard = false } = {}) {
+    async restart({ hard = false, vars = {} } = {}) {
       await running.stop(hard ? 'SIGKILL' : 'SIGTERM')
+      services = services.map((service) => ({ ...service, vars: { ...service.vars, ...vars } }))
+      await writeConfig(options.stateDir, services, parts)
       running = await start()
     },
     stop: () => running.stop(),

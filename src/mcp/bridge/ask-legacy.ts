@@ -29,6 +29,7 @@ import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type BridgeStub, BUSY_HEADER, type HeldCall } from './bridge-state.ts'
 import { carriedCapabilities } from './carried-capabilities.ts'
+import { serverInfoOf } from './faces.ts'
 import { modernAnswer } from './modern-answer.ts'
 import type { ModernView } from './modern-message.ts'
 import { openState } from './parked-state.ts'
@@ -239,7 +240,7 @@ function viewOf(outgoing: Outgoing): ModernView {
   const level = meta[LOG_LEVEL_META_KEY]
   return {
     method: outgoing.inbound.method,
-    serverInfo: upstream.serverInfo ?? GATEWAY_INFO,
+    serverInfo: serverInfoOf(upstream),
     capabilities,
     ...(isLogLevel(level) ? { logLevel: level } : {}),
   }

@@ -19,7 +19,7 @@ export function discoverResult(facts: UpstreamFacts): object {
     ...instructionsOf(facts),
     ttlMs: TTL_MS,
     cacheScope: 'private',
-    _meta: { [SERVER_INFO_META_KEY]: facts.serverInfo ?? GATEWAY_INFO },
+    _meta: { [SERVER_INFO_META_KEY]: serverInfoOf(facts) },
   }
 }
 
@@ -28,9 +28,19 @@ export function initializeResult(facts: UpstreamFacts, version: string): object 
   return {
     protocolVersion: version,
     capabilities: carried(facts),
-    serverInfo: facts.serverInfo ?? GATEWAY_INFO,
+    serverInfo: serverInfoOf(facts),
     ...instructionsOf(facts),
   }
+}
+
+/**
+ * Who a server says it is. A modern one need not say it, and no client of the legacy era goes on
+ * without a name and a version (MCP 2025-11-25, Lifecycle): then it is the gateway.
+ */
+export function serverInfoOf({ serverInfo }: Pick<UpstreamFacts, 'serverInfo'>): object {
+  const { name, version } = serverInfo ?? {}
+  const isWhole = typeof name === 'string' && typeof version === 'string'
+  return serverInfo && isWhole ? serverInfo : GATEWAY_INFO
 }
 
 /** Tasks and extensions stay within their era (PROTOCOL.md 1.9). */

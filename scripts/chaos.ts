@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util'
+import { countVerdicts, reportText } from './chaos/report.ts'
+import { runChaos } from './chaos/run.ts'
+import { judge } from './chaos/verdict.ts'
+
+/**
+ * `npm run chaos`: three minutes of clients, faults, toggles, new keys and a restart, then a minute
+ * of rest. `-- --seed N` repeats a run, `-- --seconds S` makes its load longer or shorter: below 90
+ * the faults are short, and the rest too.
+ */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '180' },
+  },
+})
+
+/** The terms of a short run leave room: what a process holds has not settled, and time may be scarce. */
+const LONG_SECONDS = 90
+const LONG = {
+  run: { idleMs: 60_000, warmCalls: 1_500 },
+  terms: { maxMemoryRatio: 1.3, minCoverage: 1 },
+}
+const SHORT = {
+  run: { idleMs: 5_000, warmCalls: 150 },
+  terms: { maxMemoryRatio: 2, minCoverage: 0.5 },
+}
+
+const seed = wholeNumber('seed', values.seed, 0)
+const seconds = wholeNumber('seconds', values.seconds, 20)
+const options = seconds >= LONG_SECONDS ? LONG : SHORT
+const say = (text: string) => console.error(`chaos: ${text}`)
+const run = await runChaos({ seed, loadMs: seconds * 1000, ...options.run, say })
+const verdicts = judge(run.record, options.terms)
+const { passed, failed } = countVerdicts(verdicts)
+console.log(`\nseed ${seed}, ${seconds} s\n\n${reportText(run, verdicts)}\n`)
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
+
+function wholeNumber(name: string, text: string, min: number): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= min) return value
+  throw new Error(`--${name} takes a whole number, at least ${min}`)
+}

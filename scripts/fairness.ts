@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util'
+import { fairnessText, judgeFairness } from './fairness/report.ts'
+import { runFairness } from './fairness/run.ts'
+
+/**
+ * `npm run fairness`: 100 users over 10 tenants for a minute below the limit, and for a minute with
+ * two greedy ones in each tenant. `-- --seconds S` for another length of each, `-- --seed N`.
+ */
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seconds: { type: 'string', default: '60' },
+  },
+})
+const run = await runFairness({
+  seed: Number(values.seed),
+  phaseMs: Number(values.seconds) * 1000,
+  say: (text) => console.error(`fairness: ${text}`),
+})
+const verdicts = judgeFairness(run)
+const failed = verdicts.filter(({ broken }) => broken.length > 0).length
+console.log(`\n${fairnessText(run, verdicts)}\n`)
+console.log(`${verdicts.length - failed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0

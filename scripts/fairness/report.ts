@@ -1,0 +1,86 @@
+import type { FairnessRun } from './run.ts'
+import { isFair, type Share, sharesOf, type UserTally } from './shares.ts'
+
+/** One thing that must hold, and where it does not. */
+export interface FairnessVerdict {
+  readonly promise: string
+  readonly judged: string
+  readonly broken: readonly string[]
+}
+
+/** How far from their fair share users may be. */
+const TOLERANCE = 0.05
+const MAX_EVIDENCE = 12
+
+/** Judges both phases. */
+export function judgeFairness({ below, above }: FairnessRun): FairnessVerdict[] {
+  const shares = sharesOf(above)
+  return [
+    {
+      promise: 'below the limit everybody is served',
+      judged: `${totalOf(below, 'served')} of ${totalOf(below, 'asked')} requests of ${below.length} users`,
+      broken: below.filter(({ served, asked }) => served < asked).map(tallyText),
+    },
+    {
+      promise: 'above it nothing happens but refusals by the limit',
+      judged: `${totalOf(above, 'refused')} of ${totalOf(above, 'asked')} requests refused`,
+      broken: above.filter(({ errors }) => errors.length > 0).map(tallyText),
+    },
+    {
+      promise: 'greedy users are refused something',
+      judged: `${shares.filter(({ isGreedy }) => isGreedy).length} greedy users`,
+      broken: above.filter(({ isGreedy, refused }) => isGreedy && refused === 0).map(tallyText),
+    },
+    fairVerdict(shares, false),
+    fairVerdict(shares, true),
+  ]
+}
+
+function fairVerdict(shares: readonly Share[], isGreedy: boolean): FairnessVerdict {
+  const judged = shares.filter((share) => share.isGreedy === isGreedy)
+  return {
+    promise: `${isGreedy ? 'greedy users get' : 'whoever shares with them gets'} their fair share, within 5 %`,
+    judged: rangeText(judged),
+    broken: judged.filter((share) => !isFair(share, TOLERANCE)).map(shareText),
+  }
+}
+
+/** Tenant by tenant, then the promises. */
+export function fairnessText({ above }: FairnessRun, verdicts: readonly FairnessVerdict[]): string {
+  const shares = sharesOf(above)
+  const tenants = [...new Set(shares.map(({ tenant }) => tenant))]
+  return [
+    'Above the limit, served over fair share (smallest, mean, largest):',
+    ...tenants.map((tenant) => {
+      const own = shares.filter((share) => share.tenant === tenant)
+      const modest = own.filter(({ isGreedy }) => !isGreedy)
+      const greedy = own.filter(({ isGreedy }) => isGreedy)
+      const sum = `${totalOf(own, 'served')} of ${totalOf(own, 'asked')}`
+      return `  ${tenant.padEnd(10)} served ${sum.padEnd(13)} modest ${rangeText(modest)}   greedy ${rangeText(greedy)}`
+    }),
+    '',
+    ...verdicts.flatMap(({ promise, judged, broken }) => [
+      `${broken.length === 0 ? 'PASS' : 'FAIL'}  ${promise} (${judged})`,
+      ...broken.slice(0, MAX_EVIDENCE).map((line) => `      ${line}`),
+      ...(broken.length > MAX_EVIDENCE ? [`      and ${broken.length - MAX_EVIDENCE} more`] : []),
+    ]),
+  ].join('\n')
+}
+
+function rangeText(shares: readonly Share[]): string {
+  const ratios = shares.map(({ ratio }) => ratio)
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / Math.max(1, ratios.length)
+  return [Math.min(...ratios), mean, Math.max(...ratios)].map((one) => one.toFixed(3)).join(' ')
+}
+
+function totalOf(tallies: readonly UserTally[], member: 'asked' | 'served' | 'refused'): number {
+  return tallies.reduce((sum, tally) => sum + tally[member], 0)
+}
+
+function tallyText({ tenant, user, asked, served, refused, errors }: UserTally): string {
+  return `${tenant} ${user}: asked ${asked}, served ${served}, refused ${refused} ${errors.join(' ')}`
+}
+
+function shareText(share: Share): string {
+  return `${tallyText(share)}fair ${share.fair.toFixed(1)}, ratio ${share.ratio.toFixed(3)}`
+}
