@@ -107,19 +107,20 @@ describe('what a limiter object keeps', () => {
     expect(await stub.usage()).toEqual([])
   })
 
-  it('are shares, over evictions: who had too much is told to wait, who had nothing is served', async () => {
+  it('are shares, over evictions: who had nothing is served, and together they have the limit', async () => {
     const stub = env.LIMITERS.getByName('limiter-shares')
     const of = (key: string, want: number) => request('t', want, { member: { key, weight: 1 } })
     let granted = 0
     for (let n = 0; n < 20; n += 1)
       granted += (await stub.lease([of('greedy', 60)]))[0]?.granted ?? 0
-    // Alone he has half at once, and the rest as the minute passes.
+    // Alone he has half at once, and the rest as the minute passes: how much is the clock's.
     expect(granted).toBeGreaterThanOrEqual(50)
     expect(granted).toBeLessThan(100)
     await evictDurableObject(stub)
     const [modest] = await stub.lease([of('modest', 10)])
     expect(modest?.granted ?? 0).toBeGreaterThan(0)
     const [more] = await stub.lease([of('greedy', 60)])
-    expect(more?.granted).toBeLessThanOrEqual(3)
+    // What was granted before the eviction is remembered, or he would have half once more.
+    expect(granted + (modest?.granted ?? 0) + (more?.granted ?? 0)).toBeLessThanOrEqual(100)
   })
 })
