@@ -61,6 +61,8 @@ export type BreakerAdmission =
 export interface EndpointBreakers {
   /** What the copy says; `open` as well when this isolate was just refused a probe. */
   peek(endpoint: EndpointId, now: number): BreakerPhase
+  /** Whether a call may be sent without asking anybody: the breaker is closed. Counts as `admit`. */
+  admitsAtOnce(endpoint: EndpointId, now: number): boolean
   /**
    * Whether a call may be sent. Only when the open time has passed is the object awaited: it alone
    * gives out probes. Whoever is admitted records the outcome.
@@ -158,6 +160,16 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
   }
 
   function viewOf(known?: { readonly owner: BreakerOwner; readonly config: BreakerConfig }) {
+    /** The copy of an endpoint that is used now, and whose it is. */
+    function claim(endpoint: EndpointId): BreakerCopy {
+      const copy = remember(endpoint)
+      if (known) {
+        copy.config = known.config
+        copy.owner = known.owner
+      }
+      return copy
+    }
+
     const view: EndpointBreakers = {
       peek(endpoint, now) {
         // Looking is not using: no copy is made or refreshed.
@@ -167,12 +179,13 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
         return phase === 'half_open' && copy.refusedUntil > now ? 'open' : phase
       },
 
+      admitsAtOnce(endpoint, now) {
+        const copy = claim(endpoint)
+        return phaseOf(copy.state, configOf(copy), now) === 'closed'
+      },
+
       async admit(ctx, endpoint) {
-        const copy = remember(endpoint)
-        if (known) {
-          copy.config = known.config
-          copy.owner = known.owner
-        }
+        const copy = claim(endpoint)
         const now = ctx.clock.now()
         const config = configOf(copy)
         const phase = phaseOf(copy.state, config, now)

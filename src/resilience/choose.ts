@@ -18,7 +18,7 @@ export type Choice<T> =
   | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number }
 
 export interface ChoosePlan<T> {
-  readonly breakers: Pick<EndpointBreakers, 'peek' | 'admit'>
+  readonly breakers: Pick<EndpointBreakers, 'peek' | 'admitsAtOnce' | 'admit'>
   readonly load: Pick<Load, 'inFlight' | 'latencyMs'>
   readonly rotations: Rotations
   readonly settings: Pick<ResilienceSettings, 'balancer'>
@@ -43,7 +43,7 @@ export function chooseEndpoint<T extends Endpoint>(
   const now = ctx.clock.now()
   const [first] = endpoints
   const picked = endpoints.length === 1 ? first : pick(ctx, plan, endpoints, now)
-  if (picked !== undefined && breakers.peek(picked.id, now) === 'closed') {
+  if (picked !== undefined && breakers.admitsAtOnce(picked.id, now)) {
     return { kind: 'endpoint', endpoint: picked }
   }
   return askBreakers(ctx, plan, picked)

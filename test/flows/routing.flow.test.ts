@@ -24,6 +24,8 @@ const POLICY = {
   })),
 }
 
+const LATENCY_MS: Readonly<Record<string, number>> = { first: 180, fast: 20, sick: 1, denied: 1 }
+
 interface Answer {
   readonly result?: {
     readonly content: readonly { readonly text: string }[]
@@ -41,13 +43,20 @@ describe('a call that names a tool and no server', () => {
     changed: [other, { ...search, name: 'lonely' }],
   })
   let now = Date.now()
+  /** A call takes as long as the last probe did: what an isolate measured counts more than that. */
+  const taking = async (request: Request): Promise<Response> => {
+    const response = await servers.fetcher(request)
+    const name = new URL(request.url).hostname.split('.')[0] ?? ''
+    if (request.headers.get('mcp-method') === 'tools/call') now += LATENCY_MS[name] ?? 0
+    return response
+  }
   let gateway: TestGateway
   let admin: string
   let token: string
 
   beforeAll(async () => {
     gateway = createTestGateway({
-      seams: { fetcher: servers.fetcher, clock: { now: () => now } },
+      seams: { fetcher: taking, clock: { now: () => now } },
       vars: { BREAKER_FAILURE_THRESHOLD: '2' },
     })
     admin = await gateway.token()
@@ -229,7 +238,7 @@ describe('a call that names a tool and no server', () => {
   })
 
   it('is tried elsewhere only while nothing was sent: a breaker that gives no probe', async () => {
-    const state = () => ({ kind: 'open', openedAt: now - 3_600_000 }) as const
+    const state = () => ({ kind: 'open', openedAt: now - 3_600_000, openings: 1 }) as const
     const tripped = createTestGateway({
       seams: { fetcher: servers.fetcher, clock: { now: () => now } },
       vars: { BREAKER_FAILURE_THRESHOLD: '1' },
@@ -237,7 +246,8 @@ describe('a call that names a tool and no server', () => {
       bindings: {
         BREAKERS: {
           getByName: () => ({
-            report: async () => state(),
+            report: async () => ({ state: state() }),
+            load: async () => ({ inFlight: 0 }),
             acquireProbe: async () => ({ state: state(), isGranted: false, retryAfterMs: 1_000 }),
           }),
         } as never,

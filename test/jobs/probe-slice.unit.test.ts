@@ -122,6 +122,7 @@ async function runSlice(
       },
       breakers: {
         peek: () => 'closed',
+        admitsAtOnce: () => true,
         admit: async () => ({ kind: 'closed' }),
         record: (_ctx, endpoint, outcome) => seen.breakers.push([endpoint, outcome]),
       },

@@ -39,7 +39,7 @@ function has(text: string, bracket: string, count: number): boolean {
 
 /** Whether a rule of `answer-rules.ts` may change more than the id. */
 function mustChange(plan: AnswerPlan, message: Readonly<Record<string, unknown>>): boolean {
-  if (plan.error && Object.hasOwn(message, 'error')) return true
+  if (plan.notes || (plan.error && Object.hasOwn(message, 'error'))) return true
   const { method } = plan.inbound
   if (methodFacts(method).isCacheable || method === 'tools/list') return true
   const { result, params } = message

@@ -49,6 +49,7 @@ function world(sending: Partial<SendDefaults> = {}) {
       peeked.push(endpoint)
       return openBreakers.has(endpoint) ? 'open' : 'closed'
     },
+    admitsAtOnce: (endpoint) => breakers.peek(endpoint, 0) === 'closed',
     admit: async (_ctx, endpoint) =>
       openBreakers.has(endpoint) ? { kind: 'open', retryAfterSeconds: 9 } : { kind: 'closed' },
     record: (_ctx, endpoint, outcome) => learned.push(`${endpoint.slice(-1)} ${outcome}`),

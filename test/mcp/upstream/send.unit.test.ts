@@ -47,6 +47,7 @@ function upstreamsOver(
   }
   const breakers: Breakers = {
     peek: (endpoint) => (open.includes(endpoint) ? 'open' : 'closed'),
+    admitsAtOnce: (endpoint) => !open.includes(endpoint),
     admit: async (_ctx, endpoint) =>
       open.includes(endpoint) ? { kind: 'open', retryAfterSeconds: 9 } : { kind: 'closed' },
     record: (_ctx, endpoint, outcome) => {
