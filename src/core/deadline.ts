@@ -1,46 +1,86 @@
-import { systemClock } from './context.ts'
+import { type CallContext, systemClock } from './context.ts'
 
 /**
- * The time limit of one exchange. It has one timer however often it begins anew: timers cost more
- * than anything else here.
+ * The time limit of what is waited for. It has one timer however often it begins anew: a timer costs
+ * a request more than most of what happens in it.
  */
 export interface Deadline {
   /** Aborted when the time is up, or the caller has gone. */
   readonly signal: AbortSignal
   /** Whether the time was up. */
   isPassed(): boolean
-  /** Begins anew, with the whole time. */
-  restart(): void
+  /** Settles when the time is up. To be asked for once. */
+  passed(): Promise<undefined>
+  /** Begins anew, with so much time. */
+  restart(timeoutMs: number): void
   /** No limit any more. Idempotent. */
   end(): void
 }
 
 /** A limit of `timeoutMs` from now on, for as long as `caller` stays. */
 export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadline {
-  const controller = new AbortController()
   let isPassed = false
-  let restartedAt: number | undefined
+  let dueAt = systemClock.now() + timeoutMs
+  let firesAt = dueAt
   let timer = setTimeout(expire, timeoutMs)
+  let controller: AbortController | undefined
+  let signal: AbortSignal | undefined
+  let settle: ((nothing: undefined) => void) | undefined
 
   function expire(): void {
-    const leftMs = restartedAt === undefined ? 0 : restartedAt + timeoutMs - systemClock.now()
-    restartedAt = undefined
+    const leftMs = dueAt - systemClock.now()
     if (leftMs > 0) {
-      timer = setTimeout(expire, leftMs)
+      arm(leftMs)
       return
     }
     isPassed = true
-    controller.abort()
+    controller?.abort()
+    settle?.(undefined)
+  }
+
+  function arm(ms: number): void {
+    firesAt = dueAt
+    timer = setTimeout(expire, ms)
   }
 
   return {
-    signal: caller ? AbortSignal.any([controller.signal, caller]) : controller.signal,
+    /** Made when it is asked for: who waits for a body alone needs none. */
+    get signal() {
+      if (signal) return signal
+      controller = new AbortController()
+      if (isPassed) controller.abort()
+      signal = caller ? AbortSignal.any([controller.signal, caller]) : controller.signal
+      return signal
+    },
     isPassed: () => isPassed,
-    restart() {
-      restartedAt = systemClock.now()
+    passed: () =>
+      new Promise((resolve) => {
+        settle = resolve
+      }),
+    restart(ms) {
+      dueAt = systemClock.now() + ms
+      // A timer that comes too early begins another one; only one that comes too late is replaced.
+      if (dueAt >= firesAt) return
+      clearTimeout(timer)
+      arm(ms)
     },
     end() {
       clearTimeout(timer)
     },
   }
+}
+
+/** Of requests whose body has come: what they wait for next may have their timer. */
+const spare = new WeakMap<CallContext, Deadline>()
+
+/** Leaves a deadline to whatever the request waits for next. Who left it ends it, if it is not taken. */
+export function leaveDeadline(ctx: CallContext, deadline: Deadline): void {
+  spare.set(ctx, deadline)
+}
+
+/** The deadline that was left in this context, once; who takes it ends it. */
+export function takeDeadline(ctx: CallContext): Deadline | undefined {
+  const left = spare.get(ctx)
+  if (left) spare.delete(ctx)
+  return left
 }

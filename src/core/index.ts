@@ -12,7 +12,7 @@ export {
   systemClock,
   systemRandom,
 } from './context.ts'
-export { createDeadline, type Deadline } from './deadline.ts'
+export { createDeadline, type Deadline, leaveDeadline, takeDeadline } from './deadline.ts'
 export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
 export { createDohResolver, type Resolution, type Resolve } from './doh.ts'
 export {

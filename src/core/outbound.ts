@@ -17,6 +17,8 @@ export interface OutboundRequest {
   readonly signal?: AbortSignal
   /** The deadline begins anew with the response, for a body that is read whole. */
   readonly keepsDeadline?: true
+  /** One that is running, instead of another timer. */
+  readonly deadline?: Deadline | undefined
 }
 
 /** Why no response came. Whether the other side acted on the request cannot be known. */
@@ -76,13 +78,15 @@ export function createOutbound(options: OutboundOptions): Outbound {
   }
 
   async function send(request: OutboundRequest): Promise<OutboundResult> {
-    const problem = problemOf(request.url)
-    if (problem) return fault('refused_address', `The address ${problem}.`)
-    const led = options.hosts?.problemOf(request.url)
-    const wrong = led instanceof Promise ? await led : led
-    if (wrong) return fault('refused_address', `The address ${wrong}.`)
+    const led = problemOf(request.url) ?? options.hosts?.problemOf(request.url)
+    const problem = led instanceof Promise ? await led : led
+    if (problem) {
+      request.deadline?.end()
+      return fault('refused_address', `The address ${problem}.`)
+    }
     const { timeoutMs, keepsDeadline } = request
-    const deadline = createDeadline(timeoutMs, request.signal)
+    const deadline = request.deadline ?? createDeadline(timeoutMs, request.signal)
+    if (request.deadline) deadline.restart(timeoutMs)
     let isKept = false
     try {
       const response = await open(request, deadline.signal)
@@ -91,7 +95,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
         return fault('redirect', 'The server answered with a redirect, which is never followed.')
       }
       if (!keepsDeadline) return { kind: 'response', response }
-      deadline.restart()
+      deadline.restart(timeoutMs)
       isKept = true
       return { kind: 'response', response, bodyDeadline: deadline }
     } catch (cause) {

@@ -1,4 +1,10 @@
-import { decodeUtf8, GatewayError, readBounded } from '../core/index.ts'
+import {
+  createDeadline,
+  type Deadline,
+  decodeUtf8,
+  GatewayError,
+  readBounded,
+} from '../core/index.ts'
 
 /** What a body may take. */
 export interface BodyBounds {
@@ -22,30 +28,35 @@ const MAX_DRAIN_MS = 5_000
 export async function requestText(
   request: Request,
   { maxBytes, timeoutMs }: BodyBounds,
+  /** Runs for as long already; it goes on when the text is there, and ends where none comes. */
+  given?: Deadline,
 ): Promise<string> {
-  if (!request.body) return ''
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs)
-  })
-  const leave = (reader: ReadableStreamDefaultReader<Uint8Array>) => {
-    // What it is refused for is known, and what is left has a time of its own.
-    clearTimeout(timer)
-    return drain(reader)
-  }
+  const deadline = given ?? createDeadline(timeoutMs)
+  let text: string | undefined
   try {
-    const length = request.headers.get('content-length') ?? ''
-    // The platform enforces the header. A size known to be harmless may be read in one go, which
-    // costs a third of reading in chunks.
-    const isHarmless = /^\d+$/.test(length) && Number(length) <= maxBytes
-    const text = isHarmless ? wholeText(request) : readBounded(request.body, maxBytes, leave)
-    return await Promise.race([text, late])
+    const leave = (reader: ReadableStreamDefaultReader<Uint8Array>) => {
+      // What it is refused for is known, and what is left has a time of its own.
+      deadline.end()
+      return drain(reader)
+    }
+    text = await Promise.race([readText(request, maxBytes, leave), deadline.passed()])
+    if (text === undefined) throw tooSlow(timeoutMs)
+    return text
   } finally {
-    clearTimeout(timer)
+    if (!given || text === undefined) deadline.end()
   }
 }
 
-async function wholeText(request: Request): Promise<string> {
+async function readText(
+  request: Request,
+  maxBytes: number,
+  leave: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<void>,
+): Promise<string> {
+  const length = request.headers.get('content-length') ?? ''
+  // The platform enforces the header. A size known to be harmless may be read in one go, which
+  // costs a third of reading in chunks.
+  const isHarmless = /^\d+$/.test(length) && Number(length) <= maxBytes
+  if (!isHarmless) return readBounded(request.body, maxBytes, leave)
   return decodeUtf8(new Uint8Array(await request.arrayBuffer()))
 }
 

@@ -1,4 +1,12 @@
-import { type CallContext, callerFacts, type Principal, type RequestFacts } from '../core/index.ts'
+import {
+  type CallContext,
+  callerFacts,
+  createDeadline,
+  leaveDeadline,
+  type Principal,
+  type RequestFacts,
+  takeDeadline,
+} from '../core/index.ts'
 import { type BodyBounds, requestText } from '../http/index.ts'
 import { isBatch, readBatch, requireBatchVersion, serveBatch } from './batch.ts'
 import { batchFacts } from './batch-facts.ts'
@@ -24,7 +32,10 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
   ): Promise<Response> {
     const { headers } = request
     try {
-      const text = await requestText(request, bounds)
+      const deadline = createDeadline(bounds.timeoutMs, ctx.signal)
+      const text = await requestText(request, bounds, deadline)
+      // One timer for a whole call: what waits for its server takes this one.
+      leaveDeadline(ctx, deadline)
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
       Object.assign(ctx.facts, { server: path, method: 'batch' })
       const messages = readBatch(text)
@@ -34,6 +45,8 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
       return await serveAll(ctx, principal, path, headers, messages)
     } catch (thrown) {
       return refuse(ctx, { path }, thrown)
+    } finally {
+      takeDeadline(ctx)?.end()
     }
   }
 

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDeadline } from '../../src/core/index.ts'
+import {
+  type CallContext,
+  createDeadline,
+  leaveDeadline,
+  takeDeadline,
+} from '../../src/core/index.ts'
 
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
@@ -17,7 +22,7 @@ describe('a deadline', () => {
   it('gives the whole time again when it begins anew, with one timer at a time', () => {
     const deadline = createDeadline(1_000)
     vi.advanceTimersByTime(600)
-    deadline.restart()
+    deadline.restart(1_000)
     expect(vi.getTimerCount()).toBe(1)
     vi.advanceTimersByTime(999)
     expect(deadline.signal.aborted).toBe(false)
@@ -27,9 +32,30 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('is moved nearer where less time is given', async () => {
+    const deadline = createDeadline(30_000)
+    const passed = deadline.passed()
+    deadline.restart(10)
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(10)
+    expect(deadline.isPassed()).toBe(true)
+    expect(deadline.signal.aborted).toBe(true)
+    await passed
+  })
+
+  it('is taken once by what waits next in its context', () => {
+    const deadline = createDeadline(1_000)
+    const ctx = {} as CallContext
+    leaveDeadline(ctx, deadline)
+    expect(takeDeadline({ ...ctx })).toBeUndefined()
+    expect(takeDeadline(ctx)).toBe(deadline)
+    expect(takeDeadline(ctx)).toBeUndefined()
+    deadline.end()
+  })
+
   it('never passes once it was ended', () => {
     const deadline = createDeadline(1_000)
-    deadline.restart()
+    deadline.restart(1_000)
     deadline.end()
     deadline.end()
     vi.advanceTimersByTime(10_000)

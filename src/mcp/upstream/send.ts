@@ -2,6 +2,7 @@ import {
   type CallContext,
   type EndpointId,
   type OutboundResult,
+  takeDeadline,
   toGatewayError,
 } from '../../core/index.ts'
 import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
@@ -102,6 +103,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         holder: ctx.facts.principal,
         signal,
         ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
+        // Of a caller, and so of no copy of a call, nor of one whose time is bounded as a whole.
+        deadline: signal === ctx.signal && !call.send ? takeDeadline(ctx) : undefined,
       })
     } catch (thrown) {
       end()
