@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
 import { ServerId, type TenantId } from '../core/index.ts'
@@ -7,6 +7,14 @@ import type { Catalog, CatalogItem } from './catalog.ts'
 import type { CatalogKind } from './catalog-kinds.ts'
 import type { CatalogHead } from './catalog-reader.ts'
 import { catalogItems } from './tables.ts'
+
+/**
+ * Items of a tenant, where they are known by their server. The `+` keeps SQLite from looking for
+ * them by the tenant alone: `catalog_items_offers` begins with it, and a tenant has many items.
+ */
+export function itemsOf(tenant: TenantId): SQL {
+  return sql`+${catalogItems.tenant} = ${tenant}`
+}
 
 /** A bound string may be 2 MB in D1; a chunk stays well below. */
 const MAX_CHUNK_BYTES = 1_000_000
@@ -39,7 +47,7 @@ export function createCatalogRepository(db: DrizzleD1Database) {
         .from(catalogItems)
         .where(
           and(
-            eq(catalogItems.tenant, tenant),
+            itemsOf(tenant),
             // One bound string: D1 takes 100 parameters a statement.
             inArray(
               catalogItems.serverId,
@@ -79,7 +87,7 @@ export function createCatalogRepository(db: DrizzleD1Database) {
         .innerJoin(
           catalogItems,
           and(
-            eq(catalogItems.tenant, tenant),
+            itemsOf(tenant),
             eq(catalogItems.serverId, wanted(0)),
             eq(catalogItems.kind, kind),
             eq(catalogItems.position, wanted(1)),
@@ -113,7 +121,7 @@ export function createCatalogRepository(db: DrizzleD1Database) {
         .from(catalogItems)
         .where(
           and(
-            eq(catalogItems.tenant, tenant),
+            itemsOf(tenant),
             eq(catalogItems.serverId, serverId),
             eq(catalogItems.kind, kind),
             gt(catalogItems.position, after),
@@ -149,7 +157,7 @@ export function replaceCatalogStatements(
   return [
     db
       .delete(catalogItems)
-      .where(and(eq(catalogItems.tenant, server.tenant), eq(catalogItems.serverId, server.id))),
+      .where(and(itemsOf(server.tenant), eq(catalogItems.serverId, server.id))),
     ...chunksOf(catalog.items).map((rows) =>
       db.insert(catalogItems).select(
         // In the order of the table's columns.

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { EndpointId, type ServerPath, type TenantId } from '../core/index.ts'
 import { tenants } from '../observability/index.ts'
 import type { CatalogKind } from './catalog-kinds.ts'
+import { itemsOf } from './catalog-repository.ts'
 import type { IndexedServer } from './indexed-server.ts'
 import { EndpointRow, jsonOf, ServerRow, type StoredServer } from './rows.ts'
 import { HeaderParam, type ToolFacts } from './server-record.ts'
@@ -58,7 +59,7 @@ export function createSnapshotRepository(db: DrizzleD1Database) {
   const virtuals = createVirtualRepository(db).queries
   const served = (tenant: TenantId, path: ServerPath, kind: CatalogKind) =>
     and(
-      eq(catalogItems.tenant, tenant),
+      itemsOf(tenant),
       eq(
         catalogItems.serverId,
         sql`(${db

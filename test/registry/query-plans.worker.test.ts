@@ -136,6 +136,17 @@ describe('every statement of the registry', () => {
     expect(bad).toEqual([])
   })
 
+  it('looks for items by their name only where it has one', async () => {
+    const byName: string[] = []
+    for (const [sql, values] of seen) {
+      for (const detail of await plansOf(sql, values)) {
+        if (detail.includes('catalog_items_offers')) byName.push(`${detail} <- ${sql}`)
+      }
+    }
+    expect(byName.length).toBeGreaterThan(0)
+    expect(byName.filter((plan) => !/tenant=\? AND kind=\? AND key[=>]/.test(plan))).toEqual([])
+  })
+
   it('binds at most 100 parameters', () => {
     expect(Math.max(...[...seen.values()].map((values) => values.length))).toBeLessThanOrEqual(100)
   })

@@ -96,8 +96,10 @@ export function createOfferRepository(db: DrizzleD1Database) {
       db
         .select(ofItem)
         .from(sql`json_each(${keys}) as wanted`)
-        .innerJoin(
-          catalogItems,
+        // A cross join is the one that SQLite never turns round: by each name, not through all items.
+        .crossJoin(catalogItems)
+        .innerJoin(servers, and(eq(servers.id, catalogItems.serverId), eq(servers.enabled, true)))
+        .where(
           and(
             eq(catalogItems.tenant, tenant),
             eq(catalogItems.kind, kind),
@@ -105,7 +107,6 @@ export function createOfferRepository(db: DrizzleD1Database) {
             isNull(catalogItems.problem),
           ),
         )
-        .innerJoin(servers, and(eq(servers.id, catalogItems.serverId), eq(servers.enabled, true)))
         .limit(limit),
   }
 

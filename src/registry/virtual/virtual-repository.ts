@@ -6,6 +6,7 @@ import { auditStatements, type ChangeEntry } from '../../observability/index.ts'
 import { notFoundServer } from '../../policy/index.ts'
 import { isConstraintFault, runBatch } from '../batch-repository.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
+import { itemsOf } from '../catalog-repository.ts'
 import { assertPathHeld, type PathHolder, takePath } from '../path-repository.ts'
 import { jsonOf, names } from '../rows.ts'
 import { changedMeanwhile, pathTaken } from '../server-repository.ts'
@@ -136,7 +137,7 @@ export function createVirtualRepository(db: DrizzleD1Database) {
         .from(catalogItems)
         .where(
           and(
-            eq(catalogItems.tenant, tenant),
+            itemsOf(tenant),
             eq(
               catalogItems.serverId,
               sql`(${db
