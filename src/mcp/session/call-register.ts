@@ -95,7 +95,7 @@ export function createCallRegister({ clock, object }: CallRegisterDeps): CallReg
       if (entry.dueAt > step) break
       young.delete(entry)
       entry.wanted = 'running'
-      bookOf(entry).untold.add(entry)
+      note(entry)
     }
     let asked = 0
     for (const book of [...books.values()]) {
@@ -161,9 +161,14 @@ export function createCallRegister({ clock, object }: CallRegisterDeps): CallReg
     telling -= 1
   }
 
-  function bookOf({ session }: Entry): Book {
-    const known = books.get(session)
-    if (known) return known
+  function note(entry: Entry): Book {
+    const book = books.get(entry.session) ?? newBook(entry.session)
+    book.untold.add(entry)
+    if (book.untold.size > MAX_UNTOLD) dropOldest(book.untold)
+    return book
+  }
+
+  function newBook(session: string): Book {
     const untold = new Set<Entry>()
     const book: Book = { session, untold, telling: undefined, toldAt: -1, isUrgent: false }
     setBounded(books, session, book, MAX_BOOKS)
@@ -177,9 +182,7 @@ export function createCallRegister({ clock, object }: CallRegisterDeps): CallReg
       books.get(entry.session)?.untold.delete(entry)
       return
     }
-    const book = bookOf(entry)
-    book.untold.add(entry)
-    if (book.untold.size > MAX_UNTOLD) dropOldest(book.untold)
+    const book = note(entry)
     book.isUrgent ||= wanted === 'suspended'
     if (mayTell(book)) {
       ctx.waitUntil(tell(book))
