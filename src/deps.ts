@@ -128,7 +128,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     bridgeObject: (name) => env.BRIDGES.getByName(name),
     catalogObject: (name) => env.CATALOGS.getByName(name),
     eventsObject: (tenant) => env.EVENTS.getByName(tenant),
-    probeSoon: (endpoint) => env.PROBES.getByName('soon').wake([endpoint]),
+    probeSoon: (endpoint) => env.PROBES.getByName('soon').wake([endpoint], true),
     challenge: (path, scope) => stepUp(endpointUrl(publicUrl, path), scope),
     sseChallenge: (path, scope) => stepUp(sseUrl(publicUrl, path), scope),
   })

@@ -3,8 +3,11 @@ import { type Events, emitFault } from '../observability/index.ts'
 
 /** The RPC surface of a ProbeObject, as the round uses it. */
 export interface ProbeStub {
-  /** Queues endpoints to probe soon. Returns at once. */
-  wake(endpoints: readonly EndpointId[]): Promise<void>
+  /**
+   * Queues endpoints to probe soon. Returns at once. `isDoubted`: what they speak is asked from the
+   * beginning, whatever a probe would say.
+   */
+  wake(endpoints: readonly EndpointId[], isDoubted?: boolean): Promise<void>
 }
 
 export interface HealthRoundDeps {

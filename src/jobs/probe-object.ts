@@ -13,6 +13,8 @@ const SLICE = 24
 
 /** Every sixth round (30 minutes at the default cron) reads the catalogues as well. */
 const CATALOG_EVERY_ROUNDS = 6
+/** One of them. */
+const CATALOG_ROUND = 0
 
 const Stored = z.strictObject({
   schema: z.literal(SCHEMA_VERSION),
@@ -32,11 +34,13 @@ export interface ProbeObjectDeps {
 /** Probes its share of all endpoints, a slice per alarm, so that no invocation does too much. */
 export function createProbeObject(deps: ProbeObjectDeps) {
   return class extends DurableObject implements ProbeStub {
-    async wake(endpoints: readonly EndpointId[]): Promise<void> {
+    async wake(endpoints: readonly EndpointId[], isDoubted = false): Promise<void> {
       const { round, queue } = this.#read()
       // What the last round left over comes first, and nothing is probed twice in a round.
       const merged = [...new Set([...queue, ...endpoints])]
-      this.#write({ schema: SCHEMA_VERSION, round: round + 1, queue: merged })
+      // A round that reads catalogues finds out what a server speaks.
+      const next = isDoubted ? CATALOG_ROUND : round + 1
+      this.#write({ schema: SCHEMA_VERSION, round: next, queue: merged })
       await this.ctx.storage.setAlarm(deps.clock.now())
     }
 

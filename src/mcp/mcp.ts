@@ -67,7 +67,7 @@ export interface McpDeps {
   readonly bridgeObject: (name: string) => BridgeStub
   readonly catalogObject: (name: string) => CatalogStub
   readonly eventsObject: (tenant: string) => EventsStub
-  /** Has a health probe made of an endpoint. Returns at once. */
+  /** Has an endpoint asked from the beginning what it speaks. Returns at once. */
   readonly probeSoon: (endpoint: EndpointId) => Promise<void>
   /** The `WWW-Authenticate` for a 403 on `/{path}/mcp`. */
   readonly challenge: (path: string, scope: string) => string

@@ -12,13 +12,16 @@ export async function runBatch(
   if (first !== undefined) await db.batch([first, ...rest])
 }
 
-/** Whether D1 refused a write because of a constraint of this kind. */
+/** Whether D1 refused a write because of a constraint of this kind, on `column` where it is named. */
 export function isConstraintFault(
   thrown: unknown,
   kind: 'UNIQUE' | 'FOREIGN KEY' | 'NOT NULL',
+  column?: string,
 ): boolean {
   if (!(thrown instanceof Error)) return false
+  const on = column === undefined ? '' : `: ${column}`
   return (
-    thrown.message.includes(`${kind} constraint failed`) || isConstraintFault(thrown.cause, kind)
+    thrown.message.includes(`${kind} constraint failed${on}`) ||
+    isConstraintFault(thrown.cause, kind, column)
   )
 }

@@ -41,12 +41,16 @@ export interface Probes {
     target: Pick<ProbeTarget, 'tenant' | 'path' | 'serverId' | 'endpointId'>,
     discovery: Discovery,
   ): Promise<{ readonly changed: boolean }>
-  /** Stores what was learnt of an upstream since it was discovered. Change log: `server.refresh`. */
+  /**
+   * Stores what was learnt of an upstream since it was discovered, unless it is known, or the server
+   * was changed or deleted meanwhile: several may learn the same at once. Change log:
+   * `server.refresh`.
+   */
   storeFacts(
     ctx: CallContext,
     target: { readonly tenant: TenantId; readonly path: ServerPath; readonly id: ServerId },
     upstream: UpstreamFacts,
-  ): Promise<void>
+  ): Promise<{ readonly isStored: boolean }>
 }
 
 /** @see Probes */
@@ -119,8 +123,9 @@ export function createProbes(
 
     async storeFacts(ctx, { tenant, path, id }, upstream) {
       const server = await repositories.servers.find(tenant, path)
-      if (server?.id !== id || canonicalJson(upstream) === canonicalJson(server.upstream)) return
-      await repositories.servers.update(
+      const isNew = server?.id === id && canonicalJson(upstream) !== canonicalJson(server.upstream)
+      if (!isNew) return { isStored: false }
+      const { kind } = await repositories.servers.tryUpdate(
         ctx,
         server,
         { upstream },
@@ -130,7 +135,9 @@ export function createProbes(
           summary: { changed: false, eras: upstream.eras },
         },
       )
+      // Also where somebody was faster: this isolate's copy is older than that.
       snapshots.drop(tenant)
+      return { isStored: kind === 'stored' }
     },
   }
 }

@@ -31,6 +31,14 @@ export interface ServerFilters {
   readonly health?: Health | undefined
 }
 
+/** What came of an update of what was read before. */
+export type Updated =
+  | { readonly kind: 'stored' }
+  /** It was deleted meanwhile. */
+  | { readonly kind: 'gone' }
+  /** Somebody else changed it meanwhile. */
+  | { readonly kind: 'outdated'; readonly cause: unknown }
+
 type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
 
 /** Servers with their endpoints and tags. Every write is one batch with its change-log row. */
@@ -182,6 +190,19 @@ export function createServerRepository(db: DrizzleD1Database) {
       parts: ServerParts,
       change: ChangeEntry,
     ): Promise<void> {
+      const updated = await this.tryUpdate(ctx, server, changes, parts, change)
+      if (updated.kind === 'gone') throw notFoundServer(server.path)
+      if (updated.kind === 'outdated') throw changedMeanwhile(server.path, updated.cause)
+    },
+
+    /** Stores all of it, or nothing. */
+    async tryUpdate(
+      ctx: WriteContext,
+      server: StoredServer,
+      changes: ServerChanges,
+      parts: ServerParts,
+      change: ChangeEntry,
+    ): Promise<Updated> {
       const statements: Statement[] = [
         db
           .update(servers)
@@ -200,9 +221,12 @@ export function createServerRepository(db: DrizzleD1Database) {
       ]
       try {
         await runBatch(db, statements)
+        return { kind: 'stored' }
       } catch (cause) {
-        if (isConstraintFault(cause, 'FOREIGN KEY')) throw notFoundServer(server.path)
-        if (isConstraintFault(cause, 'NOT NULL')) throw changedMeanwhile(server.path, cause)
+        if (isConstraintFault(cause, 'FOREIGN KEY')) return { kind: 'gone' }
+        if (isConstraintFault(cause, 'NOT NULL', 'servers.path')) {
+          return { kind: 'outdated', cause }
+        }
         throw cause
       }
     },

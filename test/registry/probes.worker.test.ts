@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { EndpointId } from '../../src/core/index.ts'
+import { EndpointId, ServerId, ServerPath } from '../../src/core/index.ts'
 import type { ProbeRecord } from '../../src/registry/index.ts'
 import { changesOf, createGateway, DISCOVERY, generationOf, VALID } from './gateway.ts'
 
@@ -193,5 +193,50 @@ describe('a refreshed catalogue', () => {
     expect(await store(first, 'a')).toEqual({ changed: true })
     const gone = { ...first, endpointId: EndpointId.parse(crypto.randomUUID()) }
     expect(await store(gone, 'c')).toEqual({ changed: false })
+  })
+})
+
+describe('what is learnt of an upstream later', () => {
+  const facts = (version: string) => ({ ...DISCOVERY.facts, protocolVersions: [version] })
+  const learnt = async () => {
+    gateway.state.now += 1
+    const shown = await gateway.send('admins', 'POST', '/servers', { ...VALID, path: 'learnt' })
+    return {
+      tenant: gateway.tenant,
+      path: ServerPath.parse('learnt'),
+      id: ServerId.parse(shown.body['id']),
+    }
+  }
+
+  it('is stored once by two who learn it at the same time, and is no fault of the other', async () => {
+    const target = await learnt()
+    gateway.state.now += 1
+    const store = () => probes.storeFacts(gateway.ctx, target, facts('2026-07-28'))
+    const stored = await Promise.all([store(), store()])
+    expect(stored).toEqual([{ isStored: true }, { isStored: false }])
+    expect(await store()).toEqual({ isStored: false })
+    const shown = await gateway.send('admins', 'GET', '/servers/learnt')
+    expect(shown.body['upstream']).toMatchObject({ protocolVersions: ['2026-07-28'] })
+    const changes = await changesOf('registry-probes')
+    const own = changes.filter((change) => change['target'] === 'learnt')
+    expect(own.map((change) => change['action'])).toEqual(['server.register', 'server.refresh'])
+  })
+
+  it('is not stored of a server that is gone', async () => {
+    const target = { tenant: gateway.tenant, path: ServerPath.parse('learnt') }
+    const id = ServerId.parse(crypto.randomUUID())
+    const stored = await probes.storeFacts(gateway.ctx, { ...target, id }, facts('2025-11-25'))
+    expect(stored).toEqual({ isStored: false })
+  })
+
+  it('is a fault when the registry cannot be written', async () => {
+    const shown = await gateway.send('admins', 'GET', '/servers/learnt')
+    const target = {
+      tenant: gateway.tenant,
+      path: ServerPath.parse('learnt'),
+      id: ServerId.parse(shown.body['id']),
+    }
+    const noTime = { ...gateway.ctx, clock: { now: () => Number.NaN } }
+    await expect(probes.storeFacts(noTime, target, facts('2025-06-18'))).rejects.toThrow()
   })
 })

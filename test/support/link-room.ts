@@ -24,6 +24,8 @@ export interface LinkRoom {
   release: (() => void)[]
   /** Of `/switch/{room}`: what it speaks now. */
   isSse: boolean
+  /** Of `/flip/{room}`: whether it speaks the modern era alone, or the legacy one alone. */
+  isModern: boolean
 }
 
 export function newRoom(): LinkRoom {
@@ -37,6 +39,7 @@ export function newRoom(): LinkRoom {
     servers: new Set(),
     release: [],
     isSse: false,
+    isModern: false,
   }
 }
 

@@ -5,6 +5,7 @@ import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import type * as Ws from 'ws'
+import { createFleet, type Fleet } from './fleet.ts'
 import { misbehaveOnSocket, misbehaveOnStream } from './link-moods.ts'
 import { type LinkRoom, newRoom, serverOf } from './link-room.ts'
 
@@ -14,7 +15,7 @@ const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof Ws
 /**
  * The same server over each transport, and some that misbehave. `/mcp/{room}`, `/sse/{room}` and
  * `/ws/{room}` are its endpoints; `/log/{room}` tells what happened, `/control/{room}` makes things
- * happen; `/switch/{room}` changes from Streamable HTTP to HTTP+SSE when told; `/odd-sse/{mood}` and `/odd-ws/{mood}` do what no honest server does.
+ * happen; `/switch/{room}` changes from Streamable HTTP to HTTP+SSE when told, `/flip/{room}` its era; `/odd-sse/{mood}` and `/odd-ws/{mood}` do what no honest server does.
  */
 export interface LinkServers {
   readonly origin: string
@@ -32,7 +33,7 @@ export interface LinkLog {
 }
 
 /** What `POST /control/{room}` takes. */
-export type LinkControl = 'become-sse' | 'break' | 'tools-changed' | 'updated' | 'release'
+export type LinkControl = 'become-sse' | 'flip' | 'break' | 'tools-changed' | 'updated' | 'release'
 
 interface Sites {
   readonly rooms: Map<string, LinkRoom>
@@ -40,6 +41,7 @@ interface Sites {
   readonly sessions: Map<string, StreamableHTTPServerTransport>
   /** Ends what is open in a room. */
   readonly enders: Map<string, Set<() => void>>
+  readonly fleet: Fleet
 }
 
 type V1Transport = Parameters<ReturnType<typeof serverOf>['connect']>[0]
@@ -51,7 +53,15 @@ export async function startLinkServers(port = 0): Promise<LinkServers> {
     streams: new Map(),
     sessions: new Map(),
     enders: new Map(),
+    fleet: createFleet(
+      [
+        { name: 'legacy', era: 'legacy' },
+        { name: 'modern', era: 'modern' },
+      ],
+      1,
+    ),
   }
+  sites.fleet.setMood(sites.fleet.members, 'up')
   const server = createServer((request, response) => {
     serve(sites, request, response).catch((thrown: unknown) => {
       response.writeHead(500).end(String(thrown))
@@ -111,6 +121,9 @@ async function serve(
       if (!room.isSse) await serveHttp(sites, name, request, response)
       else if (request.method === 'GET') await serveStream(sites, name, response)
       else response.writeHead(405).end()
+      return
+    case 'flip':
+      await serveFlipping(sites, room.isModern ? 'modern' : 'legacy', request, response)
       return
     case 'messages': {
       const transport = sites.streams.get(url.searchParams.get('sessionId') ?? '')
@@ -196,6 +209,19 @@ async function serveHttp(
   await transport.handleRequest(request, response)
 }
 
+async function serveFlipping(
+  { fleet }: Sites,
+  era: 'legacy' | 'modern',
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { method = 'GET' } = request
+  const body = method === 'POST' ? { body: await bodyOf(request) } : {}
+  const headers = new Headers(request.headers as Record<string, string>)
+  const answer = await fleet.answer(era, new Request('http://flip/', { method, headers, ...body }))
+  response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text())
+}
+
 /** Counts a connection in, and out when it is closed. */
 function entered(
   sites: Sites,
@@ -229,6 +255,7 @@ function socketTransport(socket: Ws.WebSocket): Transport {
 function control(sites: Sites, name: string, wish: LinkControl): void {
   const room = roomOf(sites, name)
   if (wish === 'become-sse') room.isSse = true
+  if (wish === 'flip') room.isModern = !room.isModern
   if (wish === 'break' || wish === 'become-sse') for (const end of [...endersOf(sites, name)]) end()
   if (wish === 'release') for (const go of room.release.splice(0)) go()
   for (const server of room.servers) {

@@ -47,7 +47,7 @@ export function createSettleEra(deps: SettleEraDeps): SettleEra {
     )
     if (answer.kind === 'unsettled') throw answer.error
     setBounded(settled, server.id, { side: answer.side, at: ctx.clock.now() }, MAX_REMEMBERED)
-    // Two may ask at once and say the same; that one of them cannot store it harms nobody.
+    // Two may ask at once and say the same; that one of them does not store it harms nobody.
     await deps.probes
       .storeFacts(ctx, server, withLegacySide(server.upstream, answer.side))
       .catch((thrown: unknown) => emitFault(deps.events, ctx, 'settle-era', thrown))

@@ -1,6 +1,7 @@
 import { type CallContext, type Clock, type ServerId, setBounded } from '../../core/index.ts'
 import type { RawId } from '../wire/reply.ts'
-import { type RunningCall, SESSION_TTL_MS, type SessionState } from './session-state.ts'
+import { createCallRegister } from './call-register.ts'
+import type { RunningCall, SessionState } from './session-state.ts'
 
 /** A request that runs, by the id that its client gave it. */
 export interface InFlightCall {
@@ -39,15 +40,15 @@ export interface InFlight extends InFlightOf {
 export interface InFlightOf {
   /** Whether a call of the session to this server is in flight, as far as this isolate knows. */
   isBusy(session: string, server: ServerId): boolean
+  /** Upstream ids of calls that are in flight no more, of which the object may not know yet. */
+  left(session: string): readonly string[]
 }
 
 export interface InFlightDeps {
   readonly clock: Clock
-  readonly object: (session: string) => Pick<SessionState, 'addCall' | 'removeCall' | 'findCall'>
+  readonly object: (session: string) => Pick<SessionState, 'noteCalls' | 'findCall'>
 }
 
-/** Most calls are over before a client could change its mind; only the others are registered. */
-const REGISTER_AFTER_MS = 100
 /**
  * Ids that an isolate knows, and calls under one of them; the oldest out. A call of a session that
  * was forgotten here is still known to its object.
@@ -59,45 +60,19 @@ const MAX_OF_ONE_ID = 100
 export function createInFlight({ clock, object }: InFlightDeps): InFlight {
   const running = new Map<string, readonly InFlightCall[]>()
   const waiting = new Set<InFlightCall>()
-
-  /** Tells the object, at once or when the call has run for a while. */
-  function registrar(ctx: CallContext, call: InFlightCall, session: string) {
-    const { server, upstreamId } = call
-    const entry = { clientId: canonical(call.clientId), server, upstreamId, since: clock.now() }
-    let added: Promise<void> | undefined
-    let timer: ReturnType<typeof setTimeout>
-    const add = (known: RunningCall): void => {
-      const before = added ?? Promise.resolve()
-      added = before.then(() => object(session).addCall(known, clock.now() + SESSION_TTL_MS))
-      ctx.waitUntil(added)
-    }
-    const start = (): void => {
-      timer = setTimeout(() => add(entry), REGISTER_AFTER_MS)
-    }
-    const withdraw = (): void => {
-      clearTimeout(timer)
-      if (!added) return
-      added = added.then(() => object(session).removeCall(entry))
-      ctx.waitUntil(added)
-    }
-    start()
-    return {
-      forget: withdraw,
-      wait: withdraw,
-      goOn: start,
-      suspend(): void {
-        clearTimeout(timer)
-        add({ ...entry, isSuspended: true })
-      },
-    }
-  }
+  const register = createCallRegister({ clock, object })
 
   return {
     add(ctx, call, onOver) {
-      const key = keyOf(call.scope, canonical(call.clientId))
+      const { session, server, upstreamId } = call
+      const clientId = canonical(call.clientId)
+      const key = keyOf(call.scope, clientId)
       const calls = [call, ...(running.get(key) ?? [])].slice(0, MAX_OF_ONE_ID)
       setBounded(running, key, calls, MAX_REMEMBERED)
-      const remote = call.session === undefined ? undefined : registrar(ctx, call, call.session)
+      const remote =
+        session === undefined
+          ? undefined
+          : register.begin(ctx, session, { clientId, server, upstreamId, since: clock.now() })
       let isOver = false
       const leave = (then: (() => void) | undefined): void => {
         if (isOver) return
@@ -110,12 +85,12 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
         else running.delete(key)
       }
       return {
-        forget: () => leave(remote?.forget),
+        forget: () => leave(remote?.withdraw),
         suspend: () => leave(remote?.suspend),
         wait() {
           if (isOver) return
           waiting.add(call)
-          remote?.wait()
+          remote?.withdraw()
         },
         goOn() {
           if (waiting.delete(call)) remote?.goOn()
@@ -131,6 +106,8 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
       }
       return false
     },
+
+    left: register.left,
 
     async find({ scope, session }, id) {
       const clientId = JSON.stringify(id ?? null)

@@ -1,5 +1,5 @@
 import type { ServerId } from '../../core/index.ts'
-import type { RunningCall } from './session-state.ts'
+import type { CallChanges, RunningCall } from './session-state.ts'
 
 /** The calls of one session that have been running for a while, the youngest first. */
 export type RunningCalls = readonly RunningCall[]
@@ -12,10 +12,20 @@ const MAX_CALLS = 500
  */
 const MAX_CALL_MS = 3_600_000
 
-/** With one more, or with what is known of one by now. */
-export function withCall(calls: RunningCalls, call: RunningCall): RunningCalls {
-  const at = calls.findIndex(({ upstreamId }) => upstreamId === call.upstreamId)
-  return at < 0 ? [call, ...calls].slice(0, MAX_CALLS) : calls.with(at, call)
+/** What is known after these changes; the same object where they change nothing. */
+export function withChanges(calls: RunningCalls, { running, over }: CallChanges): RunningCalls {
+  const gone = new Set(over)
+  const rest = calls.some(({ upstreamId }) => gone.has(upstreamId))
+    ? calls.filter(({ upstreamId }) => !gone.has(upstreamId))
+    : calls
+  if (running.length === 0) return rest
+  const updates = new Map(running.map((call) => [call.upstreamId, call]))
+  const updated = rest.map((call) => {
+    const update = updates.get(call.upstreamId)
+    updates.delete(call.upstreamId)
+    return update ?? call
+  })
+  return [...[...updates.values()].reverse(), ...updated].slice(0, MAX_CALLS)
 }
 
 /** Whether the answer of a call to this server is still read by somebody. */

@@ -6,11 +6,13 @@ import type { Outcome } from '../upstream/failure.ts'
 import { openSession } from '../upstream/open-session.ts'
 import { setLogLevel } from '../upstream/set-log-level.ts'
 import type { UpstreamOutbound } from '../upstream/transports.ts'
-import { isBusy, type RunningCalls, withCall } from './running-calls.ts'
+import { isBusy, type RunningCalls, withChanges } from './running-calls.ts'
 import {
+  type CallChanges,
   ENDED,
   type KnownSession,
   type Moving,
+  type MovingMoment,
   type Opening,
   type OpeningFailed,
   type OpenSessionInput,
@@ -78,11 +80,12 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
       server: ServerId,
       from: Place,
       input: OpenSessionInput,
-      { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
+      { now, expiresAt, left = [] }: MovingMoment,
     ): Promise<Moving> {
       const elsewhere = this.#notAt(server, from)
       if (elsewhere) return elsewhere
-      if (isBusy(this.#calls(), server, now)) return { kind: 'busy' }
+      const inFlight = withChanges(this.#calls(), { running: [], over: left })
+      if (isBusy(inFlight, server, now)) return { kind: 'busy' }
       return this.#reopen(server, input, expiresAt)
     }
 
@@ -125,16 +128,13 @@ export function createSessionObject(deps: { outbound(env: unknown): UpstreamOutb
       return this.#read().logLevel
     }
 
-    async addCall(call: RunningCall, expiresAt: number): Promise<void> {
-      const state = this.#read()
-      if (state.ended) return
-      this.ctx.storage.kv.put('calls', withCall(this.#calls(), call))
-      await this.ctx.storage.setAlarm(expiresAt)
-    }
-
-    async removeCall({ upstreamId }: RunningCall): Promise<void> {
-      const rest = this.#calls().filter((call) => call.upstreamId !== upstreamId)
-      this.ctx.storage.kv.put('calls', rest)
+    async noteCalls(changes: CallChanges, expiresAt: number): Promise<void> {
+      if (this.#read().ended) return
+      const before = this.#calls()
+      const after = withChanges(before, changes)
+      if (after === before) return
+      this.ctx.storage.kv.put('calls', after)
+      if (changes.running.length > 0) await this.ctx.storage.setAlarm(expiresAt)
     }
 
     async findCall(clientId: string): Promise<RunningCall | undefined> {

@@ -80,6 +80,13 @@ export interface Busy {
 /** What came of asking for the session to be opened on another endpoint. */
 export type Moving = Recovery | Busy
 
+/** When a session is to move, epoch ms, and calls that its asker knows to be in flight no more. */
+export interface MovingMoment {
+  readonly now: number
+  readonly expiresAt: number
+  readonly left?: readonly string[]
+}
+
 /** What the object knows of the upstream session of one server. */
 export type KnownSession =
   | Ended
@@ -97,6 +104,14 @@ export interface RunningCall {
   readonly since?: number
   /** Nobody reads its answer any more; a cancel may still come. */
   readonly isSuspended?: true
+}
+
+/** What became of calls since the object was told last; each is named once. */
+export interface CallChanges {
+  /** Known as this from now on, those as well that are known already. */
+  readonly running: readonly RunningCall[]
+  /** Upstream ids. */
+  readonly over: readonly string[]
 }
 
 /**
@@ -122,13 +137,14 @@ export interface SessionState {
   ): Promise<Recovery>
   /**
    * Opens the upstream session that was at `from` at the endpoint of its input instead, once for all
-   * who ask with the same `from`, and only while no call of it is in flight that is known here.
+   * who ask with the same `from`, and only while no call of it is in flight that is known here,
+   * but for those whose upstream ids are named as left.
    */
   move(
     server: ServerId,
     from: Place,
     input: OpenSessionInput,
-    times: { readonly now: number; readonly expiresAt: number },
+    moment: MovingMoment,
   ): Promise<Moving>
   /** The upstream session of a server, if there is one. */
   find(server: ServerId): Promise<KnownSession>
@@ -149,9 +165,7 @@ export interface SessionState {
   setLogLevel(level: string, expiresAt: number): Promise<void>
   /** As it was set last; undefined when it never was. */
   logLevel(): Promise<string | undefined>
-  /** A call that is known already is known as this from now on. */
-  addCall(call: RunningCall, expiresAt: number): Promise<void>
-  removeCall(call: RunningCall): Promise<void>
+  noteCalls(changes: CallChanges, expiresAt: number): Promise<void>
   /** The youngest with this id: a client may use an id again. */
   findCall(clientId: string): Promise<RunningCall | undefined>
   /**

@@ -223,9 +223,10 @@ export function createSessions(deps: SessionsDeps): Sessions {
       const { key, server, hello } = session
       if (!hello) throw sessionNotFound()
       if (deps.inFlight.isBusy(key, server)) return { kind: 'busy' }
-      const times = { now: deps.clock.now(), expiresAt: expiresAt() }
+      const left = deps.inFlight.left(key)
+      const moment = { now: deps.clock.now(), expiresAt: expiresAt(), left }
       const from = { endpoint, upstreamId }
-      const moving = await deps.object(key).move(server, from, { ...upstream, hello }, times)
+      const moving = await deps.object(key).move(server, from, { ...upstream, hello }, moment)
       return settled(ctx, session, upstream.server, moving)
     },
   }

@@ -2,25 +2,29 @@ import { type CallContext, type EndpointId, setBounded } from '../../core/index.
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 
-/** What a call or a handshake got, as far as it says something of the transport. */
+/** What a call or a handshake got, as far as it says something of what the server speaks. */
 interface Refused {
   readonly server: Pick<ServerRecord, 'upstream'>
   readonly method: 'POST' | 'GET'
   readonly isInSession: boolean
   readonly status: number
+  /** It was a handshake of the legacy era, made elsewhere. */
+  readonly isHandshake?: true
+  /** What it said speaks of another era (`era-doubt.ts`). */
+  readonly isOfAnotherEra?: true
 }
 
-/** Has an endpoint probed soon when a call was refused as if it spoke another transport. */
+/** Has an endpoint probed soon when a call was refused as if it spoke another transport or era. */
 export type RecheckTransport = (ctx: CallContext, endpoint: EndpointId, refused: Refused) => void
 
 export interface RecheckTransportDeps {
   readonly events: Events
-  /** Has a health probe made of it, which finds out what it speaks. Returns at once. */
+  /** Has it asked from the beginning what it speaks and offers. Returns at once. */
   readonly probeSoon: (endpoint: EndpointId) => Promise<void>
 }
 
 /** For one endpoint and isolate: a server may refuse a client again and again. */
-const RECHECK_MS = 60_000
+const RECHECK_MS = 30_000
 /** Endpoints remembered; oldest out. */
 const MAX_REMEMBERED = 1_000
 
@@ -41,12 +45,15 @@ export function createRecheckTransport(deps: RecheckTransportDeps): RecheckTrans
 
 /**
  * 405 to a message, always. 404 where nothing else can be meant by it: not a session that is gone,
- * and not a method that a modern server does not know. 400 is what clients get for their mistakes.
+ * and not a method that a modern server does not know. 400 is what clients get for their mistakes,
+ * unless it says more; but a handshake is refused with it by servers of the modern era.
  */
-function speaksOfAnother({ server, method, isInSession, status }: Refused): boolean {
+function speaksOfAnother(refused: Refused): boolean {
+  const { server, method, isInSession, status, isHandshake, isOfAnotherEra } = refused
   if (method !== 'POST') return false
-  if (status === 405) return true
+  if (status === 405 || isOfAnotherEra) return true
   const { eras } = server.upstream
+  if (status === 400) return isHandshake === true && eras !== 'modern'
   const isLegacy = eras === 'legacy' || eras === 'unknown'
   return status === 404 && isLegacy && !isInSession
 }

@@ -16,6 +16,7 @@ import {
 } from '../../resilience/index.ts'
 import { createPlaces } from './choose-place.ts'
 import { closeSession } from './close-session.ts'
+import { hearRefusal } from './era-doubt.ts'
 import { deadlinePassed, faultError, type Outcome, outcomeOf } from './failure.ts'
 import type { RecheckTransport } from './recheck-transport.ts'
 import { createSendPolicies, type SendDefaults } from './send-policy.ts'
@@ -38,8 +39,8 @@ export interface Upstreams {
   send(ctx: CallContext, call: UpstreamCall): Promise<UpstreamAnswer>
   /**
    * For a handshake that is made elsewhere: picks an endpoint, asks its breaker, runs, and tells the
-   * breaker what came of it. A `status` that refused it may speak of another transport. Throws
-   * `upstream_unavailable`, and what `run` throws.
+   * breaker what came of it. A `status` that refused it may speak of another transport or era.
+   * Throws `upstream_unavailable`, and what `run` throws.
    */
   open<T extends Opened>(
     ctx: CallContext,
@@ -144,6 +145,23 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     breakers.record(ctx, endpoint, 'abandoned')
   }
 
+  /** What was refused may not speak any more what it spoke. Gives the response to use instead. */
+  function recheck(
+    ctx: CallContext,
+    call: UpstreamCall,
+    endpoint: EndpointId,
+    response: Response,
+  ): Response {
+    if (!recheckTransport) return response
+    const { status } = response
+    const refused = { ...call, isInSession: call.headers.has('mcp-session-id'), status }
+    recheckTransport(ctx, endpoint, refused)
+    if (status !== 400 || call.method !== 'POST') return response
+    return hearRefusal(ctx, call, response, () =>
+      recheckTransport(ctx, endpoint, { ...refused, isOfAnotherEra: true }),
+    )
+  }
+
   return {
     async send(ctx, call) {
       const { server } = call
@@ -164,14 +182,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         if (result.kind === 'fault') {
           throw faultError(result.fault, server.path, server.timeoutMs)
         }
-        const { status } = result.response
-        const isInSession = call.headers.has('mcp-session-id')
-        recheckTransport?.(ctx, endpoint.id, { ...call, isInSession, status })
         const end = (): void => {
           sent.end()
           release()
         }
-        const { response, bodyDeadline } = result
+        const { bodyDeadline } = result
+        const response = result.response.ok
+          ? result.response
+          : recheck(ctx, call, endpoint.id, result.response)
         if (!deadline) return { endpoint, response, bodyDeadline, end }
         return {
           endpoint,
@@ -200,8 +218,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const { outcome, status } = opened
       breakers.record(ctx, endpoint.id, outcome ?? 'abandoned')
       if (status !== undefined) {
-        const refused = { server: where.server, method: 'POST', isInSession: false } as const
-        recheckTransport?.(ctx, endpoint.id, { ...refused, status })
+        const refused = { method: 'POST', isInSession: false, isHandshake: true } as const
+        recheckTransport?.(ctx, endpoint.id, { server: where.server, ...refused, status })
       }
       return opened
     },

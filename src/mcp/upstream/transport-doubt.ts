@@ -12,7 +12,7 @@ export interface TransportDoubt {
 /** What a server answers to a POST or GET that its transport does not know. */
 const UNKNOWN_REQUEST: ReadonlySet<number> = new Set([400, 404, 405])
 /** A server that speaks the modern era says so in its errors (MCP 2026-07-28, Versioning). */
-const MODERN_ERRORS: ReadonlySet<unknown> = new Set([-32022, -32021, -32020])
+export const MODERN_ERRORS: ReadonlySet<unknown> = new Set([-32022, -32021, -32020])
 /** Of the body of a refusal. */
 const MAX_REFUSAL_BYTES = 65_536
 

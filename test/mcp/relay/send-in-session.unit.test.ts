@@ -29,7 +29,7 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
     sealer: {} as never,
     clock: ctx.clock,
     events: { emit: () => undefined },
-    inFlight: { isBusy: () => false },
+    inFlight: { isBusy: () => false, left: () => [] },
     object: () =>
       ({
         recover: async (_server: unknown, _failed: unknown, input: OpenSessionInput) => {

@@ -37,6 +37,7 @@ function setUp() {
   const events: unknown[] = []
   const learned: unknown[] = []
   let now = 0
+  let isOutdated = false
   let answer: OutboundResult = { kind: 'response', response: new Response(null, { status: 400 }) }
   const ctx = {
     requestId: 'r',
@@ -58,13 +59,21 @@ function setUp() {
         return opened
       },
     },
-    probes: { storeFacts: () => Promise.reject(new Error('D1 is down')) },
+    probes: {
+      storeFacts: async () => {
+        if (isOutdated) return { isStored: false }
+        throw new Error('D1 is down')
+      },
+    },
   })
   return {
     ...{ seen, events, learned, ctx },
     settle: () => settleEra(ctx, server),
     advance: (ms: number) => {
       now += ms
+    },
+    changeMeanwhile: () => {
+      isOutdated = true
     },
     answerWith: (given: OutboundResult) => {
       answer = given
@@ -81,6 +90,13 @@ describe('a server that is asked for the legacy handshake', () => {
     advance(30_000)
     await settle()
     expect(seen).toHaveLength(2)
+  })
+
+  it('leaves no fault where somebody else was faster to store what it says', async () => {
+    const { settle, events, changeMeanwhile } = setUp()
+    changeMeanwhile()
+    expect((await settle()).upstream).not.toHaveProperty('legacy')
+    expect(events).toEqual([])
   })
 
   it('is asked again after it failed, which its breaker learns', async () => {

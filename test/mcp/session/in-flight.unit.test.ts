@@ -1,29 +1,25 @@
 import { describe, expect, it, vi } from 'vitest'
 import { type CallContext, ServerId } from '../../../src/core/index.ts'
 import { createInFlight } from '../../../src/mcp/session/in-flight.ts'
+import { withChanges } from '../../../src/mcp/session/running-calls.ts'
 import type { RunningCall } from '../../../src/mcp/session/session-state.ts'
 
 const SERVER = ServerId.parse('00000000-0000-4000-8000-000000000001')
 
 /** Requests of one isolate, and the object that all isolates share. */
 function isolate(stored: RunningCall[] = []) {
-  const work: Promise<unknown>[] = []
-  const ctx = { waitUntil: (one: Promise<unknown>) => work.push(one) } as unknown as CallContext
+  const ctx = { waitUntil: () => undefined } as unknown as CallContext
   const inFlight = createInFlight({
     clock: { now: () => 0 },
     object: () => ({
-      addCall: async (call) => {
-        stored.unshift(call)
-      },
-      removeCall: async ({ upstreamId }) => {
-        stored.splice(0, stored.length, ...stored.filter((one) => one.upstreamId !== upstreamId))
+      noteCalls: async (changes) => {
+        stored.splice(0, stored.length, ...withChanges(stored, changes))
       },
       findCall: async (clientId) => stored.find((one) => one.clientId === clientId),
     }),
   })
   return {
     stored,
-    settle: () => Promise.all(work),
     add: (scope: string, clientId: string, upstreamId: string, session?: string) =>
       inFlight.add(ctx, {
         scope,
@@ -89,13 +85,12 @@ describe('requests in flight', () => {
       const here = isolate()
       const there = isolate(here.stored)
       const { forget } = here.add('s', '1', '"up-1"', 'session')
-      vi.advanceTimersByTime(99)
+      await vi.advanceTimersByTimeAsync(99)
       expect(await there.find('s', 1, 'session')).toBeUndefined()
-      vi.advanceTimersByTime(1)
-      await here.settle()
+      await vi.advanceTimersByTimeAsync(1)
       expect(await there.find('s', 1, 'session')).toBe('"up-1"')
       forget()
-      await here.settle()
+      await vi.advanceTimersByTimeAsync(50)
       expect(here.stored).toEqual([])
     } finally {
       vi.useRealTimers()
@@ -108,7 +103,6 @@ describe('requests in flight', () => {
     const { forget, suspend } = here.add('s', '1', '"up-1"', 'session')
     suspend()
     forget()
-    await here.settle()
     expect(await there.find('s', 1, 'session')).toBe('"up-1"')
   })
 
@@ -117,7 +111,7 @@ describe('requests in flight', () => {
     try {
       const { add, stored } = isolate()
       add('s', '1', '"up-1"', 'session').forget()
-      vi.advanceTimersByTime(10_000)
+      await vi.advanceTimersByTimeAsync(10_000)
       expect(stored).toEqual([])
       expect(vi.getTimerCount()).toBe(0)
     } finally {
@@ -146,21 +140,18 @@ describe('requests in flight', () => {
   it('are not told of to other isolates while they wait', async () => {
     vi.useFakeTimers()
     try {
-      const { add, stored, settle } = isolate()
+      const { add, stored } = isolate()
       const { wait, goOn, forget } = add('s', '1', '"up-1"', 'session')
-      vi.advanceTimersByTime(100)
-      await settle()
+      await vi.advanceTimersByTimeAsync(100)
       expect(stored).toHaveLength(1)
       wait()
-      vi.advanceTimersByTime(1_000)
-      await settle()
+      await vi.advanceTimersByTimeAsync(1_000)
       expect(stored).toEqual([])
       goOn()
-      vi.advanceTimersByTime(100)
-      await settle()
+      await vi.advanceTimersByTimeAsync(150)
       expect(stored).toHaveLength(1)
       forget()
-      await settle()
+      await vi.advanceTimersByTimeAsync(100)
       expect(stored).toEqual([])
     } finally {
       vi.useRealTimers()

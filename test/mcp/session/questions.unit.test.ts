@@ -31,8 +31,7 @@ function isolate() {
   const inFlight = createInFlight({
     clock: { now: () => 0 },
     object: () => ({
-      addCall: async () => undefined,
-      removeCall: async () => undefined,
+      noteCalls: async () => undefined,
       findCall: async (clientId) => stored.find((one) => one.clientId === clientId),
     }),
   })

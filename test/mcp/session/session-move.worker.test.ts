@@ -19,6 +19,7 @@ const input: OpenSessionInput = {
   hello: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} },
   hasLogging: false,
 }
+const noting = (...running: RunningCall[]) => ({ running, over: [] })
 const call: RunningCall = { clientId: '1', server, upstreamId: '"u1"', since: NOW }
 const objectOf = (name: string) => env.SESSIONS.getByName(`move-${name}`)
 const TRIED = { kind: 'failed', outcome: 'failure' }
@@ -27,25 +28,41 @@ describe('moving a session to another endpoint', () => {
   it('is tried while nothing of it is in flight', async () => {
     const stub = objectOf('idle')
     expect(await stub.move(server, from, input, times)).toMatchObject(TRIED)
-    await stub.addCall(call, times.expiresAt)
-    await stub.removeCall(call)
+    await stub.noteCalls(noting(call), times.expiresAt)
+    await stub.noteCalls({ running: [], over: [call.upstreamId] }, times.expiresAt)
     expect(await stub.move(server, from, input, times)).toMatchObject(TRIED)
   })
 
   it('waits for a call that another isolate has in flight', async () => {
     const stub = objectOf('busy')
-    await stub.addCall(call, times.expiresAt)
+    await stub.noteCalls(noting(call), times.expiresAt)
     expect(await stub.move(server, from, input, times)).toMatchObject({ kind: 'busy' })
+  })
+
+  it('does not wait for a call that its asker knows to be over', async () => {
+    const stub = objectOf('left')
+    await stub.noteCalls(noting(call, { ...call, upstreamId: '"u3"' }), times.expiresAt)
+    const one = { ...times, left: [call.upstreamId] }
+    expect(await stub.move(server, from, input, one)).toMatchObject({ kind: 'busy' })
+    const both = { ...times, left: [call.upstreamId, '"u3"'] }
+    expect(await stub.move(server, from, input, both)).toMatchObject(TRIED)
   })
 
   it('does not wait for a call whose answer nobody reads, nor for one to another server', async () => {
     const stub = objectOf('suspended')
-    await stub.addCall(call, times.expiresAt)
-    await stub.addCall({ ...call, isSuspended: true }, times.expiresAt)
+    await stub.noteCalls(noting(call), times.expiresAt)
+    await stub.noteCalls(noting({ ...call, isSuspended: true }), times.expiresAt)
     const elsewhere = { ...call, upstreamId: '"u2"', server: ServerId.parse(id(9)) }
-    await stub.addCall(elsewhere, times.expiresAt)
+    await stub.noteCalls(noting(elsewhere), times.expiresAt)
     expect(await stub.move(server, from, input, times)).toMatchObject(TRIED)
     expect(await stub.findCall('1')).toMatchObject({ upstreamId: '"u2"' })
+  })
+
+  it('knows nothing of calls of a session that has ended', async () => {
+    const stub = objectOf('ended-calls')
+    await stub.end(times.expiresAt)
+    await stub.noteCalls(noting(call), times.expiresAt)
+    expect(await stub.findCall('1')).toBeUndefined()
   })
 
   it('does not happen to a session that has ended', async () => {

@@ -25,7 +25,13 @@ function setUp(probeSoon: () => Promise<void> = async () => undefined) {
   })
   const refuse = (
     status: number,
-    more: { eras?: 'legacy' | 'modern'; method?: 'GET'; isInSession?: true } = {},
+    more: {
+      eras?: 'legacy' | 'modern' | 'dual'
+      method?: 'GET'
+      isInSession?: true
+      isHandshake?: true
+      isOfAnotherEra?: true
+    } = {},
     endpoint = A,
   ) =>
     recheck(ctx, endpoint, {
@@ -33,25 +39,42 @@ function setUp(probeSoon: () => Promise<void> = async () => undefined) {
       method: more.method ?? 'POST',
       isInSession: more.isInSession ?? false,
       status,
+      ...(more.isHandshake ? { isHandshake: true } : {}),
+      ...(more.isOfAnotherEra ? { isOfAnotherEra: true } : {}),
     })
   return { refuse, probed, events, behind, pass: (ms: number) => (now += ms) }
 }
 
-describe('a call that was refused as if it spoke another transport', () => {
-  it('has its endpoint probed, once a minute', () => {
+describe('a call that was refused as if its server spoke another transport or era', () => {
+  it('has its endpoint probed, once in 30 s', () => {
     const { refuse, probed, pass } = setUp()
     refuse(404)
     refuse(405)
     refuse(405, {}, B)
     expect(probed).toEqual([A, B])
-    pass(60_000)
+    pass(29_999)
+    refuse(405)
+    expect(probed).toEqual([A, B])
+    pass(1)
     refuse(405)
     expect(probed).toEqual([A, B, A])
   })
 
   it.each([
+    ['says that it is of another era', { eras: 'modern', isOfAnotherEra: true }],
+    ['says so in a session', { isInSession: true, isOfAnotherEra: true }],
+    ['is a handshake that a legacy server refuses', { isHandshake: true }],
+    ['is a handshake that one of both eras refuses', { eras: 'dual', isHandshake: true }],
+  ] as const)('has its endpoint probed when it %s with HTTP 400', (_what, more) => {
+    const { refuse, probed } = setUp()
+    refuse(400, more)
+    expect(probed).toEqual([A])
+  })
+
+  it.each([
     ['an answer', 200, {}],
     ['a mistake of the client', 400, {}],
+    ['a modern server without the handshake', 400, { eras: 'modern', isHandshake: true }],
     ['missing rights', 401, {}],
     ['a server that is down', 503, {}],
     ['a session that is gone', 404, { isInSession: true }],
