@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { parseEnv } from 'node:util'
 import { exportJWK, generateKeyPair } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { breakerConfig } from '../src/deps.ts'
@@ -64,6 +66,22 @@ describe('the configuration', () => {
       maxStreamsPerPrincipal: MAX_STREAMS_OF_PRINCIPAL,
       maxStreamsPerTenant: MAX_STREAMS_OF_TENANT,
     })
+  })
+
+  it('is explained, each variable with its default, in .dev.vars.example and the README', async () => {
+    const seen = new Set<string>()
+    parseConfig(new Proxy({}, { get: (_, name) => void seen.add(String(name)) }))
+    const example = await readFile('.dev.vars.example', 'utf8')
+    const readme = await readFile('README.md', 'utf8')
+    for (const name of seen) {
+      expect(example).toMatch(new RegExp(`^#?${name}=`, 'm'))
+      expect(readme).toMatch(new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'))
+    }
+    const vars = parseEnv(example.replace(/^#([A-Z_]+=)/gm, '$1'))
+    const { PUBLIC_URL = '' } = vars
+    const { privateHosts: _, ...explained } = configOf({ ...vars, GATEHOUSE_SECRET: SECRET })
+    const { privateHosts: __, ...defaults } = configOf({ PUBLIC_URL })
+    expect(explained).toEqual(defaults)
   })
 
   it('takes an empty or blank variable for a missing one', () => {
