@@ -1,6 +1,15 @@
+import { readFile } from 'node:fs/promises'
+import { parseEnv } from 'node:util'
 import { exportJWK, generateKeyPair } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { breakerConfig } from '../src/deps.ts'
 import { type Config, type ConfigProblem, type EnvVars, parseConfig } from '../src/env.ts'
+import { DEFAULT_BODY_TIMEOUT_MS } from '../src/http/request-body.ts'
+import { DEFAULT_LIMITS } from '../src/limits/index.ts'
+import { MAX_STREAMS_OF_PRINCIPAL, MAX_STREAMS_OF_TENANT } from '../src/mcp/notices/socket.ts'
+import { DEFAULT_SENDING } from '../src/mcp/upstream/send-policy.ts'
+import { DEFAULT_STREAM_BOUNDS } from '../src/mcp/wire/stream-bounds.ts'
+import { DEFAULT_BREAKER } from '../src/resilience/index.ts'
 
 const SECRET = 'abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQ'
 const PREVIOUS = 'ZYXWVUTSRQPONMLKJIHGFEDCBA-zyxwvutsrqponmlkj'
@@ -42,6 +51,37 @@ describe('the configuration', () => {
     expect(config.bootstrapAdmin).toBeUndefined()
     expect(config.signingKey).toBeUndefined()
     expect(config.privateHosts.allows('localhost')).toBe(false)
+  })
+
+  it('has the defaults that its readers have by themselves', () => {
+    const config = configOf({})
+    expect(config).toMatchObject(DEFAULT_LIMITS)
+    expect(config).toMatchObject(DEFAULT_SENDING)
+    expect(breakerConfig(config)).toEqual(DEFAULT_BREAKER)
+    expect(config).toMatchObject({
+      bodyTimeoutMs: DEFAULT_BODY_TIMEOUT_MS,
+      streamStallMs: DEFAULT_STREAM_BOUNDS.stallMs,
+      streamMessageMs: DEFAULT_STREAM_BOUNDS.messageMs,
+      streamMaxMs: DEFAULT_STREAM_BOUNDS.maxMs,
+      maxStreamsPerPrincipal: MAX_STREAMS_OF_PRINCIPAL,
+      maxStreamsPerTenant: MAX_STREAMS_OF_TENANT,
+    })
+  })
+
+  it('is explained, each variable with its default, in .dev.vars.example and the README', async () => {
+    const seen = new Set<string>()
+    parseConfig(new Proxy({}, { get: (_, name) => void seen.add(String(name)) }))
+    const example = await readFile('.dev.vars.example', 'utf8')
+    const readme = await readFile('README.md', 'utf8')
+    for (const name of seen) {
+      expect(example).toMatch(new RegExp(`^#?${name}=`, 'm'))
+      expect(readme).toMatch(new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm'))
+    }
+    const vars = parseEnv(example.replace(/^#([A-Z_]+=)/gm, '$1'))
+    const { PUBLIC_URL = '' } = vars
+    const { privateHosts: _, ...explained } = configOf({ ...vars, GATEHOUSE_SECRET: SECRET })
+    const { privateHosts: __, ...defaults } = configOf({ PUBLIC_URL })
+    expect(explained).toEqual(defaults)
   })
 
   it('takes an empty or blank variable for a missing one', () => {

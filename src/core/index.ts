@@ -14,7 +14,7 @@ export {
 } from './context.ts'
 export { createDeadline, type Deadline, leaveDeadline, takeDeadline } from './deadline.ts'
 export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
-export { createDohResolver, type Resolution, type Resolve } from './doh.ts'
+export { createDohResolver } from './doh.ts'
 export {
   ERROR_WIRE,
   type ErrorCode,
@@ -33,7 +33,7 @@ export {
   ServerPath,
   TenantId,
 } from './ids.ts'
-export { type D1Patience, impatientD1, impatientStub, within } from './impatient.ts'
+export { impatientD1, impatientStub, within } from './impatient.ts'
 export { mediaType } from './media-type.ts'
 export {
   countWaiting,

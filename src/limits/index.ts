@@ -1,12 +1,7 @@
 /** Rank 2: how often tenants and principals may call. */
-export {
-  type AllowAddress,
-  createAddressLimit,
-  type RateLimitBinding,
-} from './address/address-limit.ts'
+export { createAddressLimit, type RateLimitBinding } from './address/address-limit.ts'
 export { readCounterKey } from './counter.ts'
 export type { LeaseGrant, LeaseRequest } from './lease.ts'
-export { leaseMs, mostSpent, mostSpentAlone } from './lease.ts'
 export type { CounterUse } from './ledger.ts'
 export {
   ADMITTED,
@@ -26,6 +21,4 @@ export {
   LimitRuleInput,
   LimitRulePatch,
   MAX_LIMIT_RULES,
-  windowOf,
 } from './rules.ts'
-export type { Window } from './window.ts'

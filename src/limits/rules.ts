@@ -14,43 +14,57 @@ const MAX_WINDOW_MS = 86_400_000
 
 const names = z.array(z.string().min(1).max(512)).min(1).max(MAX_MATCHED)
 
-/** Which calls a rule is about; an absent member matches all, present ones must all match. */
-const LimitMatch = z.strictObject({
-  /** `principal.key`, as event lines and `GET /api/v1/me` show it. */
-  principals: names.optional(),
-  /** One of them is enough. */
-  groups: names.optional(),
-  /** Paths of servers; the gateway's own endpoints are `mcp` and `mcpgw`. */
-  servers: names.optional(),
-  /** The server's own names of tools; `delete_*` matches a beginning. Only calls of tools match. */
-  tools: names.optional(),
-  /** MCP methods; `tools/*` matches a beginning. */
-  methods: names.optional(),
-})
+const LimitMatch = z
+  .strictObject({
+    principals: names.optional().describe('Keys, as event lines and `/me` show them.'),
+    groups: names.optional().describe('Groups of the token; one of them is enough.'),
+    servers: names
+      .optional()
+      .describe("Paths of servers; the gateway's own endpoints are `mcp` and `mcpgw`."),
+    tools: names
+      .optional()
+      .describe(
+        "The servers' own names of tools; `delete_*` matches a beginning. Only `tools/call` matches.",
+      ),
+    methods: names.optional().describe('MCP methods; `tools/*` matches a beginning.'),
+  })
+  .describe('Which calls it is about: an absent member matches all, present ones must all match.')
 
 const members = {
-  /** Shown to those whom it limits; a Structured Fields String, and so ASCII (RFC 9651). */
+  // A Structured Fields String of the answers' headers, and so ASCII (RFC 9651).
   name: z
     .string()
     .regex(
       /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/,
       'must be 1 to 64 of A-Z, a-z, 0-9, space, ., _ and -, not starting with a sign',
-    ),
+    )
+    .describe('Shown to those whom it limits.'),
   match: LimitMatch,
-  /** One counter for each combination of these. Without `principal` its users share it fairly. */
   per: z
     .array(z.enum(LIMIT_DIMENSIONS))
     .min(1)
     .max(LIMIT_DIMENSIONS.length)
-    .refine((per) => new Set(per).size === per.length, 'must not name one twice'),
-  /** Calls in a window. */
-  limit: z.number().int().min(1).max(MAX_LIMIT),
-  /** `minute` and `hour` slide; `day` and `month` are the calendar's in UTC. */
-  window: z.enum(['minute', 'hour', 'day', 'month']),
-  /** Instead of `window`: a sliding one of another length. */
-  windowMs: z.number().int().min(MIN_WINDOW_MS).max(MAX_WINDOW_MS),
-  /** Of the principals it matches, where they share a counter with others; 1 without a rule. */
-  weight: z.number().min(0.01).max(100),
+    .refine((per) => new Set(per).size === per.length, 'must not name one twice')
+    .describe(
+      'One counter for each combination of these. Without `principal` its users share it fairly.',
+    ),
+  limit: z.number().int().min(1).max(MAX_LIMIT).describe('Calls in a window.'),
+  window: z
+    .enum(['minute', 'hour', 'day', 'month'])
+    .describe("`minute` and `hour` slide; `day` and `month` are the calendar's in UTC."),
+  windowMs: z
+    .number()
+    .int()
+    .min(MIN_WINDOW_MS)
+    .max(MAX_WINDOW_MS)
+    .describe('Instead of `window`: a sliding one of another length.'),
+  weight: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .describe(
+      'Of the principals it matches, where they share a counter with others; 1 where no rule says more.',
+    ),
   enabled: z.boolean(),
 }
 

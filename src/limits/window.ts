@@ -107,7 +107,7 @@ export function windowSeconds(window: Window): number {
 }
 
 /** Until a permit is free again. At least 1. */
-export function waitMs(state: WindowState, { limit, window }: WindowRule, now: number): number {
+function waitMs(state: WindowState, { limit, window }: WindowRule, now: number): number {
   const end = bucketStart(window, state.bucket + 1)
   if (typeof window !== 'number') return Math.max(1, end - now)
   if (limit < 1) return window

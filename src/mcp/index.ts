@@ -2,7 +2,7 @@
 export type { BridgeStub } from './bridge/index.ts'
 export type { CatalogStub } from './catalog/live-catalog.ts'
 export { probeRecord } from './catalog/probe-record.ts'
-export { createMcpFront, type McpFront } from './front.ts'
+export { createMcpFront } from './front.ts'
 export type { LinkStub } from './link/link-request.ts'
 export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
 export type { EventsStub, WatchStub } from './notices/index.ts'
@@ -13,7 +13,7 @@ export {
   restSessionRoutes,
 } from './rest/routes.ts'
 export { createMcpRoutes, endpointUrl, type McpRoutesDeps } from './routes.ts'
-export { type DiscoveryRoutesDeps, discoveryRoutes } from './routing/routes.ts'
+export { discoveryRoutes } from './routing/routes.ts'
 export type { SessionStub } from './session/session-state.ts'
 export { createSseRoutes, sseUrl } from './sse/routes.ts'
 export { createDiscover } from './upstream/discover.ts'

@@ -125,7 +125,7 @@ export const ROUTES = {
     method: 'get',
     path: '/servers/{path}/health',
     operationId: 'serverHealth',
-    summary: 'Show what the last health checks found',
+    summary: 'Show what the last health checks found, and what breakers let through',
     request: { params: PATH, query: NoQuery },
     responses: {
       200: answer('The health.', named('ServerHealth', HealthOut)),

@@ -8,7 +8,6 @@ export {
   createRotations,
   type Picking,
   pickEndpoint,
-  type Rotations,
 } from './balancing/index.ts'
 export {
   type BreakerConfig,
@@ -20,8 +19,6 @@ export {
 } from './breaker.ts'
 export {
   type BreakerAdmission,
-  type BreakerOutcome,
-  type BreakerServer,
   type BreakerStub,
   type Breakers,
   type BreakersDeps,
@@ -37,8 +34,8 @@ export {
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
 export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'
 export { HEALTH_THRESHOLDS, type Health, type HealthState, nextHealth } from './health.ts'
-export { type HedgePlan, hedge } from './hedge.ts'
-export { createLoad, type Load, type LoadDeps, type LoadStub } from './load.ts'
-export type { LoadReport, OthersLoad } from './load-batches.ts'
+export { hedge } from './hedge.ts'
+export { createLoad, type Load, type LoadStub } from './load.ts'
+export type { LoadReport } from './load-batches.ts'
 export { afterCall, afterRetry, newBudget, type RetryBudget } from './retry-budget.ts'
 export { BALANCER_NAMES, ResilienceSettings } from './settings.ts'

@@ -8,7 +8,7 @@ const ACCEPT = { 'content-type': 'application/json', accept: 'application/json, 
 export const LEGACY_VERSION = '2025-11-25'
 
 /** What every correct answer holds. */
-export const EXPECTED_RESULT = [`"id":${ID}`, '"result":{'] as const
+const EXPECTED_RESULT = [`"id":${ID}`, '"result":{'] as const
 
 /** A request of the modern era as `Target` has it. */
 export function modernCall(tool: string, meta: object = {}) {

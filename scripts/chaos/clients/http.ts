@@ -73,7 +73,7 @@ export interface RpcMessage {
 }
 
 /** The messages of an answer, whether it came as JSON or as events; what is neither is left out. */
-export function messagesIn(text: string): RpcMessage[] {
+function messagesIn(text: string): RpcMessage[] {
   const lines = text.split('\n').filter((line) => line.startsWith('data:'))
   const sources = text.startsWith('{') ? [text] : lines.map((line) => line.slice('data:'.length))
   return sources.flatMap((source) => {

@@ -29,7 +29,7 @@ export const TOOLS = TOOL_NAMES.map((name) => ({
 }))
 
 const SLOW_MS = 300
-export const STREAM_STEPS = 4
+const STREAM_STEPS = 4
 const STEP_MS = 40
 
 /** Runs a tool. `tell` reports a step of progress, which shows the caller's canary. */

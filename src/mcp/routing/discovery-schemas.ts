@@ -7,19 +7,24 @@ const paging = {
 }
 const filters = {
   tag: z.string().min(1).max(50).optional().describe('Only servers with this tag.'),
-  text: z.string().min(1).max(100).optional().describe('Part of the name or URI, in any case.'),
+  text: z
+    .string()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Part of the name or URI, in upper or lower case.'),
 }
 const key = z.string().min(1).max(2048).optional()
 
 /** Which tools to find, and which page of them. */
 export const FindToolsQuery = z.strictObject({
-  name: key.describe('As its servers call it.'),
+  name: key.describe('The tool, as its servers call it; all of them without.'),
   ...filters,
   ...paging,
 })
 /** Which resources to find, and which page of them. */
 export const FindResourcesQuery = z.strictObject({
-  uri: key.describe('As its servers call it.'),
+  uri: key.describe('The resource, as its servers call it; all of them without.'),
   ...filters,
   ...paging,
 })
@@ -32,13 +37,17 @@ const OtherOffering = Offering.extend({
   definition: z.string().describe('Hash of the input schema.'),
 })
 
-const more = z.number().optional().describe('Servers besides.')
+const more = z.number().optional().describe('How many servers have it besides those shown.')
 
 export const FoundTool = z.strictObject({
   name: z.string(),
   definition: z.string().describe('Hash of the input schema that `servers` share.'),
   servers: z.array(Offering).describe('Best first: the order in which the gateway would choose.'),
-  others: z.array(OtherOffering).describe('Servers whose tool of this name takes something else.'),
+  others: z
+    .array(OtherOffering)
+    .describe(
+      'Servers whose tool of this name has another input schema: not chosen, unless a call takes any.',
+    ),
   more,
 })
 export type FoundTool = z.infer<typeof FoundTool>

@@ -12,10 +12,14 @@ export const RoutedServer = z.strictObject({
   server: z.string(),
   score: z
     .number()
-    .describe('0 to 100: twenties say how available it is, the rest how fast and well rated.'),
+    .describe(
+      '0 to 100, in steps of 20 by how available it is (80: healthy), within them by speed and rating.',
+    ),
   reason: z
     .enum(['only_one', 'availability', 'preference', 'score', 'weight', 'registered_first', 'name'])
-    .describe('Of the first: what put it before the second; of others: what put them behind it.'),
+    .describe(
+      'Of the first: what put it before the second; of others: what put them behind the first.',
+    ),
   health: z.enum(['healthy', 'unhealthy', 'unknown']),
   breaker: z.enum(['closed', 'half_open', 'open']),
   latencyMs: z.number().optional().describe('Absent where nobody has measured it.'),

@@ -5,7 +5,7 @@ import { withText } from '../inbound-text.ts'
 import { editObject, remove, set, within } from '../wire/edit-members.ts'
 
 /** In `_meta` of a request at `/mcp`: any server that has the named thing may answer. */
-export const ROUTE_META_KEY = 'dev.gatehouse/route'
+const ROUTE_META_KEY = 'dev.gatehouse/route'
 
 const MAX_SERVERS = 50
 const servers = z.array(ServerPath).max(MAX_SERVERS)

@@ -1,7 +1,7 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import { openChannel, type SessionStub } from '../session/session-state.ts'
-import { afterLife } from '../wire/after-life.ts'
+import { afterLife, MAX_TIMER_MS } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { KEEP_ALIVE_MS } from '../wire/keep-alive.ts'
 import { createEventMerger } from '../wire/merge-events.ts'
@@ -94,6 +94,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
 
     const timer = setInterval(() => ctx.waitUntil(showLife()), KEEP_ALIVE_MS)
     const leftMs = principal.expiresAt - ctx.clock.now()
+    // One that lives longer is looked after at every keep-alive too.
     const expiry = setTimeout(() => ctx.waitUntil(look()), Math.min(leftMs, MAX_TIMER_MS))
     const conversation = createConversation(ctx, {
       ...{ events: deps.events, endpoint: deps.endpoint, ids: deps.ids },
@@ -120,9 +121,6 @@ export function createOpenStream(deps: OpenStreamDeps) {
     })
   }
 }
-
-/** What a timer of the platform can count; such a stream is looked after at every keep-alive too. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 async function openOwnChannel({ object }: OpenStreamDeps, key: string): Promise<WebSocket> {
   const socket = await openChannel(object(channelOf(key)), MESSAGES)

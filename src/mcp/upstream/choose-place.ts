@@ -11,8 +11,7 @@ import {
   type Place,
 } from '../../resilience/index.ts'
 import type { SendDefaults, SendPolicy } from './send-policy.ts'
-
-type Endpoint = ServerRecord['endpoints'][number]
+import type { Endpoint } from './upstream-call.ts'
 
 /** Which call looks for an endpoint. */
 export interface Where {

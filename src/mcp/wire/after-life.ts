@@ -1,5 +1,5 @@
 /** What a timer of the platform can count. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+export const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Ends a stream when its life is over; gives what forgets it. */
 export function afterLife(maxMs: number, end: () => void): () => void {

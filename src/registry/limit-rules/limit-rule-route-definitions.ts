@@ -14,7 +14,7 @@ import { LimitRuleList, LimitRuleOut, LimitUsage } from './limit-rule-views.ts'
 
 const Rule = named('LimitRule', LimitRuleOut)
 const NewRule = named('LimitRuleInput', LimitRuleInput)
-const ID = z.object({ id: z.string() })
+const ID = z.object({ id: z.string().describe('As the list and the answer to POST give it.') })
 const missing = { 404: problem('No such limit.') }
 const changed = {
   ...refused,

@@ -16,22 +16,22 @@ export type LimitRuleList = z.infer<typeof LimitRuleList>
 
 /** A counter with something on it. */
 const LimitUse = z.object({
-  /** Id of the rule; `principal` and `tenant` are the deployment's own limits. */
-  rule: z.string(),
+  rule: z
+    .string()
+    .describe("Id of the rule; `principal` and `tenant` are the deployment's own limits."),
   name: z.string(),
-  /** Whose counter it is, as far as the rule tells them apart. */
-  partition: z.partialRecord(z.enum(LIMIT_DIMENSIONS), z.string()),
+  partition: z
+    .partialRecord(z.enum(LIMIT_DIMENSIONS), z.string())
+    .describe('Whose counter it is, as far as the rule tells them apart.'),
   limit: z.number(),
-  window: z.union([z.enum(['day', 'month']), z.number()]),
-  /** Leased to isolates or spent. */
-  used: z.number(),
+  window: z.union([z.enum(['day', 'month']), z.number()]).describe('A number is ms, and slides.'),
+  used: z.number().describe('Spent, or leased to isolates that may spend it.'),
 })
 
 /** What is used now, the fullest counters first. */
 export const LimitUsage = z.object({
   counters: z.array(LimitUse),
-  /** More counters than are shown. */
-  isCut: z.boolean(),
+  isCut: z.boolean().describe('More counters than are shown are in use.'),
 })
 export type LimitUsage = z.infer<typeof LimitUsage>
 

@@ -9,11 +9,6 @@ const ROWS_PER_READ = 1_000
 /** Servers of a tenant that an isolate looks at, as for its index. */
 const MAX_OFFERS = 10_000
 
-/** An entry of a tenant's catalogue, without what it is. */
-export interface OfferedKey {
-  readonly key: string
-}
-
 /** Who offers what, by an index over a tenant's catalogue. */
 export function createOfferRepository(db: DrizzleD1Database) {
   const ofServer = {

@@ -1,4 +1,4 @@
-import { EndpointId, type ServerId } from '../../../src/core/index.ts'
+import { EndpointId } from '../../../src/core/index.ts'
 import {
   type BalancerName,
   type Candidate,
@@ -7,15 +7,13 @@ import {
   pickEndpoint,
 } from '../../../src/resilience/index.ts'
 
-export const SERVER = '00000000-0000-4000-8000-0000000000aa' as ServerId
-
 /** An endpoint with a name that a test can read. */
 export interface Named extends Candidate {
   readonly name: string
   readonly breaker: 'closed' | 'open' | 'half_open'
 }
 
-export const idOf = (name: string): EndpointId =>
+const idOf = (name: string): EndpointId =>
   EndpointId.parse(
     `00000000-0000-4000-8000-${Buffer.from(name).toString('hex').padStart(12, '0').slice(-12)}`,
   )
@@ -30,7 +28,7 @@ export const endpoint = (name: string, part: Partial<Named> = {}): Named => ({
 })
 
 /** Chance that a seed decides (mulberry32). */
-export function seeded(seed: number): Picking['random'] {
+function seeded(seed: number): Picking['random'] {
   let state = seed
   return {
     fraction() {
