@@ -62,7 +62,7 @@ export function createApp(deps: Deps): App {
   // Management: REST over the registry's verbs, described by OpenAPI.
   const caller = {
     context: (c: Context<HttpEnv>) => c.get('call'),
-    actor: (c: Context<HttpEnv>) => actorOf(deps, c.get('call'), c.req.raw.headers),
+    actor: (c: Context<HttpEnv>) => actorOf(deps, c.get('call'), c.req.raw),
   }
   const management = registryRoutes<HttpEnv>({ verbs: registry.verbs, ...caller })
   // Sessions for programs that speak no MCP.
@@ -82,7 +82,7 @@ export function createApp(deps: Deps): App {
   const toolReader = {
     ...caller,
     actor: (c: Context<HttpEnv>) =>
-      actorOf(deps, c.get('call'), c.req.raw.headers, endpointUrl(config.publicUrl, 'mcp')),
+      actorOf(deps, c.get('call'), c.req.raw, endpointUrl(config.publicUrl, 'mcp')),
   }
   app.route('/', allToolsRoutes<HttpEnv>({ listAllTools, ...toolReader }))
   const front = {

@@ -4,7 +4,7 @@ import type { Snapshots } from '../registry/index.ts'
 import { crosses, type ServeBridged } from './bridge/index.ts'
 import { type Inbound, streamVersion } from './eras.ts'
 import { isListen, type Notices, type Places } from './notices/index.ts'
-import { admitTarget } from './relay/admit-target.ts'
+import { admitListening, admitTarget } from './relay/admit-target.ts'
 import { arrive } from './relay/arrive.ts'
 import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
@@ -61,7 +61,10 @@ export function createRelay(deps: RelayDeps): Relay {
           : undefined
       const { actor, snapshot, resolved } = await arrive(ctx, deps, principal, path)
       // What the gateway answers itself, whatever era the servers behind the endpoint speak.
-      if (isListen(inbound)) return deps.notices.listen(ctx, { principal, path, inbound })
+      if (isListen(inbound)) {
+        await admitListening(ctx, deps, { actor, snapshot, resolved }, inbound)
+        return deps.notices.listen(ctx, { principal, path, inbound })
+      }
       if (resolved.kind === 'shared') {
         const { endpoint } = resolved
         const message = { endpoint, actor, snapshot, inbound, headers, ...shared(session) }

@@ -369,3 +369,32 @@ describe('addresses', () => {
     }
   })
 })
+
+describe('a rule that leaves nobody anything', () => {
+  it('can be taken back by who may edit rules', async () => {
+    const { gateway, root, token, limit, clock } = await room(1)
+    const rule = await limit({ name: 'oops', per: ['tenant'], limit: 1, window: 'month' })
+    clock.advance(6_000)
+    expect(await statusOf(gateway, '/modern/mcp', echo(await token()))).toBe(200)
+    expect(await statusOf(gateway, '/api/v1/servers', rest(root, 'GET'))).toBe(429)
+    expect(await statusOf(gateway, '/api/v1/limits', rest(root, 'GET'))).toBe(200)
+    expect(await statusOf(gateway, `/api/v1/limits/${rule['id']}`, rest(root, 'DELETE'))).toBe(204)
+    clock.advance(6_000)
+    expect(await statusOf(gateway, '/api/v1/servers', rest(root, 'GET'))).toBe(200)
+  })
+
+  it('holds for who wants to be told of changes', async () => {
+    const { gateway, token, limit, clock } = await room(1)
+    const match = { methods: ['subscriptions/listen'] }
+    await limit({ match, per: ['principal'], limit: 1, windowMs: 600_000, window: undefined })
+    clock.advance(6_000)
+    const listen = modern(await token(), 'subscriptions/listen', {
+      notifications: { toolsListChanged: true },
+    })
+    for (const path of ['/modern/mcp', '/mcp']) {
+      const { response } = await gateway.fetchWith(path, listen)
+      await response.body?.cancel()
+      expect(response.status).toBe(path === '/mcp' ? 429 : 200)
+    }
+  })
+})

@@ -2,6 +2,7 @@ import type { CallContext } from '../../core/index.ts'
 import { type Limits, type LimitTarget, requireTargetAdmission } from '../../limits/index.ts'
 import type { TenantSnapshot } from '../../registry/index.ts'
 import type { Inbound } from '../eras.ts'
+import type { Arrival } from './listening.ts'
 import type { Target } from './target.ts'
 
 /** What limits by server, tool and method need to know of a message. */
@@ -28,6 +29,19 @@ export function admitTarget(
   const known = server.tools.has(tool ?? '') ? tool : '?'
   const target = { server: server.path, method, ...(isCall(method) && { tool: known ?? '?' }) }
   return requireTargetAdmission(ctx, limits, actor.principal, rules, target)
+}
+
+/** The same for who wants to be told of changes, which the gateway does itself at every endpoint. */
+export function admitListening(
+  ctx: CallContext,
+  deps: Admitting,
+  { actor, snapshot, resolved }: Arrival,
+  inbound: Inbound,
+): Promise<void> | undefined {
+  if (resolved.kind === 'server') {
+    return admitTarget(ctx, deps, snapshot, { actor, server: resolved.server }, inbound)
+  }
+  return admitOwn(ctx, deps, snapshot, { actor, path: resolved.endpoint.path }, inbound)
 }
 
 /** The same for what the gateway answers itself, under the name of the endpoint. */

@@ -123,8 +123,8 @@ describe('an answer in which only the id changes', () => {
     expect(answered(plan(), first)).toBe(
       '{"jsonrpc":"2.0","id":"mine","result":{"x":"\\u00fc 1.0"}}',
     )
-    const last = `{"result":{"id":${OUR_ID}},"jsonrpc":"2.0","id":${OUR_ID}}`
-    expect(answered(plan(), last)).toBe(`{"result":{"id":${OUR_ID}},"jsonrpc":"2.0","id":"mine"}`)
+    const last = `{"result":{"x":${OUR_ID}},"jsonrpc":"2.0","id":${OUR_ID}}`
+    expect(answered(plan(), last)).toBe(`{"result":{"x":${OUR_ID}},"jsonrpc":"2.0","id":"mine"}`)
   })
 
   it.each([
@@ -135,6 +135,21 @@ describe('an answer in which only the id changes', () => {
   ] as const)('is left to the editor for %s', (_what, more, body) => {
     const text = `{"jsonrpc":"2.0","id":${OUR_ID},"result":${body}}`
     expect(answered(plan(more), text)).toBeUndefined()
+  })
+
+  it.each([
+    ['twice', `{"jsonrpc":"2.0","id":${OUR_ID},"result":{},"id":${OUR_ID}}`],
+    ['as another one and then as ours', `{"jsonrpc":"2.0","id":7,"result":{},"id":${OUR_ID}}`],
+    [
+      'as ours and in other letters',
+      `{"jsonrpc":"2.0","id":${OUR_ID},"result":{},"\\u0069d":${OUR_ID}}`,
+    ],
+    [
+      'at the end of another name',
+      `{"id":"\\u0031${OURS.slice(1)}","result":{},"foo\\"id":${OUR_ID}}`,
+    ],
+  ])('is left to the editor where it stands %s', (_how, text) => {
+    expect(answered(plan(), text)).toBeUndefined()
   })
 
   it('is left to the editor where it is nested deeply, spelt otherwise, or not where it should be', () => {
