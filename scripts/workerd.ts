@@ -29,6 +29,8 @@ export interface WorkerdOptions {
   readonly discardOutput?: boolean
   /** Gets what it prints, as it comes, besides. */
   readonly onOutput?: (text: string) => void
+  /** Of 127.0.0.1: isolates can be inspected there, and have `gc()` (`workerd/heap.ts`). */
+  readonly inspectorPort?: number
 }
 
 export interface WorkerdHandle {
@@ -61,14 +63,20 @@ const OUTPUT_CHARS = 1_000_000
 export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHandle> {
   let services = await describeServices(options)
   const parts = await copyParts(options.stateDir)
-  const configPath = await writeConfig(options.stateDir, services, parts)
+  const v8Flags = options.inspectorPort === undefined ? [] : ['--expose-gc']
+  const configPath = await writeConfig(options.stateDir, services, parts, v8Flags)
   const output = createTail(OUTPUT_CHARS)
   const take = (text: string): void => {
     output.add(text)
     options.onOutput?.(text)
   }
   const start = () =>
-    spawnWorkerd(configPath, services.length + 1, options.discardOutput ? undefined : take)
+    spawnWorkerd(
+      configPath,
+      services.length + 1,
+      options.discardOutput ? undefined : take,
+      options.inspectorPort,
+    )
   let running = await start()
 
   const admin = async (path: string, body: object): Promise<unknown> => {
@@ -99,7 +107,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdHand
     async restart({ hard = false, vars = {} } = {}) {
       await running.stop(hard ? 'SIGKILL' : 'SIGTERM')
       services = services.map((service) => ({ ...service, vars: { ...service.vars, ...vars } }))
-      await writeConfig(options.stateDir, services, parts)
+      await writeConfig(options.stateDir, services, parts, v8Flags)
       running = await start()
     },
     stop: () => running.stop(),
@@ -182,11 +190,12 @@ async function writeConfig(
   stateDir: string,
   services: readonly WorkerService[],
   parts: HarnessParts,
+  v8Flags: readonly string[],
 ): Promise<string> {
   const path = join(stateDir, 'config.capnp')
   await mkdir(join(stateDir, 'do'), { recursive: true })
   await mkdir(join(stateDir, 'd1'), { recursive: true })
-  await writeFile(path, workerdConfig(services, parts), { mode: 0o600 })
+  await writeFile(path, workerdConfig(services, parts, v8Flags), { mode: 0o600 })
   await chmod(path, 0o600)
   return path
 }

@@ -5,10 +5,11 @@ import { TenantId } from '../../src/core/index.ts'
 import { SigningKeyJwk, signToken } from '../../src/identity/index.ts'
 import { type Api, createApi } from '../cli/api.ts'
 import { freePort } from '../workerd/free-port.ts'
+import { collectGarbage } from '../workerd/heap.ts'
 import { startWorkerd } from '../workerd.ts'
 import { createEventCount, type EventCount } from './event-count.ts'
 import { type Issuer, startIssuer } from './issuer.ts'
-import type { Span } from './records.ts'
+import type { MemoryUse, Span } from './records.ts'
 
 /** The built gateway under siege: two isolates over one storage, and everybody's identity. */
 export interface ChaosGateway {
@@ -24,8 +25,8 @@ export interface ChaosGateway {
   restart(how: 'stop' | 'kill'): Promise<Span>
   /** Wakes the health round, as the cron does. */
   wakeCron(): Promise<void>
-  /** Resident bytes of its process; undefined where there is no /proc. */
-  residentBytes(): Promise<number | undefined>
+  /** Has its isolates collect their garbage, and tells what they then hold. Throws while it is away. */
+  memory(): Promise<MemoryUse>
   stop(): Promise<void>
 }
 
@@ -47,6 +48,7 @@ const POLICY = {
 export async function startChaosGateway(options: ChaosGatewayOptions): Promise<ChaosGateway> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
+  const inspectorPort = await freePort()
   const idp = await startIssuer(origin)
   let secret = newSecret()
   let signingKey = newSigningKey()
@@ -56,6 +58,7 @@ export async function startChaosGateway(options: ChaosGatewayOptions): Promise<C
     stateDir: join(options.folder, 'gateway'),
     port,
     isolates: ISOLATES,
+    inspectorPort,
     onOutput: events.add,
     vars: {
       GATEHOUSE_SECRET: secret,
@@ -119,7 +122,10 @@ export async function startChaosGateway(options: ChaosGatewayOptions): Promise<C
       return { from, to: Date.now() }
     },
     wakeCron: async () => void (await worker.scheduled()),
-    residentBytes: () => residentBytes(worker.pid()),
+    memory: async () => ({
+      heapBytes: await collectGarbage(inspectorPort),
+      residentBytes: await residentBytes(worker.pid()),
+    }),
     stop,
   }
   try {

@@ -75,9 +75,17 @@ export interface RunRecord {
   readonly memory: Memory
 }
 
-/** Resident bytes of the process that ends the run; undefined where the system does not tell. */
+/** Of a process whose isolates have just collected their garbage. */
+export interface MemoryUse {
+  /** Of JavaScript, in use. */
+  readonly heapBytes: number
+  /** Undefined where the system does not tell. */
+  readonly residentBytes: number | undefined
+}
+
+/** Of the process that ends the run. */
 export interface Memory {
-  readonly warm: number | undefined
-  readonly afterIdle: number | undefined
+  readonly warm: MemoryUse
+  readonly afterIdle: MemoryUse
   readonly idleMs: number
 }

@@ -1,5 +1,5 @@
 import { type Crowd, gatherCrowd } from './crowd.ts'
-import type { RunRecord } from './records.ts'
+import type { MemoryUse, RunRecord } from './records.ts'
 import { type Action, makeSchedule } from './schedule.ts'
 import { SHAKY } from './servers.ts'
 import { createStage, type Stage } from './stage.ts'
@@ -61,14 +61,14 @@ async function play(
 ): Promise<RunRecord> {
   const stage = createStage(world, crowd)
   const stopCron = stage.cron(CRON_MS)
-  let warm: number | undefined
+  let warm: MemoryUse
   try {
-    const [bytes] = await Promise.all([
-      bytesWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs }),
+    const [use] = await Promise.all([
+      memoryWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs }),
       ...schedule.map(({ atMs, ...action }) => after(atMs, () => stage.act(action))),
       after(loadMs),
     ])
-    warm = bytes
+    warm = use
     await crowd.stop()
     say('waiting until every server is served again')
     await recover(crowd)
@@ -83,24 +83,24 @@ async function play(
     executions: world.executions,
     ...stage.done,
     faultsMet: world.faultsMet(),
-    memory: { warm, afterIdle: await world.gateway.residentBytes(), idleMs },
+    memory: { warm, afterIdle: await world.gateway.memory(), idleMs },
   }
 }
 
-/** Resident bytes of the process that came by the restart, once it is warm or the load over. */
-async function bytesWhenWarm(
+/** Of the process that came by the restart, once it is warm or the load over. */
+async function memoryWhenWarm(
   { gateway }: World,
   { calls }: Crowd,
   { done }: Stage,
   { warmCalls, until }: { readonly warmCalls: number; readonly until: number },
-): Promise<number | undefined> {
+): Promise<MemoryUse> {
   let before: number | undefined
   while (Date.now() < until) {
     if (done.restarts.length > 0) before ??= calls.length
     if (before !== undefined && calls.length - before >= warmCalls) break
     await after(WARM_POLL_MS)
   }
-  return gateway.residentBytes()
+  return gateway.memory()
 }
 
 /** Asks every server that was hurt, in each tenant, until it answers. */

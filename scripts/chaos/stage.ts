@@ -8,7 +8,10 @@ export interface Stage {
   /** What was done, so far. */
   readonly done: Pick<RunRecord, 'restarts' | 'disabled'>
   act(action: Deed): Promise<void>
-  /** Wakes the health round now and then; what it gives stops that. */
+  /**
+   * Wakes the health round now and then, and has garbage collected: V8 lets it lie for as long as
+   * there is room, and what it holds outside the heap too. What it gives stops that.
+   */
   cron(everyMs: number): () => Promise<void>
 }
 
@@ -65,7 +68,10 @@ export function createStage(world: World, crowd: Crowd): Stage {
       let round: Promise<void> = Promise.resolve()
       const timer = setInterval(() => {
         // During the restart nobody is there to wake.
-        round = round.then(() => world.gateway.wakeCron()).catch(() => {})
+        round = round
+          .then(() => Promise.all([world.gateway.wakeCron(), world.gateway.memory()]))
+          .then(() => {})
+          .catch(() => {})
       }, everyMs)
       return () => {
         clearInterval(timer)

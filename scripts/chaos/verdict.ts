@@ -13,7 +13,7 @@ export interface Verdict {
 }
 
 export interface Terms {
-  /** Resident memory after idleness, as a multiple of that after warm-up. */
+  /** Memory after idleness, as a multiple of that after warm-up: resident, and of JavaScript. */
   readonly maxMemoryRatio: number
   /** The part of all pairs of client and server, and of all faults, that must have met. */
   readonly minCoverage: number
@@ -175,13 +175,24 @@ function noInternalErrors({ calls }: RunRecord): Verdict {
 
 function memoryIsGivenBack({ memory }: RunRecord, { maxMemoryRatio }: Terms): Verdict {
   const { warm, afterIdle, idleMs } = memory
-  const promise = `memory is at most ${maxMemoryRatio} times that after warm-up`
-  if (warm === undefined || afterIdle === undefined) {
-    return { promise, judged: 'nothing: this system does not tell', broken: [] }
+  const judged = [
+    growth('resident', warm.residentBytes, afterIdle.residentBytes),
+    growth('JavaScript', warm.heapBytes, afterIdle.heapBytes),
+  ]
+  return {
+    promise: `memory is at most ${maxMemoryRatio} times that after warm-up`,
+    judged: `${judged.map(({ text }) => text).join('; ')}, after ${idleMs / 1000} s idle`,
+    broken: judged.filter(({ ratio }) => ratio > maxMemoryRatio).map(({ text }) => text),
   }
-  const ratio = afterIdle / warm
-  const judged = `${mebibytes(warm)} warm, ${mebibytes(afterIdle)} after ${idleMs / 1000} s idle: ${ratio.toFixed(2)}`
-  return { promise, judged, broken: ratio <= maxMemoryRatio ? [] : [judged] }
+}
+
+function growth(what: string, warm: number | undefined, after: number | undefined) {
+  if (warm === undefined || after === undefined) {
+    return { ratio: 0, text: `${what}: this system does not tell` }
+  }
+  const ratio = after / warm
+  const text = `${what} ${mebibytes(warm)}, then ${mebibytes(after)}: ${ratio.toFixed(2)}`
+  return { ratio, text }
 }
 
 /** A run in which nothing happened proves nothing. */
@@ -229,5 +240,5 @@ function countOf(lines: readonly string[], part: string): number {
 }
 
 function mebibytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`
 }

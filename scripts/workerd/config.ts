@@ -30,10 +30,15 @@ export interface HarnessParts {
 }
 
 /** Services, the D1 they share, disks `do` and `d1`, and the admin Worker bound to all of it. */
-export function workerdConfig(services: readonly WorkerService[], parts: HarnessParts): string {
+export function workerdConfig(
+  services: readonly WorkerService[],
+  parts: HarnessParts,
+  v8Flags: readonly string[] = [],
+): string {
   const databases = uniqueDatabases(services)
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = [${v8Flags.map(text).join(', ')}],
   services = [
     ${[
       ...services.map(serviceText),

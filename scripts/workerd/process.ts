@@ -22,8 +22,11 @@ export async function spawnWorkerd(
   configPath: string,
   sockets: number,
   onOutput: ((text: string) => void) | undefined,
+  inspectorPort?: number,
 ): Promise<WorkerdProcess> {
-  const child = spawn(workerdBinary(), ['serve', '--experimental', '--control-fd=3', configPath], {
+  const inspector = inspectorPort === undefined ? [] : [`-i127.0.0.1:${inspectorPort}`]
+  const args = ['serve', '--experimental', '--control-fd=3', ...inspector, configPath]
+  const child = spawn(workerdBinary(), args, {
     // The disks of the configuration are relative to the working directory.
     cwd: dirname(configPath),
     stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { CallRecord, Outcome, RunRecord } from '../../../scripts/chaos/records.ts'
+import type { CallRecord, MemoryUse, Outcome, RunRecord } from '../../../scripts/chaos/records.ts'
 import { SERVERS } from '../../../scripts/chaos/servers.ts'
 import { judge } from '../../../scripts/chaos/verdict.ts'
 import { FAULT_KINDS } from '../../support/faults.ts'
@@ -59,7 +59,7 @@ function record(calls: readonly CallRecord[] = [], more: Partial<RunRecord> = {}
     restarts: [RESTART],
     disabled: [],
     faultsMet: new Map(FAULT_KINDS.map((kind) => [kind, 1])),
-    memory: { warm: 100 * MIB, afterIdle: 120 * MIB, idleMs: 60_000 },
+    memory: { warm: memory(100, 30), afterIdle: memory(120, 32), idleMs: 60_000 },
     ...more,
   }
 }
@@ -164,12 +164,15 @@ describe('the verdict on a run', () => {
   })
 
   it('compares memory after idleness with that after warm-up', () => {
-    const grown = { warm: 100 * MIB, afterIdle: 131 * MIB, idleMs: 60_000 }
-    expect(brokenBy(record([], { memory: grown }))).toEqual([
-      'memory is at: 100 MiB warm, 131 MiB after 60 s idle: 1.31',
+    const judged = (warm: MemoryUse, afterIdle: MemoryUse) =>
+      brokenBy(record([], { memory: { warm, afterIdle, idleMs: 60_000 } }))
+    expect(judged(memory(100, 30), memory(131, 31))).toEqual([
+      'memory is at: resident 100.0 MiB, then 131.0 MiB: 1.31',
     ])
-    const untold = { warm: undefined, afterIdle: undefined, idleMs: 60_000 }
-    expect(brokenBy(record([], { memory: untold }))).toEqual([])
+    expect(judged(memory(100, 30), memory(101, 42))).toEqual([
+      'memory is at: JavaScript 30.0 MiB, then 42.0 MiB: 1.40',
+    ])
+    expect(judged(memory(undefined, 30), memory(undefined, 30))).toEqual([])
   })
 
   it('believes no run in which a fault met nobody, or somebody was never served', () => {
@@ -179,3 +182,9 @@ describe('the verdict on a run', () => {
     expect(brokenBy(record([], { faultsMet: new Map() }), 0.5)).toHaveLength(8)
   })
 })
+
+/** In MiB. */
+function memory(resident: number | undefined, heap: number): MemoryUse {
+  const residentBytes = resident === undefined ? undefined : resident * MIB
+  return { residentBytes, heapBytes: heap * MIB }
+}
