@@ -10,10 +10,18 @@ import { judge } from './chaos/verdict.ts'
  */
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     seed: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '180' },
   },
 })
+if (values.help) {
+  console.log(`npm run chaos -- [options]
+
+  --seed N       the schedule of faults and every client's choices (default 1)
+  --seconds S    of load (default 180); below 90 faults and rest are short`)
+  process.exit(0)
+}
 
 /** The terms of a short run leave room: what a process holds has not settled, and time may be scarce. */
 const LONG_SECONDS = 90

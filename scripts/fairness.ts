@@ -8,10 +8,18 @@ import { runFairness } from './fairness/run.ts'
  */
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     seed: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '60' },
   },
 })
+if (values.help) {
+  console.log(`npm run fairness -- [options]
+
+  --seed N       who calls when (default 1)
+  --seconds S    of each of the two phases (default 60)`)
+  process.exit(0)
+}
 const run = await runFairness({
   seed: Number(values.seed),
   phaseMs: Number(values.seconds) * 1000,
