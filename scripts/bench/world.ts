@@ -17,6 +17,8 @@ export interface RunningWorld extends World {
 export interface WorldOptions {
   readonly peers?: readonly Peer[]
   readonly upstreamPort?: number | undefined
+  /** Of the gateway's workerd. */
+  readonly inspectorPort?: number | undefined
   /** Gets an entry for the folder and for each process, those of rows too. */
   readonly cleanups: Cleanups
   say(text: string): void
@@ -24,7 +26,7 @@ export interface WorldOptions {
 
 /** Builds the bundle, starts the upstream and the gateway before it, in a new folder. */
 export async function startWorld(options: WorldOptions): Promise<RunningWorld> {
-  const { peers = [], upstreamPort, cleanups, say } = options
+  const { peers = [], upstreamPort, inspectorPort, cleanups, say } = options
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'))
   cleanups.add(() => rm(folder, { recursive: true, force: true }))
   say('building the bundle')
@@ -37,6 +39,7 @@ export async function startWorld(options: WorldOptions): Promise<RunningWorld> {
     folder,
     server: { path: 'bench', url: upstream.url('modern') },
     discardOutput: true,
+    inspectorPort,
   })
   cleanups.add(gateway.worker.stop)
   const api = createApi({ url: gateway.origin, token: gateway.adminToken })

@@ -24,6 +24,8 @@ export interface OwnGatewayOptions {
   /** On top of fresh secrets, and limits that are out of the way. */
   readonly vars?: Readonly<Record<string, string>>
   readonly discardOutput?: boolean
+  /** @see WorkerdOptions */
+  readonly inspectorPort?: number | undefined
 }
 
 /** Users may call everything, administrators may do everything. */
@@ -45,6 +47,7 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
     stateDir: join(folder, 'gateway'),
     port,
     discardOutput: options.discardOutput ?? false,
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     vars: {
       GATEHOUSE_SECRET: randomBytes(32).toString('base64url'),
       GATEHOUSE_SIGNING_KEY: JSON.stringify(signingKey),

@@ -20,6 +20,7 @@ export interface Deadline {
 /** A limit of `timeoutMs` from now on, for as long as `caller` stays. */
 export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadline {
   let isPassed = false
+  let isEnded = false
   let dueAt = systemClock.now() + timeoutMs
   let firesAt = dueAt
   let timer = setTimeout(expire, timeoutMs)
@@ -58,6 +59,7 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadlin
         settle = resolve
       }),
     restart(ms) {
+      if (isEnded) return
       dueAt = systemClock.now() + ms
       // A timer that comes too early begins another one; only one that comes too late is replaced.
       if (dueAt >= firesAt) return
@@ -65,6 +67,8 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadlin
       arm(ms)
     },
     end() {
+      if (isEnded) return
+      isEnded = true
       clearTimeout(timer)
     },
   }
