@@ -1,6 +1,6 @@
 import type { CallContext } from '../../core/index.ts'
 import { balanceKey } from '../relay/balance-key.ts'
-import { buildCall } from '../relay/build-call.ts'
+import { buildCall, callDeadline } from '../relay/build-call.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { eventResponse, messageEvent } from '../wire/write-messages.ts'
 import type { ClientLines } from './client-lines.ts'
@@ -39,20 +39,29 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     const callId = String(JSON.parse(upstreamId))
     const line = lines.open(ctx, client.key, callId)
     const within = { ...ctx, signal: AbortSignal.any([ctx.signal, line.cancelled]) }
-    const send: SendRound = (inbound, id, first) =>
-      upstreams.send(within, {
-        ...buildCall({ inbound, headers: new Headers(), target: outgoing.target }, id)(),
+    const { target } = outgoing
+    const deadline = callDeadline(target.server, outgoing.inbound)
+    let last: UpstreamAnswer | undefined
+    const send: SendRound = async (inbound, id, first) => {
+      last = await upstreams.send(within, {
+        ...buildCall({ inbound, headers: new Headers(), target }, id, { deadline })(),
         ...(first ? { pinned: first.endpoint.id } : balanceKey(outgoing)),
       })
-    let first: UpstreamAnswer | undefined
+      return last
+    }
     try {
       const inbound = modernRequest(outgoing.inbound, face)
-      first = await send(inbound, upstreamId)
-      const response = await talk({ ctx, line, asking, inbound, send, first })
-      const isCancelled = () => line.cancelled.aborted
-      return { kind: 'answer', ...first, response, isCancelled }
+      const first = await send(inbound, upstreamId)
+      const response = await talk({ ctx, line, asking, inbound, send, first, deadline })
+      return {
+        ...{ kind: 'answer', endpoint: first.endpoint, response },
+        isCancelled: () => line.cancelled.aborted,
+        // Of the round that runs: those before it are over.
+        end: () => last?.end(),
+        lateAfterMs: () => last?.lateAfterMs?.(),
+      }
     } catch (thrown) {
-      first?.end()
+      last?.end()
       line.close()
       if (line.cancelled.aborted) return { kind: 'cancelled' }
       throw thrown
@@ -78,7 +87,7 @@ async function talk(of: Talk): Promise<Response> {
   return streamed(of, events, first.done === true ? undefined : first.value)
 }
 
-function streamed({ line }: Talk, events: Events, first?: Uint8Array): Response {
+function streamed({ ctx, line }: Talk, events: Events, first?: Uint8Array): Response {
   let pending = first
   let isOver = false
   return eventResponse(
@@ -95,6 +104,10 @@ function streamed({ line }: Talk, events: Events, first?: Uint8Array): Response 
       line.close()
       return value === undefined ? undefined : messageEvent(value)
     },
-    () => line.abandon(),
+    () => {
+      line.abandon()
+      // Where it waits to be read on, it would never come to its end.
+      ctx.waitUntil(events.return(undefined))
+    },
   )
 }

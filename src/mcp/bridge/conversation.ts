@@ -1,4 +1,5 @@
 import { type CallContext, GatewayError, toGatewayError } from '../../core/index.ts'
+import type { CallDeadline } from '../../resilience/index.ts'
 import { malformed, tooLarge } from '../answer/answer-errors.ts'
 import { judge } from '../answer/judge.ts'
 import type { InboundRequest } from '../eras.ts'
@@ -43,6 +44,8 @@ export interface Talk {
   readonly inbound: InboundRequest
   readonly send: SendRound
   readonly first: UpstreamAnswer
+  /** Of the whole call, all rounds included. */
+  readonly deadline: CallDeadline | undefined
 }
 
 /** What the server's stream came to. */
@@ -84,7 +87,8 @@ export type Events = AsyncGenerator<Uint8Array, string | undefined>
 export async function* conversation(of: Talk, first: Messages): Events {
   const { ctx, asking } = of
   const server = asking.outgoing.target.server.path
-  const asked = { ctx, line: of.line, hello: asking.client.hello, server }
+  const until = endOf(of.deadline)
+  const asked = { ctx, line: of.line, hello: asking.client.hello, server, until }
   let messages = first
   let id = asking.upstreamId
   let sent = of.first
@@ -143,6 +147,13 @@ async function* untilAnswer(
       raw && method === 'tools/call' ? taskOnly(raw) : raw
     return { kind: 'answer', text: editObject(heard.text, { result: translate, error }) }
   }
+}
+
+/** Epoch ms; infinite where nothing bounds a call as a whole. */
+function endOf(deadline: CallDeadline | undefined): number {
+  return deadline?.startedAt === undefined
+    ? Number.POSITIVE_INFINITY
+    : deadline.startedAt + deadline.ms
 }
 
 function tooManyRounds({ outgoing }: LegacyAsking): GatewayError {

@@ -105,7 +105,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
               ctx,
               deps,
               outgoing,
-              buildCall(outgoing, upstreamId, state),
+              buildCall(outgoing, upstreamId, { state, keepsDeadline: true }),
               running,
             )),
           }

@@ -170,6 +170,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         const end = (): void => {
           sent.end()
           release()
+          result.bodyDeadline?.end()
         }
         const { response, bodyDeadline } = result
         if (!deadline) return { endpoint, response, bodyDeadline, end }
