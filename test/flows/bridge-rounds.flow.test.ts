@@ -130,6 +130,25 @@ describe('rounds of a call to a modern server', () => {
     expect(await next(events)).toMatchObject(DONE)
   })
 
+  it('may take longer than that while its server sends nothing but comments', async () => {
+    const { call, answer } = await open()
+    const events = readEvents(await call('comments'))
+    await answer(await next(events))
+    expect(await next(events)).toMatchObject(DONE)
+  })
+
+  it('go on when a person needed longer to answer than a server may', async () => {
+    const { call, answer } = await open()
+    const events = readEvents(await call('now'))
+    const asked = await next(events)
+    const last = next(events)
+    const now = Date.now()
+    const waited = () => Date.now() - now
+    await expect.poll(waited, { timeout: 5_000 }).toBeGreaterThan(1.5 * TIMEOUT_MS)
+    await answer(asked)
+    expect(await last).toMatchObject(DONE)
+  })
+
   it('are bounded as one call', async () => {
     const { call, answer } = await open({ deadlineMs: 900 })
     const response = await call('forever')

@@ -56,6 +56,7 @@ export interface ModernAsking {
 /** An answer, and who has to know how it ended. */
 export interface BridgedAnswer extends UpstreamAnswer {
   readonly kind: 'answer'
+  readonly isBridged: true
   readonly onEnd: (end: StreamEnd) => void
 }
 
@@ -92,7 +93,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       const sent = await send((sessionId) => heldCall(deps, held, build(sessionId), sessionId))
       const callId = callIdOf(upstreamId)
       const onEnd = whenLeft(() => ctx.waitUntil(deps.object(leg.bridge).cancel(callId)))
-      return { kind: 'answer', ...sent, onEnd }
+      return { kind: 'answer', isBridged: true, ...sent, onEnd }
     }
 
     const sent = await untilAnswered(ctx, () => send(build), cancel)
@@ -109,7 +110,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       },
     })
     const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
-    return { kind: 'answer', ...sent, response: answer, onEnd }
+    return { kind: 'answer', isBridged: true, ...sent, response: answer, onEnd }
   }
 
   async function resume(
@@ -135,7 +136,8 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const cancel = () => ctx.waitUntil(deps.object(parked.bridge).cancel(parked.callId))
     // What goes on in the object was counted when it began.
     const end = (): void => undefined
-    return { kind: 'answer', endpoint, response, end, onEnd: whenLeft(cancel) }
+    const onEnd = whenLeft(cancel)
+    return { kind: 'answer', isBridged: true, endpoint, response, end, onEnd }
   }
 }
 

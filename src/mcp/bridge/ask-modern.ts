@@ -20,9 +20,13 @@ export interface AskModernDeps {
 }
 
 /** What came of it. Who has cancelled a request gets no response to it. */
-export type ModernAnswer =
-  | { readonly kind: 'cancelled' }
-  | ({ readonly kind: 'answer'; readonly isCancelled: () => boolean } & UpstreamAnswer)
+export type ModernAnswer = { readonly kind: 'cancelled' } | TalkedAnswer
+
+interface TalkedAnswer extends UpstreamAnswer {
+  readonly kind: 'answer'
+  readonly isBridged: true
+  readonly isCancelled: () => boolean
+}
 
 /**
  * Asks a modern server for a legacy client, and answers as a legacy server would: what the server
@@ -54,7 +58,7 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       const first = await send(inbound, upstreamId)
       const response = await talk({ ctx, line, asking, inbound, send, first, deadline })
       return {
-        ...{ kind: 'answer', endpoint: first.endpoint, response },
+        ...{ kind: 'answer', isBridged: true, endpoint: first.endpoint, response },
         isCancelled: () => line.cancelled.aborted,
         // Of the round that runs: those before it are over.
         end: () => last?.end(),
