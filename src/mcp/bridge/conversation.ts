@@ -72,7 +72,7 @@ export async function openAnswer(
   const isJson = type?.startsWith('application/json') === true
   const isError = isJson && (response.status === 400 || response.status === 404)
   if (!response.body || !(isMcpAnswer(response) || isError)) {
-    await response.body?.cancel()
+    await response.body?.cancel().catch(() => undefined)
     if (response.ok) throw malformed(target.server.path)
     return undefined
   }

@@ -135,7 +135,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const { inbound, target, shared } = outgoing
     const { server, actor } = target
     const headers = await opened.headers().catch(async (thrown: unknown) => {
-      await response.body?.cancel()
+      await response.body?.cancel().catch(() => undefined)
       throw thrown
     })
     const plan = {
