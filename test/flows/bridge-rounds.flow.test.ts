@@ -167,4 +167,47 @@ describe('rounds of a call to a modern server', () => {
     await next(events)
     expect((await next(events)).error?.message).toContain('did not answer in time')
   })
+
+  const breaker = { failureThreshold: 1, openMs: 100 }
+
+  it.each(['now', 'refusing'])(
+    'are let through with the first, though others wait for what it finds out (%s)',
+    async (name) => {
+      const { call, answer } = await open({ breaker })
+      isFailing = true
+      expect(await (await call('now')).text()).toContain('HTTP 500')
+      isFailing = false
+      let events: EventReader | undefined
+      let asked: Message | undefined
+      await expect
+        .poll(async () => {
+          const response = await call(name)
+          events = response.status === 200 ? readEvents(response) : undefined
+          asked =
+            response.headers.get('content-type')?.includes('event') && events
+              ? await next(events)
+              : undefined
+          return asked?.method
+        })
+        .toBe('elicitation/create')
+      if (!events || !asked) return
+      await answer(asked)
+      const last = await next(events)
+      expect(last.error?.message ?? 'none').toBe(name === 'now' ? 'none' : 'No such name')
+      // What was found out is known: the next call is no probe.
+      expect((await call(name)).status).toBe(200)
+    },
+  )
+
+  it('are not refused half-way because of what others have seen', async () => {
+    const { call, answer } = await open({ breaker: { failureThreshold: 1 } })
+    const events = readEvents(await call('now'))
+    const asked = await next(events)
+    isFailing = true
+    expect(await (await call('now')).text()).toContain('HTTP 500')
+    isFailing = false
+    expect(await (await call('now')).text()).toContain('is failing')
+    await answer(asked)
+    expect(await next(events)).toMatchObject(DONE)
+  })
 })

@@ -1,6 +1,7 @@
 import type { CallContext } from '../../core/index.ts'
 import { balanceKey } from '../relay/balance-key.ts'
 import { buildCall, callDeadline } from '../relay/build-call.ts'
+import type { Judgement } from '../relay/end-of-call.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { eventResponse, messageEvent } from '../wire/write-messages.ts'
 import type { ClientLines } from './client-lines.ts'
@@ -26,6 +27,7 @@ interface TalkedAnswer extends UpstreamAnswer {
   readonly kind: 'answer'
   readonly isBridged: true
   readonly isCancelled: () => boolean
+  readonly judgement: () => Judgement
 }
 
 /**
@@ -46,26 +48,46 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     const { target } = outgoing
     const deadline = callDeadline(target.server, outgoing.inbound)
     let last: UpstreamAnswer | undefined
+    let isJudged = true
     const send: SendRound = async (inbound, id, first) => {
+      isJudged = true
       last = await upstreams.send(within, {
         ...buildCall({ inbound, headers: new Headers(), target }, id, { deadline })(),
-        ...(first ? { pinned: first.endpoint.id } : balanceKey(outgoing)),
+        ...(first ? { pinned: first.endpoint.id, isAdmitted: true } : balanceKey(outgoing)),
       })
+      // A refusal was told to the breaker when it came.
+      isJudged = !last.response.ok
       return last
+    }
+    // Each round by itself: a person may think for long, and others want to know meanwhile.
+    const onAnswered = (): void => {
+      if (last && !isJudged) upstreams.reportSound(ctx, last.endpoint.id)
+      isJudged = true
+    }
+    /** What ended without an answer of its server, though it was begun, is none. */
+    function judgement(isCancelled: boolean): Judgement {
+      if (isJudged) return 'told'
+      return isCancelled ? 'sound' : 'broken'
     }
     try {
       const inbound = modernRequest(outgoing.inbound, face)
       const first = await send(inbound, upstreamId)
-      const response = await talk({ ctx, line, asking, inbound, send, first, deadline })
+      const response = await talk({ ctx, line, asking, inbound, send, first, deadline, onAnswered })
       return {
         ...{ kind: 'answer', isBridged: true, endpoint: first.endpoint, response },
         isCancelled: () => line.cancelled.aborted,
+        judgement: () => judgement(line.cancelled.aborted),
         // Of the round that runs: those before it are over.
         end: () => last?.end(),
         lateAfterMs: () => last?.lateAfterMs?.(),
       }
     } catch (thrown) {
       last?.end()
+      // What let the call through waits to hear of it.
+      if (last && !isJudged) {
+        if (within.signal.aborted) upstreams.reportLeft(ctx, last.endpoint.id)
+        else upstreams.reportBroken(ctx, last.endpoint.id)
+      }
       line.close()
       if (line.cancelled.aborted) return { kind: 'cancelled' }
       throw thrown

@@ -46,6 +46,8 @@ export interface Talk {
   readonly first: UpstreamAnswer
   /** Of the whole call, all rounds included. */
   readonly deadline: CallDeadline | undefined
+  /** The server has answered a round, and so is well. */
+  readonly onAnswered: () => void
 }
 
 /** What the server's stream came to. */
@@ -123,7 +125,7 @@ export async function* conversation(of: Talk, first: Messages): Events {
 }
 
 async function* untilAnswer(
-  { asking }: Talk,
+  { asking, onAnswered }: Talk,
   messages: Messages,
   id: RawId,
 ): AsyncGenerator<Uint8Array, Outcome> {
@@ -137,6 +139,7 @@ async function* untilAnswer(
     if (verdict.kind === 'notification') yield messageEvent(heard.text)
     if (verdict.kind === 'malformed') throw malformed(path)
     if (verdict.kind !== 'answer') continue
+    onAnswered()
     await messages.cancel()
     const result = rawMember(heard.text, 'result')
     const round = result === undefined ? undefined : roundOf(result)

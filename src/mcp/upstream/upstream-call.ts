@@ -26,6 +26,8 @@ export interface UpstreamCall {
    * the answer bounds each wait by it, or ends it; nobody else may ask for it.
    */
   readonly keepsDeadline?: true
+  /** A later round of a call that a breaker let through: what was begun is not refused half-way. */
+  readonly isAdmitted?: true
   /** How it is sent, where it is not by ourselves. */
   readonly send?: UpstreamOutbound['send']
   /** Sending twice does no harm. */
