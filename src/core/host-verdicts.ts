@@ -27,6 +27,8 @@ const MIN_FRESH_MS = 10_000
 const MAX_FRESH_MS = 60_000
 /** Older than fresh, a verdict is used and asked for again behind the call; older than this, before it. */
 const MAX_STALE_MS = 5 * 60_000
+/** That a name could not be resolved holds so long alone: enough for a resolver that is down. */
+const UNKNOWN_MS = 1_000
 const MAX_HOSTS = 5_000
 const MAX_URLS = 5_000
 
@@ -71,11 +73,13 @@ export function createHostVerdicts(deps: HostVerdictsDeps): HostVerdicts {
       return keep(host, resolvedProblem(found.addresses, privateHosts), freshMs)
     }
     const last = verdicts.get(host)
-    return last && isUsable(last) ? last.problem : keep(host, UNKNOWN, MIN_FRESH_MS)
+    return last && isUsable(last) ? last.problem : keep(host, UNKNOWN, UNKNOWN_MS)
   }
 
-  function isUsable({ askedAt }: Verdict): boolean {
-    return clock.now() - askedAt < MAX_STALE_MS
+  /** What is not known is no verdict to go by while it is asked for again. */
+  function isUsable({ problem, askedAt, freshUntil }: Verdict): boolean {
+    const now = clock.now()
+    return problem === UNKNOWN ? now < freshUntil : now - askedAt < MAX_STALE_MS
   }
 
   /** Nobody else asks meanwhile; if nothing comes of it, the verdict grows old all the same. */

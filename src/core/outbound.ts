@@ -79,16 +79,21 @@ export function createOutbound(options: OutboundOptions): Outbound {
 
   async function send(request: OutboundRequest): Promise<OutboundResult> {
     const led = problemOf(request.url) ?? options.hosts?.problemOf(request.url)
-    const problem = led instanceof Promise ? await led : led
-    if (problem) {
+    if (typeof led === 'string') {
       request.deadline?.end()
-      return fault('refused_address', `The address ${problem}.`)
+      return refused(led)
     }
     const { timeoutMs, keepsDeadline } = request
     const deadline = request.deadline ?? createDeadline(timeoutMs, request.signal)
     if (request.deadline) deadline.restart(timeoutMs)
     let isKept = false
+    let isAsking = led !== undefined
     try {
+      if (led) {
+        const problem = await untilAborted(led, deadline.signal)
+        if (problem !== undefined) return refused(problem)
+        isAsking = false
+      }
       const response = await open(request, deadline.signal)
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
@@ -100,6 +105,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
       return { kind: 'response', response, bodyDeadline: deadline }
     } catch (cause) {
       if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
+      // Its server was not asked, and is not to blame.
+      if (isAsking) return refused('has a name that could not be resolved in time')
       if (deadline.isPassed()) return fault('timeout', `No response within ${timeoutMs} ms.`)
       return fault('network', networkMessage(cause))
     } finally {
@@ -123,6 +130,16 @@ export function createOutbound(options: OutboundOptions): Outbound {
       return parseJson(await readAnswer(response.body, maxBytes))
     },
   }
+}
+
+/** What the work came to; rejects when nobody waits for it any more. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason)
+    if (signal.aborted) leave()
+    signal.addEventListener('abort', leave, { once: true })
+    work.then(resolve, reject)
+  })
 }
 
 /** A test's fetcher is given a `Request`; the platform's does without one, which costs less. */
@@ -203,6 +220,10 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     throw new GatewayError('upstream_failed', 'The server answered with malformed JSON.', { cause })
   }
+}
+
+function refused(problem: string): OutboundResult {
+  return fault('refused_address', `The address ${problem}.`)
 }
 
 function fault(kind: OutboundFault, message: string): OutboundResult {

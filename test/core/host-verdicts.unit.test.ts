@@ -35,6 +35,9 @@ function start(listed = '') {
     down() {
       isDown = true
     },
+    up() {
+      isDown = false
+    },
     settle: () => Promise.all(behind.splice(0)),
   }
 }
@@ -126,6 +129,18 @@ describe('what a name leads to', () => {
     await settle()
     advance(1)
     expect(await verdicts.problemOf(URL_OF)).toMatch(/could not be resolved/)
+  })
+
+  it('is asked for again a second after it could not be found out, before the call', async () => {
+    const { dns, verdicts, advance, down, up } = start()
+    dns.names.set('shop.example', ['93.184.216.34'])
+    down()
+    expect(await verdicts.problemOf(URL_OF)).toMatch(/could not be resolved/)
+    up()
+    advance(999)
+    expect(verdicts.problemOf(URL_OF)).toMatch(/could not be resolved/)
+    advance(1)
+    expect(await verdicts.problemOf(URL_OF)).toBeUndefined()
   })
 
   it('is refused when one family cannot be found out', async () => {

@@ -133,6 +133,42 @@ describe('the only way out', () => {
   })
 })
 
+describe('a name that has to be looked up first', () => {
+  const unsent: Fetcher = async () => {
+    throw new Error('sent')
+  }
+  const over = (problemOf: () => Promise<string | undefined>, fetcher = unsent) =>
+    createOutbound({ privateHosts: parsePrivateHosts(''), fetcher, hosts: { problemOf } })
+  const endless = () => new Promise<undefined>(() => undefined)
+
+  it('is waited for, and what it leads to decides', async () => {
+    const good = over(
+      async () => undefined,
+      async () => new Response('ok'),
+    )
+    expect(await good.send(post())).toMatchObject({ kind: 'response' })
+    const bad = over(async () => 'leads to a private address')
+    expect(await bad.send(post())).toMatchObject({ fault: 'refused_address' })
+  })
+
+  it('is waited for no longer than its server is, which is not to blame', async () => {
+    expect(await over(endless).send(post({ timeoutMs: 20 }))).toEqual({
+      ...{ kind: 'fault', fault: 'refused_address' },
+      message: 'The address has a name that could not be resolved in time.',
+    })
+  })
+
+  it('is not waited for when the caller goes away, or has gone already', async () => {
+    const gone = new AbortController()
+    const pending = over(endless).send(post({ signal: gone.signal }))
+    gone.abort()
+    expect(await pending).toMatchObject({ fault: 'cancelled' })
+    expect(await over(endless).send(post({ signal: gone.signal }))).toMatchObject({
+      fault: 'cancelled',
+    })
+  })
+})
+
 describe('a JSON document from outside', () => {
   const ask = (answer: () => Response) =>
     outboundOver(async () => answer()).getJson(URL_OK, { timeoutMs: 1_000, maxBytes: 20 })

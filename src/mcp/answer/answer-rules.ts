@@ -35,6 +35,11 @@ export interface AnswerPlan {
   readonly upstreamId?: RawId
   readonly server: string
   readonly timeoutMs: number
+  /**
+   * Its stream is the bridge's, which bounds the silence of its server by itself: in the rest of it a
+   * client is asked, or the server tells what no client sees.
+   */
+  readonly isBridged?: true
   /** Of a stream, and of a body that flows. Default: `DEFAULT_STREAM_BOUNDS`. */
   readonly bounds?: StreamBounds
   /** Which tools `tools/list` may show. */

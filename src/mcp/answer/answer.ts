@@ -36,7 +36,7 @@ export async function answer(
     if (response.status === 200) return jsonAnswer(ctx, plan, response, response.body)
     if (isErrorStatus(plan, response.status)) return errorAnswer(ctx, plan, response, response.body)
   }
-  await response.body?.cancel()
+  await response.body?.cancel().catch(() => undefined)
   // Who accepts a request owes its answer.
   if (response.ok) plan.onEnd('broken')
   throw statusError(response.status, plan.server)

@@ -72,17 +72,18 @@ function openFlow(ctx: CallContext, plan: AnswerPlan, body: ReadableStream<Uint8
   }
 }
 
-/** Reads until a sign of life is due; silence for longer than `timeoutMs` is broken. */
+/** Reads until a sign of life is due; silence for longer than a server may be silent is broken. */
 function patientReader({ plan, source, time, gate, life }: Flow): () => Promise<Chunk> {
+  const idleMs = plan.isBridged ? MAX_ANSWER_MS : plan.timeoutMs
   let silentMs = 0
   return async () => {
     if (gate.passed.isAnswered) return source.readWithin(LINGER_MS)
-    const restMs = plan.timeoutMs - silentMs
+    const restMs = idleMs - silentMs
     // Inside an event nothing else may be written.
     const waitMs = gate.isWithinLarge() ? restMs : Math.min(restMs, life.dueInMs())
     const chunk = await time.readWithin(waitMs, gate.begun())
     silentMs = chunk.kind === 'silent' ? silentMs + waitMs : 0
-    return silentMs >= plan.timeoutMs ? { kind: 'broken' } : chunk
+    return silentMs >= idleMs ? { kind: 'broken' } : chunk
   }
 }
 

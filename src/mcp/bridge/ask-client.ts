@@ -13,6 +13,8 @@ export interface AskedClient {
   readonly hello: ClientHello
   /** Path of the server that asks. */
   readonly server: string
+  /** When the time of the whole call is over, epoch ms. */
+  readonly until: number
 }
 
 /** A person has to read a form and fill it in. */
@@ -20,7 +22,7 @@ const CLIENT_ANSWER_MS = 10 * 60_000
 
 /** Puts to the client what the server asks; the answers by the server's keys. */
 export async function* askClient(
-  { ctx, line, hello, server }: AskedClient,
+  { ctx, line, hello, server, until: callEndsAt }: AskedClient,
   { asked }: Round,
 ): AsyncGenerator<Uint8Array, ReadonlyMap<string, string>> {
   if (asked.some((one) => !isDeclared(one, hello))) throw undeclared(server)
@@ -29,10 +31,10 @@ export async function* askClient(
   for (const [index, one] of asked.entries()) {
     yield messageEvent(legacyInputRequest(one, ids[index] ?? ''))
   }
-  const until = ctx.clock.now() + CLIENT_ANSWER_MS
+  const until = Math.min(ctx.clock.now() + CLIENT_ANSWER_MS, callEndsAt)
   const inputs = new Map<string, string>()
   for (const [index, one] of asked.entries()) {
-    const response = yield* answerTo(line, ids[index] ?? '', () => ctx.clock.now() < until)
+    const response = yield* answerTo(line, ids[index] ?? '', () => until - ctx.clock.now())
     inputs.set(one.key, requireInput(one, response))
   }
   return inputs
@@ -42,10 +44,10 @@ export async function* askClient(
 async function* answerTo(
   line: ClientLine,
   id: string,
-  isInTime: () => boolean,
+  leftMs: () => number,
 ): AsyncGenerator<Uint8Array, string> {
-  while (isInTime()) {
-    const answer = await line.answerTo(id, KEEP_ALIVE_MS)
+  while (leftMs() > 0) {
+    const answer = await line.answerTo(id, Math.min(KEEP_ALIVE_MS, leftMs()))
     if (answer !== undefined) return answer
     if (line.cancelled.aborted) break
     yield KEEP_ALIVE

@@ -15,6 +15,7 @@ import {
 import { isLogLevel } from '../log-levels.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
 import { type BuildCall, buildCall } from '../relay/build-call.ts'
+import type { Judgement } from '../relay/end-of-call.ts'
 import type { Outgoing } from '../relay/outgoing.ts'
 import { cancelRequest, createOneWaySender } from '../relay/relay-message.ts'
 import { type SendInSessionDeps, sendInSession } from '../relay/send-in-session.ts'
@@ -56,6 +57,8 @@ export interface ModernAsking {
 /** An answer, and who has to know how it ended. */
 export interface BridgedAnswer extends UpstreamAnswer {
   readonly kind: 'answer'
+  readonly isBridged: true
+  readonly judgement: () => Judgement
   readonly onEnd: (end: StreamEnd) => void
 }
 
@@ -92,7 +95,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       const sent = await send((sessionId) => heldCall(deps, held, build(sessionId), sessionId))
       const callId = callIdOf(upstreamId)
       const onEnd = whenLeft(() => ctx.waitUntil(deps.object(leg.bridge).cancel(callId)))
-      return { kind: 'answer', ...sent, onEnd }
+      return { ...bridged(sent), ...sent, onEnd }
     }
 
     const sent = await untilAnswered(ctx, () => send(build), cancel)
@@ -109,7 +112,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       },
     })
     const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
-    return { kind: 'answer', ...sent, response: answer, onEnd }
+    return { ...bridged(sent), ...sent, response: answer, onEnd }
   }
 
   async function resume(
@@ -135,8 +138,15 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const cancel = () => ctx.waitUntil(deps.object(parked.bridge).cancel(parked.callId))
     // What goes on in the object was counted when it began.
     const end = (): void => undefined
-    return { kind: 'answer', endpoint, response, end, onEnd: whenLeft(cancel) }
+    const onEnd = whenLeft(cancel)
+    return { ...bridged({ response }), endpoint, response, end, onEnd }
   }
+}
+
+/** A refusal was told to the breaker when it came. */
+function bridged({ response }: Pick<UpstreamAnswer, 'response'>) {
+  const judged = response.ok ? 'sound' : 'told'
+  return { kind: 'answer', isBridged: true, judgement: () => judged } as const
 }
 
 /** A legacy server does not take a disconnect for a cancel, and a caller may leave before it answers. */

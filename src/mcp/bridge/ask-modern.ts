@@ -1,6 +1,7 @@
 import type { CallContext } from '../../core/index.ts'
 import { balanceKey } from '../relay/balance-key.ts'
-import { buildCall } from '../relay/build-call.ts'
+import { buildCall, callDeadline } from '../relay/build-call.ts'
+import type { Judgement } from '../relay/end-of-call.ts'
 import type { UpstreamAnswer, Upstreams } from '../upstream/send.ts'
 import { eventResponse, messageEvent } from '../wire/write-messages.ts'
 import type { ClientLines } from './client-lines.ts'
@@ -20,9 +21,14 @@ export interface AskModernDeps {
 }
 
 /** What came of it. Who has cancelled a request gets no response to it. */
-export type ModernAnswer =
-  | { readonly kind: 'cancelled' }
-  | ({ readonly kind: 'answer'; readonly isCancelled: () => boolean } & UpstreamAnswer)
+export type ModernAnswer = { readonly kind: 'cancelled' } | TalkedAnswer
+
+interface TalkedAnswer extends UpstreamAnswer {
+  readonly kind: 'answer'
+  readonly isBridged: true
+  readonly isCancelled: () => boolean
+  readonly judgement: () => Judgement
+}
 
 /**
  * Asks a modern server for a legacy client, and answers as a legacy server would: what the server
@@ -39,20 +45,49 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     const callId = String(JSON.parse(upstreamId))
     const line = lines.open(ctx, client.key, callId)
     const within = { ...ctx, signal: AbortSignal.any([ctx.signal, line.cancelled]) }
-    const send: SendRound = (inbound, id, first) =>
-      upstreams.send(within, {
-        ...buildCall({ inbound, headers: new Headers(), target: outgoing.target }, id)(),
-        ...(first ? { pinned: first.endpoint.id } : balanceKey(outgoing)),
+    const { target } = outgoing
+    const deadline = callDeadline(target.server, outgoing.inbound)
+    let last: UpstreamAnswer | undefined
+    let isJudged = true
+    const send: SendRound = async (inbound, id, first) => {
+      isJudged = true
+      last = await upstreams.send(within, {
+        ...buildCall({ inbound, headers: new Headers(), target }, id, { deadline })(),
+        ...(first ? { pinned: first.endpoint.id, isAdmitted: true } : balanceKey(outgoing)),
       })
-    let first: UpstreamAnswer | undefined
+      // A refusal was told to the breaker when it came.
+      isJudged = !last.response.ok
+      return last
+    }
+    // Each round by itself: a person may think for long, and others want to know meanwhile.
+    const onAnswered = (): void => {
+      if (last && !isJudged) upstreams.reportSound(ctx, last.endpoint.id)
+      isJudged = true
+    }
+    /** What ended without an answer of its server, though it was begun, is none. */
+    function judgement(isCancelled: boolean): Judgement {
+      if (isJudged) return 'told'
+      return isCancelled ? 'sound' : 'broken'
+    }
     try {
       const inbound = modernRequest(outgoing.inbound, face)
-      first = await send(inbound, upstreamId)
-      const response = await talk({ ctx, line, asking, inbound, send, first })
-      const isCancelled = () => line.cancelled.aborted
-      return { kind: 'answer', ...first, response, isCancelled }
+      const first = await send(inbound, upstreamId)
+      const response = await talk({ ctx, line, asking, inbound, send, first, deadline, onAnswered })
+      return {
+        ...{ kind: 'answer', isBridged: true, endpoint: first.endpoint, response },
+        isCancelled: () => line.cancelled.aborted,
+        judgement: () => judgement(line.cancelled.aborted),
+        // Of the round that runs: those before it are over.
+        end: () => last?.end(),
+        lateAfterMs: () => last?.lateAfterMs?.(),
+      }
     } catch (thrown) {
-      first?.end()
+      last?.end()
+      // What let the call through waits to hear of it.
+      if (last && !isJudged) {
+        if (within.signal.aborted) upstreams.reportLeft(ctx, last.endpoint.id)
+        else upstreams.reportBroken(ctx, last.endpoint.id)
+      }
       line.close()
       if (line.cancelled.aborted) return { kind: 'cancelled' }
       throw thrown
@@ -78,7 +113,7 @@ async function talk(of: Talk): Promise<Response> {
   return streamed(of, events, first.done === true ? undefined : first.value)
 }
 
-function streamed({ line }: Talk, events: Events, first?: Uint8Array): Response {
+function streamed({ ctx, line }: Talk, events: Events, first?: Uint8Array): Response {
   let pending = first
   let isOver = false
   return eventResponse(
@@ -95,6 +130,10 @@ function streamed({ line }: Talk, events: Events, first?: Uint8Array): Response 
       line.close()
       return value === undefined ? undefined : messageEvent(value)
     },
-    () => line.abandon(),
+    () => {
+      line.abandon()
+      // Where it waits to be read on, it would never come to its end.
+      ctx.waitUntil(events.return(undefined))
+    },
   )
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { CallContext } from '../../core/index.ts'
+import { type CallContext, within } from '../../core/index.ts'
 import { ENDED, openChannel, type SessionStub } from '../session/session-state.ts'
 
 /**
@@ -40,6 +40,8 @@ type Told = z.infer<typeof Told>
 /** Most calls are over before a client could change its mind; only the others listen. */
 const LISTEN_AFTER_MS = 100
 const TELL_AGAIN_AFTER_MS = [2 * LISTEN_AFTER_MS, 5 * LISTEN_AFTER_MS]
+/** An object that does not answer by then is as good as gone: nothing else bounds this wait. */
+const LISTEN_MS = 10_000
 /** A channel breaks when its object is put away or moved; each time a little later. */
 const RELISTEN_MS = [0, 200, 1_000, 5_000]
 
@@ -154,7 +156,10 @@ function openLine(
       return id
     },
 
-    listen: async () => (await listen()) !== undefined,
+    async listen() {
+      const channel = within(LISTEN_MS, 'the session', listen()).catch(() => undefined)
+      return (await channel) !== undefined
+    },
 
     async answerTo(id, timeoutMs) {
       const known = answers.get(id)

@@ -1,4 +1,5 @@
 import { type CallContext, GatewayError, toGatewayError } from '../../core/index.ts'
+import type { CallDeadline } from '../../resilience/index.ts'
 import { malformed, tooLarge } from '../answer/answer-errors.ts'
 import { judge } from '../answer/judge.ts'
 import type { InboundRequest } from '../eras.ts'
@@ -43,6 +44,10 @@ export interface Talk {
   readonly inbound: InboundRequest
   readonly send: SendRound
   readonly first: UpstreamAnswer
+  /** Of the whole call, all rounds included. */
+  readonly deadline: CallDeadline | undefined
+  /** The server has answered a round, and so is well. */
+  readonly onAnswered: () => void
 }
 
 /** What the server's stream came to. */
@@ -69,7 +74,7 @@ export async function openAnswer(
   const isJson = type?.startsWith('application/json') === true
   const isError = isJson && (response.status === 400 || response.status === 404)
   if (!response.body || !(isMcpAnswer(response) || isError)) {
-    await response.body?.cancel()
+    await response.body?.cancel().catch(() => undefined)
     if (response.ok) throw malformed(target.server.path)
     return undefined
   }
@@ -84,7 +89,8 @@ export type Events = AsyncGenerator<Uint8Array, string | undefined>
 export async function* conversation(of: Talk, first: Messages): Events {
   const { ctx, asking } = of
   const server = asking.outgoing.target.server.path
-  const asked = { ctx, line: of.line, hello: asking.client.hello, server }
+  const until = endOf(of.deadline)
+  const asked = { ctx, line: of.line, hello: asking.client.hello, server, until }
   let messages = first
   let id = asking.upstreamId
   let sent = of.first
@@ -119,7 +125,7 @@ export async function* conversation(of: Talk, first: Messages): Events {
 }
 
 async function* untilAnswer(
-  { asking }: Talk,
+  { asking, onAnswered }: Talk,
   messages: Messages,
   id: RawId,
 ): AsyncGenerator<Uint8Array, Outcome> {
@@ -133,6 +139,7 @@ async function* untilAnswer(
     if (verdict.kind === 'notification') yield messageEvent(heard.text)
     if (verdict.kind === 'malformed') throw malformed(path)
     if (verdict.kind !== 'answer') continue
+    onAnswered()
     await messages.cancel()
     const result = rawMember(heard.text, 'result')
     const round = result === undefined ? undefined : roundOf(result)
@@ -143,6 +150,13 @@ async function* untilAnswer(
       raw && method === 'tools/call' ? taskOnly(raw) : raw
     return { kind: 'answer', text: editObject(heard.text, { result: translate, error }) }
   }
+}
+
+/** Epoch ms; infinite where nothing bounds a call as a whole. */
+function endOf(deadline: CallDeadline | undefined): number {
+  return deadline?.startedAt === undefined
+    ? Number.POSITIVE_INFINITY
+    : deadline.startedAt + deadline.ms
 }
 
 function tooManyRounds({ outgoing }: LegacyAsking): GatewayError {

@@ -1,4 +1,5 @@
 import type { ServerRecord } from '../../registry/index.ts'
+import type { CallDeadline } from '../../resilience/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { methodFacts } from '../messages.ts'
 import { addModernHeaders, hopTwoHeaders } from '../upstream/headers.ts'
@@ -16,18 +17,31 @@ export type BuildCall = (sessionId?: string) => UpstreamCall
 /** What a call is built of: the message is in its server's era. */
 export type Sendable = Pick<Outgoing, 'inbound'> & KeyParts
 
+/** What a call is besides its message. */
+export interface Building {
+  /** Of a multi round-trip request, as its server gave it. */
+  readonly state?: string | undefined
+  /** Only for who reads the answer's body under the deadline, and so ends it. */
+  readonly keepsDeadline?: true
+  /** One for all rounds of a call; default: what its server names, from its sending on. */
+  readonly deadline?: CallDeadline | undefined
+}
+
 /**
  * A request as its server must see it: with our id, its own request state, and headers built from
  * nothing.
  */
-export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string): BuildCall {
+export function buildCall(
+  sendable: Sendable,
+  upstreamId: RawId,
+  building: Building = {},
+): BuildCall {
   const { inbound, headers, target, session } = sendable
   const { server } = target
   const tool = inbound.method === 'tools/call' ? server.tools.get(inbound.name ?? '') : undefined
-  const body = bodyOf(inbound, upstreamId, state)
-  const deadlineMs = deadlineOf(server, inbound)
+  const body = bodyOf(inbound, upstreamId, building.state)
   // One for all sendings: a call may be sent again in another session.
-  const deadline = deadlineMs === undefined ? {} : { deadline: { ms: deadlineMs } }
+  const deadline = building.deadline ?? callDeadline(server, inbound)
   const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
 
   return (sessionId) => {
@@ -46,8 +60,8 @@ export function buildCall(sendable: Sendable, upstreamId: RawId, state?: string)
       body,
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,
-      keepsDeadline: true,
-      ...deadline,
+      ...(building.keepsDeadline ? { keepsDeadline: true } : {}),
+      ...(deadline ? { deadline } : {}),
       ...(session ? { pinned: session.endpoint } : balanceKey(sendable)),
     }
   }
@@ -63,13 +77,17 @@ export function headerParams({
 }
 
 /** How long a call may take in all; undefined where the server names nothing. */
-function deadlineOf(
+export function callDeadline(
   { resilience: { deadlineMs, toolDeadlinesMs } }: ServerRecord,
-  { method, name }: InboundRequest,
-): number | undefined {
-  if (toolDeadlinesMs === undefined || method !== 'tools/call') return deadlineMs
-  const isNamed = name !== undefined && Object.hasOwn(toolDeadlinesMs, name)
-  return isNamed ? toolDeadlinesMs[name] : deadlineMs
+  { method, name }: Pick<InboundRequest, 'method' | 'name'>,
+): CallDeadline | undefined {
+  const isNamed =
+    method === 'tools/call' &&
+    toolDeadlinesMs !== undefined &&
+    name !== undefined &&
+    Object.hasOwn(toolDeadlinesMs, name)
+  const ms = isNamed ? toolDeadlinesMs[name] : deadlineMs
+  return ms === undefined ? undefined : { ms }
 }
 
 function bodyOf(

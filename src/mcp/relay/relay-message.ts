@@ -45,7 +45,7 @@ export function createOneWaySender(deps: SendInSessionDeps): SendOneWay {
       ...(session ? { pinned: session.endpoint } : {}),
     }))
     end()
-    await response.body?.cancel()
+    await response.body?.cancel().catch(() => undefined)
     if (!response.ok) throw statusError(response.status, target.server.path)
   }
 }

@@ -43,7 +43,11 @@ interface Ids {
   readonly upstreamId: RawId
 }
 
-type Answered = (UpstreamAnswer & { readonly kind: 'answer' }) | BridgedAnswer | ModernAnswer
+interface OwnEraAnswer extends UpstreamAnswer {
+  readonly kind: 'answer'
+}
+
+type Answered = OwnEraAnswer | BridgedAnswer | ModernAnswer
 
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
@@ -105,7 +109,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
               ctx,
               deps,
               outgoing,
-              buildCall(outgoing, upstreamId, state),
+              buildCall(outgoing, upstreamId, { state, keepsDeadline: true }),
               running,
             )),
           }
@@ -131,7 +135,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const { inbound, target, shared } = outgoing
     const { server, actor } = target
     const headers = await opened.headers().catch(async (thrown: unknown) => {
-      await response.body?.cancel()
+      await response.body?.cancel().catch(() => undefined)
       throw thrown
     })
     const plan = {
@@ -150,6 +154,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ...sealersOf(deps, outgoing, ids),
       headers,
       ...('bodyDeadline' in answered ? { bodyDeadline: answered.bodyDeadline } : {}),
+      ...('isBridged' in answered ? { isBridged: true as const } : {}),
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
       ...(answered.lateAfterMs ? { lateAfterMs: answered.lateAfterMs } : {}),
       onEnd,

@@ -89,7 +89,8 @@ async function forgotSession(
   timeoutMs: number,
 ): Promise<{ readonly forgot: boolean; readonly response: Response }> {
   if (response.status === 404) {
-    await response.body?.cancel()
+    // A body that broke off already rejects: there is nothing left to give up.
+    await response.body?.cancel().catch(() => undefined)
     return { forgot: true, response }
   }
   if (response.status !== 400 || !response.body) return { forgot: false, response }

@@ -20,6 +20,7 @@ export interface Where {
     readonly pinned?: EndpointId
     readonly key?: () => string
     readonly isJudged?: true
+    readonly isAdmitted?: true
   }
   readonly tried: ReadonlySet<EndpointId>
   /** Absent for what counts in no bulkhead. */
@@ -86,9 +87,11 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
 
   async function pick(
     ctx: CallContext,
-    { server, key }: Where['call'],
+    { server, key, isAdmitted }: Where['call'],
     from: readonly Endpoint[],
   ): Promise<Chosen> {
+    const [pinned] = from
+    if (isAdmitted && pinned) return { endpoint: pinned }
     const { id, resilience: settings } = server
     const plan = { breakers: breakers.of(server), load, rotations, settings, key, server: id }
     const chosen = chooseEndpoint(ctx, { ...plan, endpoints: from })

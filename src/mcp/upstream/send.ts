@@ -185,6 +185,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         const end = (): void => {
           sent.end()
           release()
+          result.bodyDeadline?.end()
         }
         const { bodyDeadline } = result
         const response = result.response.ok

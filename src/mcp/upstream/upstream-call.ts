@@ -21,8 +21,13 @@ export interface UpstreamCall {
    * afterwards, and calls that run at once are bounded.
    */
   readonly isJudged?: true
-  /** The deadline of its answer's headers begins anew for the answer, and the answer ends it. */
+  /**
+   * The deadline of its answer's headers begins anew for the answer: `bodyDeadline`. Whoever reads
+   * the answer bounds each wait by it, or ends it; nobody else may ask for it.
+   */
   readonly keepsDeadline?: true
+  /** A later round of a call that a breaker let through: what was begun is not refused half-way. */
+  readonly isAdmitted?: true
   /** How it is sent, where it is not by ourselves. */
   readonly send?: UpstreamOutbound['send']
   /** Sending twice does no harm. */

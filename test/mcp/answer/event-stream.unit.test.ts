@@ -254,6 +254,22 @@ describe('a stream that answers slowly', () => {
     }
   })
 
+  it.each([1_000, 25_000, 60_000])(
+    'is not broken by silence that the bridge bounds, of a server with %i ms',
+    async (timeoutMs) => {
+      vi.useFakeTimers()
+      const stream = start('answer', { upstreamId: OUR_ID, timeoutMs, isBridged: true })
+      for (let times = 0; times < 24; times += 1) {
+        const reading = stream.read()
+        await vi.advanceTimersByTimeAsync(25_000)
+        expect(await reading).toBe(': keep-alive\n\n')
+      }
+      stream.send(ANSWER)
+      expect(await stream.read()).toContain('"id":"mine"')
+      await stream.cancel()
+    },
+  )
+
   it.each([5_000, 25_000, 60_000])(
     'is broken by %i ms of silence all the same',
     async (timeoutMs) => {

@@ -55,6 +55,15 @@ describe('the line to a legacy client', () => {
     vi.useRealTimers()
   })
 
+  it('is not waited for without end where its object does not answer', async () => {
+    const object = { fetch: () => new Promise<never>(() => undefined), tell: async () => true }
+    const ctx = { waitUntil: () => undefined } as unknown as CallContext
+    const line = createClientLines({ object: () => object }).open(ctx, 'key', CALL)
+    const listening = line.listen()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(await listening).toBe(false)
+  })
+
   it('brings the first answer to what was asked, and nothing that was not', async () => {
     const { lines, line } = openLine(session())
     expect(await line.listen()).toBe(true)

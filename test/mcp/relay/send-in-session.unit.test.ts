@@ -19,6 +19,14 @@ const session: LegacySession = {
   hello: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: {} },
 }
 
+/** As it is when the connection was lost behind the headers: it cannot be cancelled any more. */
+const lostBody = (): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    start(controller) {
+      controller.error(new Error('lost'))
+    },
+  })
+
 /** A server that forgot its session; what its object is asked, and what the breaker learns. */
 function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...later: Recovery[]) {
   const inputs: OpenSessionInput[] = []
@@ -41,8 +49,11 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
   const upstreams: Pick<Upstreams, 'send' | 'open'> = {
     async send() {
       const isKnown = knows.includes(asked.at(-1) ?? '')
-      const response = new Response('', { status: isKnown ? 200 : 404 })
-      return { endpoint: ENDPOINT, response, end: () => undefined }
+      const response = isKnown ? new Response('') : new Response(lostBody(), { status: 404 })
+      const end = (): void => {
+        ended += 1
+      }
+      return { endpoint: ENDPOINT, response, end }
     },
     async open(_ctx, _where, run) {
       const opened = await run(ENDPOINT)
@@ -58,6 +69,7 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
     upstream: { capabilities },
   }
   const asked: (string | undefined)[] = []
+  let ended = 0
   const sending = sendInSession(
     ctx as never,
     { upstreams: upstreams as Upstreams, sessions },
@@ -67,7 +79,7 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
       return {} as never
     },
   )
-  return { sending, inputs, learned, asked }
+  return { sending, inputs, learned, asked, ended: () => ended }
 }
 
 describe('a session that its server forgot', () => {
@@ -90,11 +102,13 @@ describe('a session that its server forgot', () => {
     [{ logging: {} }, true],
     [{}, false],
   ])('is opened again as one of a server with the capabilities %j', async (capabilities, has) => {
-    const { sending, inputs, asked, learned } = setUp(capabilities, reopened)
+    const { sending, inputs, asked, learned, ended } = setUp(capabilities, reopened)
     expect((await sending).response.status).toBe(200)
     expect(inputs).toMatchObject([{ hasLogging: has, endpoint: ENDPOINT.id }])
     expect(asked).toEqual(['first', 'second'])
     expect(learned).toEqual(['success'])
+    // What was refused; the answer is its reader's to end.
+    expect(ended()).toBe(1)
   })
 
   // req: session-reopened-once
