@@ -4,15 +4,14 @@ export {
   createAddressLimit,
   type RateLimitBinding,
 } from './address/address-limit.ts'
+export { ADMITTED, type Limited } from './admission.ts'
 export { readCounterKey } from './counter.ts'
 export type { LeaseGrant, LeaseRequest } from './lease.ts'
 export { leaseMs, mostSpent, mostSpentAlone } from './lease.ts'
 export type { CounterUse } from './ledger.ts'
 export {
-  ADMITTED,
   createLimits,
   DEFAULT_LIMITS,
-  type Limited,
   type LimiterStub,
   type Limits,
   type LimitsConfig,

@@ -1,5 +1,6 @@
 import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
-import type { Admission, Limits } from './limits.ts'
+import type { Admission } from './admission.ts'
+import type { Limits } from './limits.ts'
 import type { LimitTarget, RuleSet } from './rule-set.ts'
 
 /**

@@ -1,0 +1,16 @@
+import type { CallContext } from '../core/index.ts'
+
+export interface Limited {
+  readonly kind: 'limited'
+  /** At least 1. */
+  readonly retryAfterSeconds: number
+  /** A limit of the deployment, or a rule of the tenant. */
+  readonly scope: 'tenant' | 'principal' | 'rule'
+  /** The rule's name. */
+  readonly rule?: string
+}
+
+export type Admission = { readonly kind: 'admitted' } | Limited
+export const ADMITTED: Admission = { kind: 'admitted' }
+
+export type LimitsContext = Pick<CallContext, 'clock' | 'requestId' | 'waitUntil' | 'rateLimit'>
