@@ -8,9 +8,14 @@ export interface Limited {
   readonly scope: 'tenant' | 'principal' | 'rule'
   /** The rule's name. */
   readonly rule?: string
+  /** The rule is about some server: the same call of another one may be admitted. */
+  readonly isOfServer?: true
 }
 
 export type Admission = { readonly kind: 'admitted' } | Limited
 export const ADMITTED: Admission = { kind: 'admitted' }
 
 export type LimitsContext = Pick<CallContext, 'clock' | 'requestId' | 'waitUntil' | 'rateLimit'>
+
+/** Hands the permits of one call back that came to nothing; to be called once. */
+export type HandBack = () => void

@@ -4,7 +4,7 @@ export {
   createAddressLimit,
   type RateLimitBinding,
 } from './address/address-limit.ts'
-export { ADMITTED, type Limited } from './admission.ts'
+export { ADMITTED, type HandBack, type Limited } from './admission.ts'
 export { readCounterKey } from './counter.ts'
 export type { LeaseGrant, LeaseRequest } from './lease.ts'
 export { leaseMs, mostSpent, mostSpentAlone } from './lease.ts'
@@ -17,7 +17,7 @@ export {
   type LimitsConfig,
   type LimitsDeps,
 } from './limits.ts'
-export { requireAdmission, requireTargetAdmission } from './require-admission.ts'
+export { limitRefusal, requireAdmission, requireTargetAdmission } from './require-admission.ts'
 export { compileRules, type LimitTarget, NO_RULES, type RuleSet } from './rule-set.ts'
 export {
   LIMIT_DIMENSIONS,

@@ -1,7 +1,7 @@
 import { type Principal, setBounded, type TenantId } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import { type Account, createAccount } from './account.ts'
-import { ADMITTED, type Admission, type LimitsContext } from './admission.ts'
+import { ADMITTED, type Admission, type HandBack, type LimitsContext } from './admission.ts'
 import { createAsk, type TenantState } from './ask.ts'
 import { type Counter, principalCounter, ruleCounter, tenantCounter } from './counter.ts'
 import type { LeaseGrant, LeaseRequest } from './lease.ts'
@@ -41,12 +41,16 @@ export interface LimitsDeps {
 export interface Limits {
   /** Of the principal, its tenant, and the rules about callers. */
   admit(ctx: LimitsContext, principal: Principal, rules: RuleSet): Admission | Promise<Admission>
-  /** Of the rules about servers, tools and methods. */
+  /**
+   * Of the rules about servers, tools and methods. What hands the permits back is added to
+   * `receipt`, for a call that may come to nothing; a permit handed back is as if never spent.
+   */
   admitTarget(
     ctx: LimitsContext,
     principal: Principal,
     rules: RuleSet,
     target: LimitTarget,
+    receipt?: HandBack[],
   ): Admission | Promise<Admission>
 }
 
@@ -119,11 +123,11 @@ export function createLimits({ config, events, object }: LimitsDeps): Limits {
       return spend(ctx, tenant, arriving)
     },
 
-    admitTarget(ctx, principal, rules, target) {
+    admitTarget(ctx, principal, rules, target, receipt) {
       if (rules.targeted.length === 0) return ADMITTED
       const plan = planOf(principal, rules)
       const found = targetAccounts(plan, principal, target)
-      return found.length === 0 ? ADMITTED : spend(ctx, plan.tenant, found)
+      return found.length === 0 ? ADMITTED : spend(ctx, plan.tenant, found, receipt)
     },
   }
 }
