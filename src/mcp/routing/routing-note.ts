@@ -10,16 +10,13 @@ const MAX_SHOWN = 10
 /** A server in its place, as callers are told of it. */
 export const RoutedServer = z.strictObject({
   server: z.string(),
-  score: z
-    .number()
-    .describe('0 to 100: twenties say how available it is, the rest how fast and well rated.'),
+  score: z.number().describe('0 to 100: twenties say how available it is, the rest how fast.'),
   reason: z
     .enum(['only_one', 'availability', 'preference', 'score', 'weight', 'registered_first', 'name'])
     .describe('Of the first: what put it before the second; of others: what put them behind it.'),
   health: z.enum(['healthy', 'unhealthy', 'unknown']),
   breaker: z.enum(['closed', 'half_open', 'open']),
   latencyMs: z.number().optional().describe('Absent where nobody has measured it.'),
-  rating: z.number().optional().describe('0 to 5; absent where nobody has rated it.'),
 })
 export type RoutedServer = z.infer<typeof RoutedServer>
 
@@ -38,11 +35,10 @@ export type RoutingNote = z.infer<typeof RoutingNote>
 
 /** @see RoutedServer */
 export function routedServer(ranked: RankedOffer): RoutedServer {
-  const { server, score, reason, health, breaker, latencyMs, rating } = ranked
+  const { server, score, reason, health, breaker, latencyMs } = ranked
   return {
     ...{ server, score, reason, health, breaker },
     ...(latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }),
-    ...(rating === undefined ? {} : { rating }),
   }
 }
 
