@@ -8,10 +8,11 @@ import { type ChaosGateway, startChaosGateway } from './gateway.ts'
 import { SERVERS } from './servers.ts'
 import { type Execution, startUpstream } from './upstream/upstream.ts'
 
-/** The gateway, six servers behind it, and a proxy in front of each. */
+/** The gateway, six servers behind it, and a proxy in front of each endpoint. */
 export interface World {
   readonly gateway: ChaosGateway
   readonly executions: readonly Execution[]
+  /** Of the server's first endpoint. */
   use(server: string, fault: FaultKind | undefined): Promise<void>
   /** How many requests met each fault so far. */
   faultsMet(): ReadonlyMap<FaultKind, number>
@@ -40,16 +41,20 @@ export async function startWorld(say: (text: string) => void): Promise<World> {
 
     say('starting the gateway and its upstreams')
     const executions: Execution[] = []
-    const proxies = new Map<string, FaultyProxy>()
+    const proxies = new Map<string, readonly FaultyProxy[]>()
     for (const server of SERVERS) {
       const upstream = await startUpstream(server, (execution) => executions.push(execution))
       cleanups.push(upstream.stop)
-      const proxy = await startFaultyProxy({
-        target: upstream.url(server.speaks),
-        flipped: upstream.url(server.speaks === 'legacy' ? 'modern' : 'legacy'),
-      })
-      cleanups.push(proxy.stop)
-      proxies.set(server.name, proxy)
+      const own: FaultyProxy[] = []
+      while (own.length < server.endpoints) {
+        const proxy = await startFaultyProxy({
+          target: upstream.url(server.speaks),
+          flipped: upstream.url(server.speaks === 'legacy' ? 'modern' : 'legacy'),
+        })
+        cleanups.push(proxy.stop)
+        own.push(proxy)
+      }
+      proxies.set(server.name, own)
     }
     const gateway = await startChaosGateway({
       folder,
@@ -67,8 +72,8 @@ export async function startWorld(say: (text: string) => void): Promise<World> {
     return {
       gateway,
       executions,
-      use: async (server, fault) => proxies.get(server)?.use(fault),
-      faultsMet: () => addUp([...proxies.values()].map(({ met }) => met)),
+      use: async (server, fault) => proxies.get(server)?.[0]?.use(fault),
+      faultsMet: () => addUp([...proxies.values()].flat().map(({ met }) => met)),
       stop,
     }
   } catch (error) {
@@ -79,17 +84,19 @@ export async function startWorld(say: (text: string) => void): Promise<World> {
 
 async function registerAll(
   gateway: ChaosGateway,
-  proxies: ReadonlyMap<string, FaultyProxy>,
+  proxies: ReadonlyMap<string, readonly FaultyProxy[]>,
 ): Promise<void> {
   for (const tenant of TENANTS) {
     const admin = await gateway.admin(tenant)
-    for (const { name, isSteady } of SERVERS) {
+    for (const { name, isSteady, resilience } of SERVERS) {
       await admin.request('POST', '/api/v1/servers', {
         path: name,
         name,
-        endpoints: [{ url: proxies.get(name)?.url }],
+        endpoints: proxies.get(name)?.map(({ url }) => ({ url })),
         trustAnnotations: true,
-        ...(isSteady ? {} : { timeoutMs: SHAKY_TIMEOUT_MS, resilience: { breaker: BREAKER } }),
+        ...(isSteady
+          ? {}
+          : { timeoutMs: SHAKY_TIMEOUT_MS, resilience: { ...resilience, breaker: BREAKER } }),
       })
     }
   }

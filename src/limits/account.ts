@@ -8,7 +8,7 @@ import {
   type Member,
   type Unspent,
 } from './lease.ts'
-import { type Taken, takePermits, windowSeconds } from './window.ts'
+import { returnPermits, type Taken, takePermits, windowSeconds } from './window.ts'
 
 /** A question not answered for this long (its request was cancelled) is forgotten. */
 const ASK_MS = 5_000
@@ -43,6 +43,8 @@ export interface Account {
   refusedForMs(now: number): number
   /** Takes one permit of this isolate's own window, for when there is no object to ask. */
   spendAlone(now: number): Taken
+  /** Gives back a permit that `spendAlone` took at `takenAt`. */
+  putBackAlone(takenAt: number, now: number): void
   /** About how many permits the counter has left, by what the object said last. */
   left(): number
   /** The member of a `RateLimit` field; `seconds` until something is free again. */
@@ -149,6 +151,11 @@ export function createAccount(counter: Counter, member?: Member): Account {
       counter.alone = taken.state
       left = Math.max(0, limit - taken.state.current)
       return taken
+    },
+
+    putBackAlone(takenAt, now) {
+      counter.alone = returnPermits(counter.alone, window, 1, takenAt, now)
+      left = Math.max(0, limit - counter.alone.current)
     },
 
     left: () => left,

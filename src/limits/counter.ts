@@ -16,6 +16,8 @@ export interface Counter {
   /** Several principals spend of it. */
   readonly isShared: boolean
   readonly scope: 'tenant' | 'principal' | 'rule'
+  /** Its rule names servers or counts each by itself. */
+  readonly isOfServer: boolean
   /** What callers are told: the rule's name, or the scope. */
   readonly name: string
   /** Member of `RateLimit-Policy`; constant. */
@@ -48,16 +50,20 @@ export function ruleCounter(rule: LimitRule, principal: Principal, target?: Limi
   const window = windowOf(rule)
   const name = { rule: rule.id, partition: partitionOf(rule, principal, target) }
   const isShared = typeof window === 'number' && !rule.per.includes('principal')
-  return counterOf(name, { scope: 'rule', name: rule.name, limit: rule.limit, window }, isShared)
+  const part = { scope: 'rule', name: rule.name, limit: rule.limit, window } as const
+  const isOfServer = rule.match.servers !== undefined || rule.per.includes('server')
+  return counterOf(name, part, isShared, isOfServer)
 }
 
 function counterOf(
   named: CounterName,
   part: Pick<Counter, 'scope' | 'name' | 'limit' | 'window'>,
   isShared: boolean,
+  isOfServer = false,
 ): Counter {
   const policy = `"${part.name}";q=${part.limit};w=${windowSeconds(part.window)};gatehouse-approx`
-  return { ...part, key: keyOf(named, part.window), isShared, policy, alone: undefined }
+  const key = keyOf(named, part.window)
+  return { ...part, key, isShared, isOfServer, policy, alone: undefined }
 }
 
 /** The window is in it: of another length it is another counter. */

@@ -1,19 +1,18 @@
 /** Rank 2: how often tenants and principals may call. */
 export { createAddressLimit, type RateLimitBinding } from './address/address-limit.ts'
+export { ADMITTED, type HandBack, type Limited } from './admission.ts'
 export { readCounterKey } from './counter.ts'
 export type { LeaseGrant, LeaseRequest } from './lease.ts'
 export type { CounterUse } from './ledger.ts'
 export {
-  ADMITTED,
   createLimits,
   DEFAULT_LIMITS,
-  type Limited,
   type LimiterStub,
   type Limits,
   type LimitsConfig,
   type LimitsDeps,
 } from './limits.ts'
-export { requireAdmission, requireTargetAdmission } from './require-admission.ts'
+export { limitRefusal, requireAdmission, requireTargetAdmission } from './require-admission.ts'
 export { compileRules, type LimitTarget, NO_RULES, type RuleSet } from './rule-set.ts'
 export {
   LIMIT_DIMENSIONS,

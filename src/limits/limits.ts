@@ -1,10 +1,13 @@
-import { type CallContext, type Principal, setBounded, type TenantId } from '../core/index.ts'
+import { type Principal, setBounded, type TenantId } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
-import { type Account, createAccount, type Lease } from './account.ts'
+import { type Account, createAccount } from './account.ts'
+import { ADMITTED, type Admission, type HandBack, type LimitsContext } from './admission.ts'
+import { createAsk, type TenantState } from './ask.ts'
 import { type Counter, principalCounter, ruleCounter, tenantCounter } from './counter.ts'
 import type { LeaseGrant, LeaseRequest } from './lease.ts'
 import type { CounterUse } from './ledger.ts'
 import { type LimitTarget, matchesCaller, matchesTarget, type RuleSet } from './rule-set.ts'
+import { createSpend } from './spend.ts'
 
 /** Calls a minute. */
 export interface LimitsConfig {
@@ -29,21 +32,6 @@ export interface LimitsDeps {
   object(tenant: TenantId): Pick<LimiterStub, 'lease'>
 }
 
-export interface Limited {
-  readonly kind: 'limited'
-  /** At least 1. */
-  readonly retryAfterSeconds: number
-  /** A limit of the deployment, or a rule of the tenant. */
-  readonly scope: 'tenant' | 'principal' | 'rule'
-  /** The rule's name. */
-  readonly rule?: string
-}
-
-export type Admission = { readonly kind: 'admitted' } | Limited
-export const ADMITTED: Admission = { kind: 'admitted' }
-
-type LimitsContext = Pick<CallContext, 'clock' | 'requestId' | 'waitUntil' | 'rateLimit'>
-
 /**
  * Spends one permit of everything that limits a call: all of them, or none. They come from leases
  * this isolate holds, and then the answer is there at once; only without one is the object awaited,
@@ -53,12 +41,16 @@ type LimitsContext = Pick<CallContext, 'clock' | 'requestId' | 'waitUntil' | 'ra
 export interface Limits {
   /** Of the principal, its tenant, and the rules about callers. */
   admit(ctx: LimitsContext, principal: Principal, rules: RuleSet): Admission | Promise<Admission>
-  /** Of the rules about servers, tools and methods. */
+  /**
+   * Of the rules about servers, tools and methods. What hands the permits back is added to
+   * `receipt`, for a call that may come to nothing; a permit handed back is as if never spent.
+   */
   admitTarget(
     ctx: LimitsContext,
     principal: Principal,
     rules: RuleSet,
     target: LimitTarget,
+    receipt?: HandBack[],
   ): Admission | Promise<Admission>
 }
 
@@ -66,8 +58,6 @@ export interface Limits {
 const MAX_REMEMBERED = 5_000
 /** Targets whose accounts are kept for a principal. */
 const MAX_TARGETS = 200
-/** After a failed call the object is left alone this long, so that calls do not queue on it. */
-const BACK_OFF_MS = 1_000
 
 /** What limits a principal, found once for as long as its token and the rules are the same. */
 interface Plan {
@@ -77,13 +67,9 @@ interface Plan {
   readonly targets: Map<string, readonly Account[]>
 }
 
-interface TenantState {
-  readonly id: TenantId
-  unreachableUntil: number
-}
-
 /** Creates the limits of one isolate. */
 export function createLimits({ config, events, object }: LimitsDeps): Limits {
+  const spend = createSpend(createAsk({ events, object }))
   const tenants = new Map<string, TenantState>()
   const counters = new Map<string, Counter>()
   const accounts = new Map<string, Account>()
@@ -131,153 +117,18 @@ export function createLimits({ config, events, object }: LimitsDeps): Limits {
     )
   }
 
-  function spendAll(
-    ctx: LimitsContext,
-    tenant: TenantState,
-    all: readonly Account[],
-  ): Admission | Promise<Admission> {
-    const now = ctx.clock.now()
-    let isLow = false
-    for (let index = 0; index < all.length; index += 1) {
-      const account = all[index]
-      if (account === undefined) break
-      const lease = account.spend(now)
-      if (lease === undefined) return spendSlowly(ctx, tenant, all, index, now)
-      taken[index] = lease
-      isLow ||= account.isLow(now)
-    }
-    if (isLow && tenant.unreachableUntil <= now) {
-      const low = all.filter((account) => account.isLow(now))
-      ctx.waitUntil(ask(ctx, tenant, low, () => undefined))
-    }
-    tell(ctx, all)
-    return ADMITTED
-  }
-  /** Scratch of `spendAll`, which never waits: no allocation for a call that is admitted. */
-  const taken: Lease[] = []
-
-  /** From the account on that has no permit. */
-  async function spendSlowly(
-    ctx: LimitsContext,
-    tenant: TenantState,
-    all: readonly Account[],
-    first: number,
-    now: number,
-  ): Promise<Admission> {
-    const leases = all.map((account, index) => (index < first ? taken[index] : account.spend(now)))
-    const lacking = all.filter((_account, index) => leases[index] === undefined)
-    const limited = await acquire(ctx, tenant, lacking, all)
-    if (limited === undefined) {
-      tell(ctx, all)
-      return ADMITTED
-    }
-    all.forEach((account, index) => {
-      const lease = leases[index]
-      if (lease !== undefined) account.putBack(lease)
-    })
-    const { account, ms } = limited
-    const retryAfterSeconds = Math.max(1, Math.ceil(ms / 1000))
-    const { scope, name, policy } = account.counter
-    if (ctx.rateLimit) {
-      Object.assign(ctx.rateLimit, { policy, state: account.describe(0, retryAfterSeconds) })
-    }
-    return { kind: 'limited', retryAfterSeconds, scope, ...(scope === 'rule' && { rule: name }) }
-  }
-
-  async function acquire(
-    ctx: LimitsContext,
-    tenant: TenantState,
-    lacking: readonly Account[],
-    all: readonly Account[],
-  ): Promise<Wait | undefined> {
-    const now = ctx.clock.now()
-    const known = lacking.map((account) => ({ account, ms: account.refusedForMs(now) }))
-    const refusal = longestWait(known)
-    if (refusal !== undefined) return refusal
-    if (tenant.unreachableUntil <= now) {
-      // What is low is asked for with it: one call of the object instead of two.
-      const low = all.filter((account) => !lacking.includes(account) && account.isLow(now))
-      const settled = await ask(ctx, tenant, [...lacking, ...low], (account, then) => {
-        if (low.includes(account)) return { account, lease: undefined, ms: 0 }
-        const lease = account.spend(then)
-        return { account, lease, ms: lease ? 0 : Math.max(1, account.refusedForMs(then)) }
-      })
-      if (settled !== undefined) {
-        const limited = longestWait(settled)
-        if (limited === undefined) return undefined
-        for (const { account, lease } of settled) if (lease) account.putBack(lease)
-        return limited
-      }
-    }
-    const then = ctx.clock.now()
-    return longestWait(
-      lacking.map((account) => ({ account, ms: account.spendAlone(then).retryAfterMs })),
-    )
-  }
-
-  /** One question for several accounts. Undefined when the object cannot be reached. */
-  async function ask<T>(
-    ctx: LimitsContext,
-    tenant: TenantState,
-    asking: readonly Account[],
-    // Runs before anyone else can take what was granted.
-    onSettled: (account: Account, now: number) => T,
-  ): Promise<T[] | undefined> {
-    const askedAt = ctx.clock.now()
-    try {
-      const requests = asking.map((account) => account.request(askedAt))
-      const grants = await object(tenant.id).lease(requests)
-      const now = ctx.clock.now()
-      return asking.map((account, index) => {
-        const grant = grants[index]
-        if (grant === undefined) account.abandon()
-        else account.settle(grant, askedAt, now)
-        return onSettled(account, now)
-      })
-    } catch {
-      for (const account of asking) account.abandon()
-      tenant.unreachableUntil = ctx.clock.now() + BACK_OFF_MS
-      events.emit({ type: 'limiter_unavailable', requestId: ctx.requestId, tenant: tenant.id })
-      return undefined
-    }
-  }
-
   return {
     admit(ctx, principal, rules) {
       const { tenant, arriving } = planOf(principal, rules)
-      return spendAll(ctx, tenant, arriving)
+      return spend(ctx, tenant, arriving)
     },
 
-    admitTarget(ctx, principal, rules, target) {
+    admitTarget(ctx, principal, rules, target, receipt) {
       if (rules.targeted.length === 0) return ADMITTED
       const plan = planOf(principal, rules)
       const found = targetAccounts(plan, principal, target)
-      return found.length === 0 ? ADMITTED : spendAll(ctx, plan.tenant, found)
+      return found.length === 0 ? ADMITTED : spend(ctx, plan.tenant, found, receipt)
     },
-  }
-}
-
-/** What keeps a call waiting; 0 ms when nothing does. */
-interface Wait {
-  readonly account: Account
-  readonly ms: number
-}
-
-/** The refusal to report: the one that lasts longest; undefined when none waits. */
-function longestWait(waits: readonly Wait[]): Wait | undefined {
-  const [longest] = waits.filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms)
-  return longest
-}
-
-/** Notes the account of which least is left, for the answer's headers. */
-function tell({ rateLimit }: LimitsContext, all: readonly Account[]): void {
-  if (rateLimit === undefined) return
-  for (const account of all) {
-    const left = account.left()
-    if (rateLimit.left !== undefined && rateLimit.left <= left) continue
-    rateLimit.left = left
-    rateLimit.policy = account.counter.policy
-    rateLimit.state = account.describe(left)
   }
 }
 

@@ -1,5 +1,6 @@
 import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
-import type { Admission, Limits } from './limits.ts'
+import type { Admission, Limited } from './admission.ts'
+import type { Limits } from './limits.ts'
 import type { LimitTarget, RuleSet } from './rule-set.ts'
 
 /**
@@ -36,10 +37,13 @@ function pass(admission: Admission | Promise<Admission>): Promise<void> | undefi
 }
 
 function refuse(admission: Admission): void {
-  if (admission.kind === 'admitted') return
-  const { scope, rule, retryAfterSeconds } = admission
+  if (admission.kind === 'limited') throw limitRefusal(admission)
+}
+
+/** `rate_limited`, as callers are told of it. */
+export function limitRefusal({ scope, rule, retryAfterSeconds }: Limited): GatewayError {
   const whose = rule === undefined ? `of this ${scope}` : JSON.stringify(rule)
-  throw new GatewayError(
+  return new GatewayError(
     'rate_limited',
     `The limit ${whose} is used up; try again in ${retryAfterSeconds} s.`,
     {

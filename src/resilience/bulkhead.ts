@@ -52,7 +52,7 @@ export interface Bulkhead {
  * A place that was not left for so long was lost with its invocation: no call lasts longer than an
  * hour (`MAX_ANSWER_MS`).
  */
-const LOST_AFTER_MS = 65 * 60_000
+export const LOST_AFTER_MS = 65 * 60_000
 
 interface Waiter {
   readonly keys: readonly string[]

@@ -29,6 +29,7 @@ export {
   type Bulkhead,
   type BulkheadBounds,
   createBulkhead,
+  LOST_AFTER_MS,
   type Place,
 } from './bulkhead.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'

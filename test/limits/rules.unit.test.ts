@@ -164,4 +164,44 @@ describe('several rules', () => {
     for (const tool of tools) kinds.push((await some.admitTarget(other, { ...call, tool })).kind)
     expect(kinds).toEqual(['admitted', 'admitted', 'admitted', 'limited', 'admitted', 'limited'])
   })
+
+  it('are handed back whole: from leases, from a grant, and while the object is away', async () => {
+    const rules = [
+      ruleOf({ name: 'tools', per: ['principal', 'tool'], limit: 3 }),
+      ruleOf({ name: 'servers', per: ['principal', 'server'], limit: 3 }),
+    ]
+    const { isolate, ctx, state, settle, rules: compiled } = world({ rules, config: OPEN })
+    for (const isDown of [false, true]) {
+      Object.assign(state, { isDown, now: state.now + 600_000 })
+      const limits = isolate()
+      const spend = async (receipt: (() => void)[] = []) =>
+        limits.admitTarget(ctx, alice, compiled(), call, receipt)
+      for (let again = 0; again < 10; again += 1) {
+        const receipt: (() => void)[] = []
+        expect((await spend(receipt)).kind).toBe('admitted')
+        expect(receipt).toHaveLength(2)
+        for (const back of receipt) back()
+        await settle()
+      }
+      expect(await admitted(9, spend)).toBe(3)
+    }
+  })
+
+  it('are not spent alone of one while another refuses', async () => {
+    const rules = [
+      ruleOf({ name: 'wide', per: ['tool'], limit: 5 }),
+      ruleOf({ name: 'narrow', per: ['server'], limit: 1 }),
+    ]
+    const { isolate, admitTarget, state } = world({ rules, config: OPEN })
+    state.isDown = true
+    const limits = isolate()
+    const kinds: unknown[] = []
+    for (let n = 0; n < 9; n += 1) kinds.push(await admitTarget(limits, call))
+    expect(kinds[1]).toMatchObject({ kind: 'limited', rule: 'narrow', isOfServer: true })
+    const others = ['b', 'c', 'd', 'e', 'f']
+    const count = await admitted(5, () =>
+      admitTarget(limits, { ...call, server: others.pop() ?? '' }),
+    )
+    expect(count).toBe(4)
+  })
 })

@@ -1,4 +1,8 @@
+import { env } from 'cloudflare:workers'
+import { drizzle } from 'drizzle-orm/d1'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { TenantId } from '../../src/core/index.ts'
+import { createLimitRuleRepository } from '../../src/registry/limit-rules/limit-rule-repository.ts'
 import { changesOf, createGateway, generationOf, type TestGateway } from './gateway.ts'
 
 const TENANT = 'registry-limits'
@@ -68,6 +72,23 @@ describe('limit rules', () => {
       summary: JSON.stringify({ name: 'changing', changed: ['limit', 'windowMs', 'window'] }),
     })
     expect((await send('GET', `/limits/${rule}`)).body).toMatchObject({ window: 'month' })
+  })
+
+  it('are changed by one of two who read the same and write within one millisecond', async () => {
+    const rule = await make({ ...RULE, name: 'contested' })
+    const repository = createLimitRuleRepository(drizzle(env.DB))
+    const tenant = TenantId.parse(TENANT)
+    const read = await repository.find(tenant, rule)
+    if (!read) throw new Error('it was just made')
+    const ctx = { clock: { now: () => read.updatedAt }, requestId: 'r' }
+    const write = (limit: number) => {
+      const { id: target, ...before } = read.rule
+      const entry = { tenant, actor: 'a', action: 'limit.update', target, summary: {} } as const
+      return repository.update(ctx, tenant, read, { ...before, limit }, entry)
+    }
+    expect(await write(1)).toBe(read.updatedAt + 1)
+    await expect(write(2)).rejects.toMatchObject({ code: 'conflict' })
+    expect((await send('GET', `/limits/${rule}`)).body).toMatchObject({ limit: 1 })
   })
 
   it('go with a row in the change log, and another generation each time', async () => {

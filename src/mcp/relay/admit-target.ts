@@ -24,11 +24,20 @@ export function admitTarget(
   tool: string | undefined = inbound.kind === 'request' ? inbound.name : undefined,
 ): Promise<void> | undefined {
   if (rules.targeted.length === 0) return undefined
+  const target = limitTargetOf(server, inbound, tool)
+  return requireTargetAdmission(ctx, limits, actor.principal, rules, target)
+}
+
+/** What a message to this server counts as. */
+export function limitTargetOf(
+  server: Pick<Target['server'], 'path' | 'tools'>,
+  inbound: Inbound,
+  tool: string | undefined,
+): LimitTarget {
   const method = methodOf(inbound)
   // Tools that are not there have one counter: invented names must not make new ones.
   const known = server.tools.has(tool ?? '') ? tool : '?'
-  const target = { server: server.path, method, ...(isCall(method) && { tool: known ?? '?' }) }
-  return requireTargetAdmission(ctx, limits, actor.principal, rules, target)
+  return { server: server.path, method, ...(isCall(method) && { tool: known ?? '?' }) }
 }
 
 /** The same for who wants to be told of changes, which the gateway does itself at every endpoint. */

@@ -1,25 +1,46 @@
-import { GatewayError, type Principal } from '../../core/index.ts'
+import { GatewayError, type Principal, setBounded } from '../../core/index.ts'
+import { LOST_AFTER_MS } from '../../resilience/index.ts'
 
 /** Calls that are open on this isolate, waiting for their server or streaming its answer. */
 export interface OpenCalls {
-  /** Gives what says that the call is over, to be called once. Throws `rate_limited`. */
-  enter(principal: Pick<Principal, 'key'>): () => void
+  /** Gives what says that the call is over; a second time it does nothing. Throws `rate_limited`. */
+  enter(principal: Pick<Principal, 'key'>, now: number): () => void
 }
 
-/** @see OpenCalls. Bounded by who has a call open. */
+/** Principals with an open call whom an isolate counts; whoever opened one first goes first. */
+const MAX_PRINCIPALS = 10_000
+
+/** @see OpenCalls. A call whose end is never told counts for 65 min. */
 export function createOpenCalls(maxOfPrincipal: number): OpenCalls {
-  const open = new Map<string, number>()
+  const open = new Map<string, Set<OpenCall>>()
   return {
-    enter({ key }) {
-      const count = open.get(key) ?? 0
-      if (count >= maxOfPrincipal) throw tooMany()
-      open.set(key, count + 1)
+    enter({ key }, now) {
+      const known = open.get(key)
+      const calls = known ?? new Set<OpenCall>()
+      if (calls.size >= maxOfPrincipal) forgetLost(calls, now)
+      if (calls.size >= maxOfPrincipal) throw tooMany()
+      const call = { enteredAt: now }
+      calls.add(call)
+      if (!known) setBounded(open, key, calls, MAX_PRINCIPALS)
       return () => {
-        const left = (open.get(key) ?? 1) - 1
-        if (left > 0) open.set(key, left)
-        else open.delete(key)
+        calls.delete(call)
+        // Whoever came back after the last call was over has another set.
+        if (calls.size === 0 && open.get(key) === calls) open.delete(key)
       }
     },
+  }
+}
+
+interface OpenCall {
+  readonly enteredAt: number
+}
+
+/** Calls whose invocation was dropped by the platform, which told nobody. */
+function forgetLost(calls: Set<OpenCall>, now: number): void {
+  // They stand in the order in which they came.
+  for (const call of calls) {
+    if (now - call.enteredAt <= LOST_AFTER_MS) return
+    calls.delete(call)
   }
 }
 

@@ -61,7 +61,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     }
     const state = await openedState(deps.requestStates, outgoing)
     const server = target.server.id
-    const left = deps.openCalls.enter(target.actor.principal)
+    const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
     const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
     const answered = await send(ctx, outgoing, ids.upstreamId, state, running)
     if (answered.kind === 'cancelled') {

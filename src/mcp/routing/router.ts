@@ -46,12 +46,10 @@ export interface RouterDeps {
   readonly breakers: Pick<Breakers, 'peek'>
   /** What the isolate measured; where it has not, the last health check's latency counts. */
   readonly load?: { latencyMs(endpoint: EndpointId, now: number): number | undefined }
-  /** 0 to 5; undefined for what nobody rated. */
-  readonly ratingOf?: (offer: Offer) => number | undefined
 }
 
 /** @see Router */
-export function createRouter({ breakers, load, ratingOf }: RouterDeps): Router {
+export function createRouter({ breakers, load }: RouterDeps): Router {
   function candidateOf(offer: Offer, now: number): Candidate & { readonly definition: string } {
     const phases = offer.endpoints.map(({ id }) => breakers.peek(id, now))
     const usable = offer.endpoints.filter((_, index) => phases[index] !== 'open')
@@ -63,7 +61,6 @@ export function createRouter({ breakers, load, ratingOf }: RouterDeps): Router {
       ...{ server: path, health, registeredAt, definition },
       breaker: bestPhase(phases),
       latencyMs: latencies.length > 0 ? mean(latencies) : undefined,
-      rating: ratingOf?.(offer),
       weight: usable.reduce((sum, { weight }) => sum + weight, 0),
     }
   }

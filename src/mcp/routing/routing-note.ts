@@ -12,9 +12,7 @@ export const RoutedServer = z.strictObject({
   server: z.string(),
   score: z
     .number()
-    .describe(
-      '0 to 100, in steps of 20 by how available it is (80: healthy), within them by speed and rating.',
-    ),
+    .describe('0 to 100: twenties say how available it is (80: healthy), the rest how fast.'),
   reason: z
     .enum(['only_one', 'availability', 'preference', 'score', 'weight', 'registered_first', 'name'])
     .describe(
@@ -23,7 +21,6 @@ export const RoutedServer = z.strictObject({
   health: z.enum(['healthy', 'unhealthy', 'unknown']),
   breaker: z.enum(['closed', 'half_open', 'open']),
   latencyMs: z.number().optional().describe('Absent where nobody has measured it.'),
-  rating: z.number().optional().describe('0 to 5; absent where nobody has rated it.'),
 })
 export type RoutedServer = z.infer<typeof RoutedServer>
 
@@ -42,11 +39,10 @@ export type RoutingNote = z.infer<typeof RoutingNote>
 
 /** @see RoutedServer */
 export function routedServer(ranked: RankedOffer): RoutedServer {
-  const { server, score, reason, health, breaker, latencyMs, rating } = ranked
+  const { server, score, reason, health, breaker, latencyMs } = ranked
   return {
     ...{ server, score, reason, health, breaker },
     ...(latencyMs === undefined ? {} : { latencyMs: Math.round(latencyMs) }),
-    ...(rating === undefined ? {} : { rating }),
   }
 }
 

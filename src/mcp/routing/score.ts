@@ -10,8 +10,6 @@ export interface Candidate {
   readonly breaker: BreakerPhase
   /** Undefined where nobody has measured it. */
   readonly latencyMs: number | undefined
-  /** 0 to 5; undefined where nobody has rated it. */
-  readonly rating: number | undefined
   /** Of its endpoints together: how much its owner says it can take. */
   readonly weight: number
   /** Epoch ms. */
@@ -30,7 +28,7 @@ export type Reason =
 
 /** A candidate in its place. */
 export type Ranked<T extends Candidate = Candidate> = T & {
-  /** 0 to 100: twenties say how available it is, what is above them how fast and well rated. */
+  /** 0 to 100: twenties say how available it is, what is above them how fast. */
   readonly score: number
   /** Of the first: what put it before the second. Of any other: what put it behind the first. */
   readonly reason: Reason
@@ -42,9 +40,6 @@ const POINTS_PER_TIER = 20
 /** Slower than this says no more; faster than `FASTEST_MS` is as good as can be noticed. */
 const FASTEST_MS = 25
 const MAX_BAND = 10
-const MAX_RATING = 5
-/** A slow answer is felt by every call, an opinion is not. */
-const LATENCY_SHARE = 0.6
 /** What nobody knows is neither good nor bad. */
 const UNKNOWN = 0.5
 
@@ -78,7 +73,7 @@ interface Placed<T extends Candidate = Candidate> {
 function placeOf<T extends Candidate>(candidate: T, prefer: readonly string[]): Placed<T> {
   const tier = tierOf(candidate)
   const preferred = prefer.indexOf(candidate.server)
-  const points = Math.floor(quality(candidate) * POINTS_PER_TIER)
+  const points = Math.floor(speed(candidate) * POINTS_PER_TIER)
   return {
     candidate,
     tier,
@@ -94,11 +89,8 @@ function tierOf({ health, breaker }: Candidate): number {
 }
 
 /** 0 to 1. */
-function quality({ latencyMs, rating }: Candidate): number {
-  const speed = latencyMs === undefined ? UNKNOWN : 1 - bandOf(latencyMs) / MAX_BAND
-  const esteem =
-    rating === undefined ? UNKNOWN : Math.min(MAX_RATING, Math.max(0, rating)) / MAX_RATING
-  return LATENCY_SHARE * speed + (1 - LATENCY_SHARE) * esteem
+function speed({ latencyMs }: Candidate): number {
+  return latencyMs === undefined ? UNKNOWN : 1 - bandOf(latencyMs) / MAX_BAND
 }
 
 /** Within a factor of two latencies are alike: two servers do not take turns for a millisecond. */

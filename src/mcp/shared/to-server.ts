@@ -22,7 +22,7 @@ export interface ToServerDeps extends Admitting {
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
 }
 
-/** What is different for a request whose server was chosen. */
+/** What is different for a request whose server was chosen, and whose permits are spent. */
 export interface Chosen {
   readonly notes: NonNullable<SharedLeg['notes']>
   readonly requestState: (sealed: string) => string
@@ -44,7 +44,7 @@ export function createToServer(deps: ToServerDeps): ToServer {
     const { era, method } = inbound
     ctx.facts.server = server.path
     const tool = named.kind === 'tool' ? original : undefined
-    await admitTarget(ctx, deps, snapshot, { actor, server }, inbound, tool)
+    if (!chosen) await admitTarget(ctx, deps, snapshot, { actor, server }, inbound, tool)
     if (
       method === 'completion/complete' &&
       !isPlainObject(server.upstream.capabilities?.['completions'])

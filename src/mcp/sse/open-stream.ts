@@ -55,8 +55,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
   return async function openStream(ctx: CallContext, opening: StreamOpening): Promise<Response> {
     const { principal, path, arrive, onOver } = opening
     const key = ctx.random.uuid()
-    const sessionId = await deps.ids.seal(principal, path, key)
-    const socket = await openOwnChannel(deps, key).catch((thrown: unknown) => {
+    const { sessionId, socket } = await prepare(deps, opening, key).catch((thrown: unknown) => {
       onOver()
       throw thrown
     })
@@ -120,6 +119,11 @@ export function createOpenStream(deps: OpenStreamDeps) {
       headers: EVENT_STREAM_HEADERS,
     })
   }
+}
+
+async function prepare(deps: OpenStreamDeps, { principal, path }: StreamOpening, key: string) {
+  const sessionId = await deps.ids.seal(principal, path, key)
+  return { sessionId, socket: await openOwnChannel(deps, key) }
 }
 
 async function openOwnChannel({ object }: OpenStreamDeps, key: string): Promise<WebSocket> {

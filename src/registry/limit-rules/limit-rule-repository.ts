@@ -69,20 +69,25 @@ export function createLimitRuleRepository(db: DrizzleD1Database) {
       }
     },
 
-    /** Throws `conflict` for a name that is taken, or when the rule was changed meanwhile. */
+    /**
+     * Gives the new `updatedAt`, which is the rule's version too. Throws `conflict` for a name that
+     * is taken, or when the rule was changed meanwhile.
+     */
     async update(
       ctx: WriteContext,
       tenant: TenantId,
       { rule: { id }, updatedAt }: StoredLimitRule,
       rule: LimitRuleInput,
       change: ChangeEntry,
-    ): Promise<void> {
+    ): Promise<number> {
+      // Later than before, also for two who write within one millisecond.
+      const now = Math.max(ctx.clock.now(), updatedAt + 1)
       const name = sql<string>`case when ${limitRules.updatedAt} = ${updatedAt} then ${rule.name} end`
       try {
         await runBatch(db, [
           db
             .update(limitRules)
-            .set({ name, rule: JSON.stringify(rule), updatedAt: ctx.clock.now() })
+            .set({ name, rule: JSON.stringify(rule), updatedAt: now })
             .where(at(tenant, id)),
           ...auditStatements(db, ctx, change),
         ])
@@ -90,6 +95,7 @@ export function createLimitRuleRepository(db: DrizzleD1Database) {
         if (isConstraintFault(cause, 'NOT NULL')) throw changedMeanwhile(cause)
         throw isConstraintFault(cause, 'UNIQUE') ? nameTaken(rule.name, cause) : cause
       }
+      return now
     },
 
     async remove(

@@ -21,10 +21,10 @@ export async function updateLimitRule(
   const changed = [...names].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   )
-  await deps.repositories.limitRules.update(ctx, tenant, stored, rule, {
+  const updatedAt = await deps.repositories.limitRules.update(ctx, tenant, stored, rule, {
     ...{ tenant, actor: key, action: 'limit.update', target: id },
     summary: { name: rule.name, changed },
   })
   deps.snapshots.drop(tenant)
-  return limitRuleOutOf({ ...stored, rule: { id, ...rule }, updatedAt: ctx.clock.now() })
+  return limitRuleOutOf({ ...stored, rule: { id, ...rule }, updatedAt })
 }

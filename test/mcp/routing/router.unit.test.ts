@@ -124,12 +124,11 @@ describe('the router', () => {
     const measured = createRouter({
       breakers: { peek: () => 'closed' },
       load: { latencyMs: (endpoint) => (endpoint === slow ? 5_000 : undefined) },
-      ratingOf: ({ path }) => (path === 'a' ? 4 : undefined),
     })
     expect(measured.choose(ctx, request, [a, b])).toMatchObject({
       ranked: [
-        { server: 'b', latencyMs: 10, rating: undefined },
-        { server: 'a', latencyMs: 5_000, rating: 4 },
+        { server: 'b', latencyMs: 10 },
+        { server: 'a', latencyMs: 5_000 },
       ],
     })
   })

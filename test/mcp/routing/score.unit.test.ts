@@ -7,7 +7,6 @@ const BASE: Candidate = {
   health: 'healthy',
   breaker: 'closed',
   latencyMs: undefined,
-  rating: undefined,
   weight: 1,
   registeredAt: 1,
 }
@@ -18,7 +17,6 @@ const candidate = fc.record({
   health: fc.constantFrom('healthy', 'unhealthy', 'unknown'),
   breaker: fc.constantFrom('closed', 'half_open', 'open'),
   latencyMs: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true }), { nil: undefined }),
-  rating: fc.option(fc.double({ min: 0, max: 5, noNaN: true }), { nil: undefined }),
   weight: fc.integer({ min: 0, max: 10 }),
   registeredAt: fc.integer({ min: 0, max: 5 }),
 }) satisfies fc.Arbitrary<Candidate>
@@ -78,6 +76,14 @@ describe('the order of candidates', () => {
     )
   })
 
+  it('gives latency every point that availability leaves', () => {
+    const [fast, slow] = rank([
+      with_('slow', { latencyMs: 60_000 }),
+      with_('fast', { latencyMs: 1 }),
+    ])
+    expect([fast?.score, slow?.score]).toEqual([100, 80])
+  })
+
   it('leaves nobody out and changes nothing of them', () => {
     fc.assert(
       fc.property(candidates, (all) => {
@@ -94,11 +100,11 @@ describe('the order of candidates', () => {
     [
       'availability before all else',
       [
-        with_('open', { breaker: 'open', latencyMs: 1, rating: 5 }),
-        with_('sick', { health: 'unhealthy', latencyMs: 1, rating: 5 }),
-        with_('trying', { breaker: 'half_open', latencyMs: 1, rating: 5 }),
-        with_('new', { health: 'unknown', latencyMs: 1, rating: 5 }),
-        with_('good', { latencyMs: 9_000, rating: 0 }),
+        with_('open', { breaker: 'open', latencyMs: 1 }),
+        with_('sick', { health: 'unhealthy', latencyMs: 1 }),
+        with_('trying', { breaker: 'half_open', latencyMs: 1 }),
+        with_('new', { health: 'unknown', latencyMs: 1 }),
+        with_('good', { latencyMs: 9_000 }),
       ],
       ['good', 'new', 'trying', 'sick', 'open'],
       'availability',
@@ -112,12 +118,6 @@ describe('the order of candidates', () => {
         with_('fast', { latencyMs: 12, registeredAt: 2 }),
       ],
       ['fast', 'a', 'b', 'slow'],
-      'score',
-    ],
-    [
-      'ratings, where latency is alike',
-      [with_('low', { rating: 1 }), with_('none'), with_('high', { rating: 5 })],
-      ['high', 'none', 'low'],
       'score',
     ],
     [
