@@ -32,7 +32,7 @@ export {
   type Bulkhead,
   type BulkheadBounds,
   createBulkhead,
-  type Place,
+  type Seat,
 } from './bulkhead.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
 export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'

@@ -17,6 +17,11 @@ export interface Load {
   inFlight(endpoint: EndpointId, now: number): number
   /** Decayed mean, of this isolate or else of the others; undefined when nobody knows. */
   latencyMs(endpoint: EndpointId, now: number): number | undefined
+  /**
+   * For a call that the others' numbers keep out: asks for newer ones, where they are a second old.
+   * What it gives never rejects.
+   */
+  refresh(ctx: LoadContext, endpoint: EndpointId): Promise<void> | undefined
 }
 
 /** The endpoint's `BreakerObject`, as far as load is concerned. */
@@ -149,6 +154,12 @@ export function createLoad({ events, object }: LoadDeps): Load {
       const { latency, others, othersAt } = read(endpoint, now)
       if (latency) return fadedValue(latency, HALF_LIFE_MS, now)
       return now - othersAt < BATCH_TTL_MS ? others.latencyMs : undefined
+    },
+
+    refresh(ctx, endpoint) {
+      const now = ctx.clock.now()
+      const entry = read(endpoint, now)
+      return now - entry.toldAt < REPORT_MS ? undefined : tell(ctx, endpoint, entry)
     },
   }
 }

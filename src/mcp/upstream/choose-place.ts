@@ -8,7 +8,7 @@ import {
   createBulkhead,
   createRotations,
   type Load,
-  type Place,
+  type Seat,
 } from '../../resilience/index.ts'
 import type { SendDefaults, SendPolicy } from './send-policy.ts'
 
@@ -30,23 +30,23 @@ export interface Where {
   readonly mayWait?: boolean
 }
 
-/** An endpoint whose breaker let the call through, and the place that the call has there. */
+/** An endpoint whose breaker let the call through, and the seat that the call has there. */
 export interface Chosen {
   readonly endpoint: Endpoint
-  readonly place?: Place
+  readonly seat?: Seat<EndpointId>
 }
 
 /** Where calls find room: within their tenant, and at an endpoint of their server. */
 export interface Places {
   /** Undefined when the call has to wait. */
-  enterTenant(ctx: CallContext, server: ServerRecord): Place | undefined
+  enterTenant(ctx: CallContext, server: ServerRecord): Seat | undefined
   /** Throws `no_capacity`. */
   wait(
     of: Pick<Where, 'call'> & { readonly ctx: CallContext; readonly signal: AbortSignal },
-  ): Promise<Place>
+  ): Promise<Seat>
   /** Throws `upstream_unavailable` and `no_capacity`. */
   choose(ctx: CallContext, where: Where): Promise<Chosen>
-  leave(ctx: CallContext, place: Place): void
+  leave(ctx: CallContext, seat: Seat<EndpointId>): void
   /** Whether a second copy could be sent to another endpoint now. */
   isElsewhere(ctx: CallContext, where: Where): boolean
 }
@@ -65,17 +65,14 @@ const RETRY_SECONDS = 1
 
 /** @see Places */
 export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps): Places {
-  const endpoints = createBulkhead()
+  const endpoints: Bulkhead<EndpointId> = createBulkhead((id, now) =>
+    Math.max(0, load.inFlight(id, now) - endpoints.running(id)),
+  )
   const rotations = createRotations()
   const tenantBounds = { maxConcurrent: defaults.tenantConcurrent, ...TENANT_QUEUE }
 
-  function elsewhere(id: EndpointId, now: number): number {
-    return Math.max(0, load.inFlight(id, now) - endpoints.running(id))
-  }
-
   function hasRoom(ctx: CallContext, server: ServerRecord, id: EndpointId, max: number): boolean {
-    const now = ctx.clock.now()
-    return endpoints.hasRoom(id, server.id, max, now, elsewhere(id, now))
+    return endpoints.hasRoom(id, server.id, max, ctx.clock.now())
   }
 
   /** A second attempt goes elsewhere when there is an elsewhere. */
@@ -113,20 +110,33 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       // With every breaker open it is them, and not their calls, that refuse.
       if (alive.length === 0) return pick(ctx, where.call, all)
       const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
-      const place = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
-      const from = place ? alive.filter(({ id }) => id === place.key) : roomy
+      const seat = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
+      const from = seat ? alive.filter(({ id }) => id === seat.key) : roomy
       try {
         const { endpoint } = await pick(ctx, where.call, from)
         const { id } = endpoint
-        const then = ctx.clock.now()
-        const taken = place ?? endpoints.tryEnter(id, server.id, max, then, elsewhere(id, then))
-        if (taken) return { endpoint, place: taken }
+        const taken = seat ?? endpoints.tryEnter(id, server.id, max, ctx.clock.now())
+        if (taken) return { endpoint, seat: taken }
         // Others were faster while the breaker was asked.
         breakers.record(ctx, id, 'abandoned')
       } catch (thrown) {
-        if (place) endpoints.leave(place, ctx.clock.now())
+        if (seat) endpoints.leave(seat, ctx.clock.now())
         throw thrown
       }
+    }
+  }
+
+  /** Who is kept out by what others said asks them again: nothing that ends here would tell. */
+  function hearOthers(
+    ctx: CallContext,
+    server: ServerRecord,
+    alive: readonly Endpoint[],
+    max: number,
+  ): void {
+    for (const { id } of alive) {
+      if (endpoints.running(id) >= max) continue
+      const heard = load.refresh(ctx, id)
+      if (heard) ctx.waitUntil(heard.then(() => endpoints.serve(id, server.id, ctx.clock.now())))
     }
   }
 
@@ -135,11 +145,14 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     { call: { server }, signal = ctx.signal, mayWait }: Where,
     alive: readonly Endpoint[],
     bounds: BulkheadBounds,
-  ): Promise<Place> {
+  ): Promise<Seat<EndpointId>> {
     const keys = alive.map(({ id }) => id)
     const waiting = { group: server.id, keys, who: ctx.facts.principal ?? '', signal }
-    const waited = mayWait === false ? undefined : await endpoints.wait(waiting, bounds)
-    if (waited?.kind === 'entered') return waited.place
+    const standing =
+      mayWait === false ? undefined : endpoints.wait(waiting, bounds, ctx.clock.now())
+    hearOthers(ctx, server, alive, bounds.maxConcurrent)
+    const waited = await standing
+    if (waited?.kind === 'entered') return waited.seat
     throw noCapacity(`The server "${server.path}" has as many calls as it may have at once.`)
   }
 
@@ -151,8 +164,8 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     async wait({ ctx, call: { server }, signal }) {
       const { tenant } = server
       const waiting = { group: tenant, keys: [tenant], who: ctx.facts.principal ?? '', signal }
-      const waited = await tenants.wait(waiting, tenantBounds)
-      if (waited.kind === 'entered') return waited.place
+      const waited = await tenants.wait(waiting, tenantBounds, ctx.clock.now())
+      if (waited.kind === 'entered') return waited.seat
       throw noCapacity('Your organisation has as many calls as it may have at once.')
     },
 
@@ -161,8 +174,8 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       return bounds ? pickRoomy(ctx, where, bounds) : pick(ctx, where.call, candidates(where))
     },
 
-    leave(ctx, place) {
-      endpoints.leave(place, ctx.clock.now())
+    leave(ctx, seat) {
+      endpoints.leave(seat, ctx.clock.now())
     },
 
     isElsewhere(ctx, { call, tried, policy }) {

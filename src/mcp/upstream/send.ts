@@ -11,8 +11,8 @@ import {
   createBulkhead,
   cutOff,
   type Load,
-  type Place,
   runDeadline,
+  type Seat,
 } from '../../resilience/index.ts'
 import { createPlaces } from './choose-place.ts'
 import { closeSession } from './close-session.ts'
@@ -83,12 +83,12 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     mayWait = true,
   ): Promise<Sent> {
     const { ctx, call, tried, deadline } = sending
-    const { endpoint, place } = await places.choose(ctx, { ...sending, signal, mayWait })
+    const { endpoint, seat } = await places.choose(ctx, { ...sending, signal, mayWait })
     tried.add(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
-    const end = begin(ctx, call, endpoint, place)
+    const end = begin(ctx, call, endpoint, seat)
     const send = call.send ?? outbound.send
     let result: OutboundResult
     try {
@@ -129,14 +129,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     ctx: CallContext,
     { isJudged }: UpstreamCall,
     endpoint: Endpoint,
-    place: Place | undefined,
+    seat: Seat<EndpointId> | undefined,
   ): (latencyMs?: number) => void {
     if (!isJudged) return NOTHING_TO_END
     const over = load.begin(ctx, endpoint.id)
-    if (!place) return over
+    if (!seat) return over
     return (latencyMs) => {
       over(latencyMs)
-      places.leave(ctx, place)
+      places.leave(ctx, seat)
     }
   }
 
@@ -151,13 +151,13 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const deadline = call.deadline && runDeadline(call.deadline, ctx.signal, ctx.clock.now())
       const signal = deadline?.signal ?? ctx.signal
       const sending: Sending = { ctx, call, policy, tried: new Set(), deadline, signal }
-      let place: Place | undefined
+      let seat: Seat | undefined
       const release = (): void => {
-        if (place) tenants.leave(place, ctx.clock.now())
+        if (seat) tenants.leave(seat, ctx.clock.now())
         deadline?.end()
       }
       try {
-        if (call.isJudged) place = places.enterTenant(ctx, server) ?? (await places.wait(sending))
+        if (call.isJudged) seat = places.enterTenant(ctx, server) ?? (await places.wait(sending))
         policy.noteCall()
         const sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
         const { endpoint, result } = sent

@@ -34,7 +34,7 @@ const refused = (status: number, headers: Record<string, string> = {}): Outbound
 const fault = (kind: OutboundFault): OutboundResult => ({ kind: 'fault', fault: kind, message: '' })
 
 /** Upstreams that answer when the test says so, or when they are aborted. */
-function world(sending: Partial<SendDefaults> = {}) {
+function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }) {
   const open: { host: string; signal: AbortSignal; answer: (result: OutboundResult) => void }[] = []
   const learned: string[] = []
   const behind: Promise<unknown>[] = []
@@ -42,7 +42,7 @@ function world(sending: Partial<SendDefaults> = {}) {
   const peeked: EndpointId[] = []
   const load = createLoad({
     events: { emit: () => undefined },
-    object: () => ({ load: async () => ({ inFlight: 0 }) }),
+    object: () => ({ load: async () => ({ ...others }) }),
   })
   const breakers: Breakers = {
     peek(endpoint) {
@@ -209,12 +209,40 @@ describe('an endpoint with as many calls as it may have', () => {
 
   it('counts what the other isolates have told of', async () => {
     const { call, load, sent, open } = world()
-    const server = serverWith({ bulkhead: { ...bulkhead, queueMs: 1 } })
+    const server = serverWith({ bulkhead: { maxConcurrent: 2, maxQueued: 2, queueMs: 1 } })
     load.begin({} as never, A)
+    for (const pinned of [A, B]) call(server, { pinned })
+    await sent(2)
+    call(server)
+    await sent(3)
+    expect(open.map(({ host }) => host)).toEqual(['a', 'b', 'b'])
+    await expect(call(server).sent).rejects.toMatchObject({ code: 'no_capacity' })
+  })
+
+  it('is used again by the next call after those have left who had filled it elsewhere', async () => {
+    const others = { inFlight: 0 }
+    const { call, open, sent, clock, behind } = world({}, others)
+    const server = serverWith({ bulkhead: { ...bulkhead, maxConcurrent: 3 } }, ['a'])
+    others.inFlight = 2
     call(server)
     await sent(1)
-    expect(open[0]?.host).toBe('b')
-    await expect(call(server).sent).rejects.toMatchObject({ code: 'no_capacity' })
+    // The second hears of the others, and the third is kept out by them.
+    call(server)
+    await sent(2)
+    await Promise.all(behind.splice(0))
+    clock.at += 1_000
+    const third = call(server)
+    await expect.poll(() => behind.length).toBeGreaterThan(0)
+    await Promise.all(behind.splice(0))
+    expect(open).toHaveLength(2)
+    others.inFlight = 0
+    clock.at += 1_000
+    // It asks again, and who waited before it is let in.
+    call(server)
+    await sent(3)
+    open[2]?.answer(ok())
+    expect((await third.sent).response.status).toBe(200)
+    expect(open).toHaveLength(3)
   })
 
   it('says that the server fails, where every breaker is open', async () => {
