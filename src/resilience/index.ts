@@ -21,6 +21,7 @@ export {
 export {
   type BreakerAdmission,
   type BreakerOutcome,
+  type BreakerProbe,
   type BreakerServer,
   type BreakerStub,
   type Breakers,

@@ -7,7 +7,7 @@ import type { StreamEnd } from '../wire/pump.ts'
 export function endOfCall(
   ctx: CallContext,
   upstreams: Upstreams,
-  { endpoint, response, end: endAnswer }: UpstreamAnswer,
+  { endpoint, probe, response, end: endAnswer }: UpstreamAnswer,
   running: Running,
 ): (end: StreamEnd) => void {
   let isOver = false
@@ -22,14 +22,14 @@ export function endOfCall(
     else running.forget()
     if (isLeft) {
       ctx.facts.outcome = 'cancelled'
-      upstreams.reportLeft(ctx, endpoint.id)
+      upstreams.reportLeft(ctx, endpoint.id, probe)
     } else if (end === 'broken' || end === 'faulty') {
       // What half an answer said of itself counts for nothing; a reason of ours stands.
       const isOurs = !['rpc_error', 'tool_error', undefined].includes(ctx.facts.outcome)
       if (end === 'broken' && !isOurs) ctx.facts.outcome = 'upstream_failed'
-      upstreams.reportBroken(ctx, endpoint.id)
+      upstreams.reportBroken(ctx, endpoint.id, probe)
       return
     }
-    if (response.ok) upstreams.reportSound(ctx, endpoint.id)
+    if (response.ok) upstreams.reportSound(ctx, endpoint.id, probe)
   }
 }

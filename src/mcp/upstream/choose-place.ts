@@ -1,6 +1,7 @@
 import { type CallContext, type EndpointId, GatewayError } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import {
+  type BreakerProbe,
   type Breakers,
   type Bulkhead,
   type BulkheadBounds,
@@ -33,6 +34,8 @@ export interface Where {
 /** An endpoint whose breaker let the call through, and the seat that the call has there. */
 export interface Chosen {
   readonly endpoint: Endpoint
+  /** Goes with the call's outcome. */
+  readonly probe?: BreakerProbe | undefined
   readonly seat?: Seat<EndpointId>
 }
 
@@ -91,7 +94,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     const plan = { breakers: breakers.of(server), load, rotations, settings, key, server: id }
     const chosen = chooseEndpoint(ctx, { ...plan, endpoints: from })
     const choice = chosen instanceof Promise ? await chosen : chosen
-    if (choice.kind === 'endpoint') return { endpoint: choice.endpoint }
+    if (choice.kind === 'endpoint') return choice
     throw unavailable(server, choice.retryAfterSeconds)
   }
 
@@ -113,12 +116,12 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       const seat = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
       const from = seat ? alive.filter(({ id }) => id === seat.key) : roomy
       try {
-        const { endpoint } = await pick(ctx, where.call, from)
+        const { endpoint, probe } = await pick(ctx, where.call, from)
         const { id } = endpoint
         const taken = seat ?? endpoints.tryEnter(id, server.id, max, ctx.clock.now())
-        if (taken) return { endpoint, seat: taken }
+        if (taken) return { endpoint, probe, seat: taken }
         // Others were faster while the breaker was asked.
-        breakers.record(ctx, id, 'abandoned')
+        breakers.record(ctx, id, 'abandoned', probe)
       } catch (thrown) {
         if (seat) endpoints.leave(seat, ctx.clock.now())
         throw thrown

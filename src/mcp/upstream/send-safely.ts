@@ -1,5 +1,5 @@
 import type { CallContext, EndpointId, OutboundResult } from '../../core/index.ts'
-import { attempt, hedge, type RunningDeadline } from '../../resilience/index.ts'
+import { attempt, type BreakerProbe, hedge, type RunningDeadline } from '../../resilience/index.ts'
 import { eligible, type Places } from './choose-place.ts'
 import { isPassing, outcomeOf, retryAfterMsOf } from './failure.ts'
 import type { SendPolicy } from './send-policy.ts'
@@ -20,6 +20,7 @@ export interface Sending {
 /** What one sending came to. */
 export interface Sent {
   readonly endpoint: Endpoint
+  readonly probe: BreakerProbe | undefined
   readonly result: OutboundResult
   readonly end: () => void
 }
@@ -28,7 +29,7 @@ export interface SendSafelyDeps {
   readonly places: Pick<Places, 'isElsewhere'>
   /** `signal` ends this sending alone; one that may not wait is sent elsewhere or not at all. */
   readonly sendOnce: (sending: Sending, signal: AbortSignal, mayWait: boolean) => Promise<Sent>
-  readonly reportLeft: (ctx: CallContext, endpoint: EndpointId) => void
+  readonly reportLeft: (ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe) => void
 }
 
 /** Sends what may be sent twice: again when it failed, and twice at once when it takes too long. */
@@ -65,7 +66,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
       isGood: ({ result }) => outcomeOf(result) === 'success',
       discard(loser) {
         // What would have been judged is not, and says nothing.
-        if (loser.result.kind === 'response') reportLeft(ctx, loser.endpoint.id)
+        if (loser.result.kind === 'response') reportLeft(ctx, loser.endpoint.id, loser.probe)
         ctx.waitUntil(letGo(loser))
       },
       waitUntil: (work) => ctx.waitUntil(work),

@@ -7,6 +7,7 @@ import {
 } from '../../core/index.ts'
 import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
 import {
+  type BreakerProbe,
   type Breakers,
   createBulkhead,
   cutOff,
@@ -51,11 +52,11 @@ export interface Upstreams {
   /** Tells an upstream that its session is over. Never throws. */
   close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
   /** For an answer that was judged and found sound. */
-  reportSound(ctx: CallContext, endpoint: EndpointId): void
+  reportSound(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void
   /** For a stream that broke after its headers were accepted. */
-  reportBroken(ctx: CallContext, endpoint: EndpointId): void
+  reportBroken(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void
   /** For an answer of which nothing can be said: its caller left. */
-  reportLeft(ctx: CallContext, endpoint: EndpointId): void
+  reportLeft(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void
 }
 
 export interface UpstreamsDeps {
@@ -83,7 +84,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     mayWait = true,
   ): Promise<Sent> {
     const { ctx, call, tried, deadline } = sending
-    const { endpoint, seat } = await places.choose(ctx, { ...sending, signal, mayWait })
+    const { endpoint, probe, seat } = await places.choose(ctx, { ...sending, signal, mayWait })
     tried.add(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
@@ -108,7 +109,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       })
     } catch (thrown) {
       end()
-      breakers.record(ctx, endpoint.id, 'abandoned')
+      breakers.record(ctx, endpoint.id, 'abandoned', probe)
       throw thrown
     }
     const latencyMs = ctx.clock.now() - startedAt
@@ -118,10 +119,17 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const outcome = outcomeOf(result) ?? (deadline?.isPassed() ? 'failure' : 'abandoned')
     // A success between two broken answers would keep the breaker closed for ever.
     const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
-    if (!(isToBeJudged && outcome === 'success')) breakers.record(ctx, endpoint.id, outcome)
+    if (!(isToBeJudged && outcome === 'success')) {
+      breakers.record(ctx, endpoint.id, outcome, probe)
+    }
     if (result.kind === 'fault') end()
     // How fast it fails says nothing of how fast it is.
-    return { endpoint, result, end: () => end(outcome === 'success' ? latencyMs : undefined) }
+    return {
+      endpoint,
+      probe,
+      result,
+      end: () => end(outcome === 'success' ? latencyMs : undefined),
+    }
   }
 
   /** A stream that a client opened lasts for hours and does nothing, and a message is no call. */
@@ -140,8 +148,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     }
   }
 
-  function reportLeft(ctx: CallContext, endpoint: EndpointId): void {
-    breakers.record(ctx, endpoint, 'abandoned')
+  function reportLeft(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void {
+    breakers.record(ctx, endpoint, 'abandoned', probe)
   }
 
   return {
@@ -160,7 +168,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         if (call.isJudged) seat = places.enterTenant(ctx, server) ?? (await places.wait(sending))
         policy.noteCall()
         const sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
-        const { endpoint, result } = sent
+        const { endpoint, probe, result } = sent
         if (result.kind === 'fault') {
           throw faultError(result.fault, server.path, server.timeoutMs)
         }
@@ -172,9 +180,10 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
           release()
         }
         const { response, bodyDeadline } = result
-        if (!deadline) return { endpoint, response, bodyDeadline, end }
+        if (!deadline) return { endpoint, probe, response, bodyDeadline, end }
         return {
           endpoint,
+          probe,
           response: cutResponse(response, signal),
           bodyDeadline,
           end,
@@ -191,14 +200,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     },
 
     async open(ctx, where, run) {
-      const { endpoint } = await places.choose(ctx, { call: where, tried: new Set() })
+      const { endpoint, probe } = await places.choose(ctx, { call: where, tried: new Set() })
       ctx.facts.endpoint = endpoint.id
       const opened = await run(endpoint).catch((thrown: unknown) => {
-        reportLeft(ctx, endpoint.id)
+        reportLeft(ctx, endpoint.id, probe)
         throw thrown
       })
       const { outcome, status } = opened
-      breakers.record(ctx, endpoint.id, outcome ?? 'abandoned')
+      breakers.record(ctx, endpoint.id, outcome ?? 'abandoned', probe)
       if (status !== undefined) {
         const refused = { server: where.server, method: 'POST', isInSession: false } as const
         recheckTransport?.(ctx, endpoint.id, { ...refused, status })
@@ -214,12 +223,12 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       await closeSession(outbound, addressOf(server, endpoint), sessionId)
     },
 
-    reportSound(ctx, endpoint) {
-      breakers.record(ctx, endpoint, 'success')
+    reportSound(ctx, endpoint, probe) {
+      breakers.record(ctx, endpoint, 'success', probe)
     },
 
-    reportBroken(ctx, endpoint) {
-      breakers.record(ctx, endpoint, 'failure')
+    reportBroken(ctx, endpoint, probe) {
+      breakers.record(ctx, endpoint, 'failure', probe)
     },
 
     reportLeft,
