@@ -13,7 +13,10 @@ type LoadContext = Pick<CallContext, 'clock' | 'random' | 'requestId' | 'waitUnt
 export interface Load {
   /** A call is sent. What it gives is called once it is over, with the time until its headers. */
   begin(ctx: LoadContext, endpoint: EndpointId): (latencyMs?: number) => void
-  /** Calls in flight: exact for this isolate, at most about a second old for the others. */
+  /**
+   * Calls in flight: exact for this isolate, and of the others what they told last. One that tells
+   * nothing for 30 s is forgotten, also when it runs long calls beside which none begins or ends.
+   */
   inFlight(endpoint: EndpointId, now: number): number
   /** Decayed mean, of this isolate or else of the others; undefined when nobody knows. */
   latencyMs(endpoint: EndpointId, now: number): number | undefined
@@ -44,6 +47,8 @@ const READ_MS = 60_000
 export const REPORT_MS = 1_000
 /** Steady calls between two reports: at most 2 object calls in 100. */
 const REPORT_EVERY_CALLS = 50
+/** What is still true is told again before the others forget it. */
+const REPEAT_MS = BATCH_TTL_MS / 3
 /** A change of so many calls is told, or of this part of what was told last. */
 const MATERIAL_CALLS = 2
 const MATERIAL_PART = 0.25
@@ -110,7 +115,8 @@ export function createLoad({ events, object }: LoadDeps): Load {
     if (now - entry.readAt >= READ_MS || isPutOff(entry, now)) return
     const change = Math.abs(entry.inFlight - entry.told)
     const isMaterial = change >= Math.max(MATERIAL_CALLS, entry.told * MATERIAL_PART)
-    if (!isMaterial && entry.callsSince < REPORT_EVERY_CALLS) return
+    const isFading = entry.inFlight > 0 && now - entry.toldAt >= REPEAT_MS
+    if (!isMaterial && !isFading && entry.callsSince < REPORT_EVERY_CALLS) return
     const waitMs = entry.toldAt + REPORT_MS - now
     if (waitMs <= 0) {
       ctx.waitUntil(tell(ctx, endpoint, entry))
