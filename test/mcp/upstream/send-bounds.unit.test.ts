@@ -391,6 +391,45 @@ describe('a retry', () => {
     expect(open[2]?.host).not.toBe(open[1]?.host)
   })
 
+  it('keeps nothing of the failed attempt while it pauses', async () => {
+    const { call, open, sent, load, clock, behind } = world()
+    const bulkhead = { maxConcurrent: 1, maxQueued: 0 }
+    const server = serverWith({ bulkhead }, ['a'])
+    let isCancelled = false
+    const body = new ReadableStream({
+      cancel() {
+        isCancelled = true
+      },
+    })
+    const first = call(server, { canRetry: true })
+    await sent(1)
+    const response = new Response(body, { status: 503, headers: { 'retry-after': '2' } })
+    open[0]?.answer({ kind: 'response', response })
+    await expect.poll(() => load.inFlight(A, clock.at), { interval: 1 }).toBe(0)
+    await Promise.all(behind)
+    expect(isCancelled).toBe(true)
+    // The seat is free for somebody else.
+    call(server)
+    await sent(2)
+    first.leave()
+    await expect(first.sent).rejects.toMatchObject({ code: 'upstream_failed' })
+  })
+
+  it('is not waited for by a caller who leaves: its tenant has the room at once', async () => {
+    const { call, open, sent, behind } = world({ tenantConcurrent: 1 })
+    const server = serverWith({}, ['a'])
+    const first = call(server, { canRetry: true })
+    await sent(1)
+    open[0]?.answer(refused(503, { 'retry-after': '2' }))
+    await expect.poll(() => behind.length, { interval: 1 }).toBe(1)
+    const second = call(server)
+    first.leave()
+    await sent(2)
+    expect(open).toHaveLength(2)
+    open[1]?.answer(ok())
+    expect((await second.sent).response.status).toBe(200)
+  })
+
   it.each([501, 429, 404])('is not made for HTTP %i, which is no failure', async (status) => {
     const { call, open, sent, learned } = world()
     const first = call(serverWith({}, ['a']), { canRetry: true })
