@@ -76,8 +76,9 @@ export function createLoad({ events, object }: LoadDeps): Load {
     const known = entries.get(endpoint)
     if (known) return known
     const entry = newEntry()
+    // Before it stands among them: it is idle itself.
+    if (entries.size >= MAX_REMEMBERED) forgetIdle()
     entries.set(endpoint, entry)
-    if (entries.size > MAX_REMEMBERED) forgetIdle()
     return entry
   }
 

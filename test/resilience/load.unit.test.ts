@@ -252,6 +252,16 @@ describe('the load of an isolate', () => {
     load.inFlight(endpointOf(3_000), now())
     expect(load.inFlight(one, now())).toBe(0)
   })
+
+  it('keeps the endpoint that is called while every other one is busy', () => {
+    const { isolate, ctx } = world()
+    const load = isolate()
+    for (let index = 0; index < 2_000; index += 1) load.begin(ctx, endpointOf(index + 10))
+    const end = load.begin(ctx, one)
+    expect(load.inFlight(one, now())).toBe(1)
+    end()
+    expect(load.inFlight(one, now())).toBe(0)
+  })
 })
 
 describe('the batches of an endpoint', () => {

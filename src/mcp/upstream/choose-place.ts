@@ -5,6 +5,7 @@ import {
   type Breakers,
   type Bulkhead,
   type BulkheadBounds,
+  type Choice,
   chooseEndpoint,
   createBulkhead,
   createRotations,
@@ -14,6 +15,7 @@ import {
 import type { SendDefaults, SendPolicy } from './send-policy.ts'
 
 type Endpoint = ServerRecord['endpoints'][number]
+type Picked = Choice<Endpoint>
 
 /** Which call looks for an endpoint. */
 export interface Where {
@@ -47,8 +49,11 @@ export interface Places {
   wait(
     of: Pick<Where, 'call'> & { readonly ctx: CallContext; readonly signal: AbortSignal },
   ): Promise<Seat>
-  /** Throws `upstream_unavailable` and `no_capacity`. */
-  choose(ctx: CallContext, where: Where): Promise<Chosen>
+  /**
+   * No promise unless somebody has to be asked or waited for. Throws `upstream_unavailable` and
+   * `no_capacity`.
+   */
+  choose(ctx: CallContext, where: Where): Chosen | Promise<Chosen>
   leave(ctx: CallContext, seat: Seat<EndpointId>): void
   /** Whether a second copy could be sent to another endpoint now. */
   isElsewhere(ctx: CallContext, where: Where): boolean
@@ -85,47 +90,63 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     return fresh.length > 0 || mayWait === false ? fresh : own
   }
 
-  async function pick(
+  function pick(
     ctx: CallContext,
     { server, key }: Where['call'],
     from: readonly Endpoint[],
-  ): Promise<Chosen> {
+  ): Picked | Promise<Picked> {
     const { id, resilience: settings } = server
     const plan = { breakers: breakers.of(server), load, rotations, settings, key, server: id }
-    const chosen = chooseEndpoint(ctx, { ...plan, endpoints: from })
-    const choice = chosen instanceof Promise ? await chosen : chosen
-    if (choice.kind === 'endpoint') return choice
-    throw unavailable(server, choice.retryAfterSeconds)
+    return chooseEndpoint(ctx, { ...plan, endpoints: from })
   }
 
   /** Where there is room, or after a while of waiting for some. */
-  async function pickRoomy(
+  function pickRoomy(
     ctx: CallContext,
     where: Where,
     bounds: BulkheadBounds,
-  ): Promise<Chosen> {
-    const { server } = where.call
+  ): Chosen | Promise<Chosen> {
+    const { call } = where
+    const { server } = call
     const max = bounds.maxConcurrent
+    const now = ctx.clock.now()
     const all = candidates(where)
-    for (;;) {
-      const now = ctx.clock.now()
-      const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
-      // With every breaker open it is them, and not their calls, that refuse.
-      if (alive.length === 0) return pick(ctx, where.call, all)
-      const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
-      const seat = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
-      const from = seat ? alive.filter(({ id }) => id === seat.key) : roomy
-      try {
-        const { endpoint, probe } = await pick(ctx, where.call, from)
-        const { id } = endpoint
-        const taken = seat ?? endpoints.tryEnter(id, server.id, max, ctx.clock.now())
-        if (taken) return { endpoint, probe, seat: taken }
-        // Others were faster while the breaker was asked.
-        breakers.record(ctx, id, 'abandoned', probe)
-      } catch (thrown) {
-        if (seat) endpoints.leave(seat, ctx.clock.now())
-        throw thrown
+    const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
+    // With every breaker open it is them, and not their calls, that refuse.
+    if (alive.length === 0) return then(pick(ctx, call, all), (none) => admitted(server, none))
+    const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
+    if (roomy.length === 0) return lineUp(ctx, where, alive, bounds)
+    return then(pick(ctx, call, roomy), (picked) => {
+      if (picked.kind === 'unavailable') {
+        // The probe of the one with room went to someone else: the others have no room.
+        const others = alive.filter((each) => !roomy.includes(each))
+        return others.length > 0 ? lineUp(ctx, where, others, bounds) : admitted(server, picked)
       }
+      const { endpoint, probe } = picked
+      const seat = endpoints.tryEnter(endpoint.id, server.id, max, ctx.clock.now())
+      if (seat) return { endpoint, probe, seat }
+      // Others were faster while the breaker was asked.
+      breakers.record(ctx, endpoint.id, 'abandoned', probe)
+      return pickRoomy(ctx, where, bounds)
+    })
+  }
+
+  /** Waits for one of these, and asks its breaker once it is let in. */
+  async function lineUp(
+    ctx: CallContext,
+    where: Where,
+    alive: readonly Endpoint[],
+    bounds: BulkheadBounds,
+  ): Promise<Chosen> {
+    const { call } = where
+    const seat = await line(ctx, where, alive, bounds)
+    try {
+      const own = alive.filter(({ id }) => id === seat.key)
+      const { endpoint, probe } = admitted(call.server, await pick(ctx, call, own))
+      return { endpoint, probe, seat }
+    } catch (thrown) {
+      endpoints.leave(seat, ctx.clock.now())
+      throw thrown
     }
   }
 
@@ -174,7 +195,11 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
 
     choose(ctx, where) {
       const bounds = where.call.isJudged ? where.policy?.bulkhead : undefined
-      return bounds ? pickRoomy(ctx, where, bounds) : pick(ctx, where.call, candidates(where))
+      if (bounds) return pickRoomy(ctx, where, bounds)
+      const picked = pick(ctx, where.call, candidates(where))
+      return picked instanceof Promise
+        ? picked.then((late) => admitted(where.call.server, late))
+        : admitted(where.call.server, picked)
     },
 
     leave(ctx, seat) {
@@ -201,6 +226,16 @@ export function eligible({
   return pinned === undefined
     ? server.endpoints
     : server.endpoints.filter(({ id }) => id === pinned)
+}
+
+function admitted(server: ServerRecord, picked: Picked): Picked & { readonly kind: 'endpoint' } {
+  if (picked.kind === 'endpoint') return picked
+  throw unavailable(server, picked.retryAfterSeconds)
+}
+
+/** At once where nothing is waited for. */
+function then<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {

@@ -84,7 +84,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     mayWait = true,
   ): Promise<Sent> {
     const { ctx, call, tried, deadline } = sending
-    const { endpoint, probe, seat } = await places.choose(ctx, { ...sending, signal, mayWait })
+    const choosing = places.choose(ctx, { ...sending, signal, mayWait })
+    const { endpoint, probe, seat } = choosing instanceof Promise ? await choosing : choosing
     tried.add(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
@@ -160,14 +161,16 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const signal = deadline?.signal ?? ctx.signal
       const sending: Sending = { ctx, call, policy, tried: new Set(), deadline, signal }
       let seat: Seat | undefined
+      let sent: Sent | undefined
       const release = (): void => {
+        sent?.end()
         if (seat) tenants.leave(seat, ctx.clock.now())
         deadline?.end()
       }
       try {
         if (call.isJudged) seat = places.enterTenant(ctx, server) ?? (await places.wait(sending))
         policy.noteCall()
-        const sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
+        sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
         const { endpoint, probe, result } = sent
         if (result.kind === 'fault') {
           throw faultError(result.fault, server.path, server.timeoutMs)
@@ -175,18 +178,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         const { status } = result.response
         const isInSession = call.headers.has('mcp-session-id')
         recheckTransport?.(ctx, endpoint.id, { ...call, isInSession, status })
-        const end = (): void => {
-          sent.end()
-          release()
-        }
         const { response, bodyDeadline } = result
-        if (!deadline) return { endpoint, probe, response, bodyDeadline, end }
+        if (!deadline) return { endpoint, probe, response, bodyDeadline, end: release }
         return {
           endpoint,
           probe,
           response: cutResponse(response, signal),
           bodyDeadline,
-          end,
+          end: release,
           lateAfterMs: () => (deadline.isPassed() ? call.deadline?.ms : undefined),
         }
       } catch (thrown) {

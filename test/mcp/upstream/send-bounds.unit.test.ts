@@ -5,11 +5,17 @@ import {
   type OutboundRequest,
   type OutboundResult,
 } from '../../../src/core/index.ts'
+import { createPlaces } from '../../../src/mcp/upstream/choose-place.ts'
 import { createUpstreams, type UpstreamCall } from '../../../src/mcp/upstream/send.ts'
-import { DEFAULT_SENDING, type SendDefaults } from '../../../src/mcp/upstream/send-policy.ts'
+import {
+  createSendPolicies,
+  DEFAULT_SENDING,
+  type SendDefaults,
+} from '../../../src/mcp/upstream/send-policy.ts'
 import type { ServerRecord } from '../../../src/registry/index.ts'
 import {
   type Breakers,
+  createBulkhead,
   createLoad,
   type ResilienceSettings,
 } from '../../../src/resilience/index.ts'
@@ -34,11 +40,13 @@ const refused = (status: number, headers: Record<string, string> = {}): Outbound
 const fault = (kind: OutboundFault): OutboundResult => ({ kind: 'fault', fault: kind, message: '' })
 
 /** Upstreams that answer when the test says so, or when they are aborted. */
-function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }) {
+function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }, more: object = {}) {
   const open: { host: string; signal: AbortSignal; answer: (result: OutboundResult) => void }[] = []
   const learned: string[] = []
   const behind: Promise<unknown>[] = []
   const openBreakers = new Set<EndpointId>()
+  /** Their one probe is out. */
+  const halfOpen = new Set<EndpointId>()
   const peeked: EndpointId[] = []
   const load = createLoad({
     events: { emit: () => undefined },
@@ -49,9 +57,11 @@ function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }) {
       peeked.push(endpoint)
       return openBreakers.has(endpoint) ? 'open' : 'closed'
     },
-    admitsAtOnce: (endpoint) => breakers.peek(endpoint, 0) === 'closed',
+    admitsAtOnce: (endpoint) => !halfOpen.has(endpoint) && breakers.peek(endpoint, 0) === 'closed',
     admit: async (_ctx, endpoint) =>
-      openBreakers.has(endpoint) ? { kind: 'open', retryAfterSeconds: 9 } : { kind: 'closed' },
+      openBreakers.has(endpoint) || halfOpen.has(endpoint)
+        ? { kind: 'open', retryAfterSeconds: 9 }
+        : { kind: 'closed' },
     record: (_ctx, endpoint, outcome) => learned.push(`${endpoint.slice(-1)} ${outcome}`),
     of: () => breakers,
     phase: async () => 'closed',
@@ -65,7 +75,7 @@ function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }) {
       }),
   }
   const upstreams = createUpstreams({
-    ...{ outbound, breakers, load },
+    ...{ outbound, breakers, load, ...more },
     sending: { ...DEFAULT_SENDING, ...sending },
   })
   const clock = { at: 1_000_000 }
@@ -90,7 +100,24 @@ function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }) {
     return { sent, leave: () => leaving.abort(), ctx }
   }
   const sent = (count: number) => expect.poll(() => open.length, { interval: 1 }).toBe(count)
-  return { open, learned, behind, load, clock, call, sent, openBreakers, peeked, upstreams }
+  const places = createPlaces({
+    ...{ tenants: createBulkhead(), breakers, load },
+    defaults: DEFAULT_SENDING,
+  })
+  return {
+    places,
+    halfOpen,
+    open,
+    learned,
+    behind,
+    load,
+    clock,
+    call,
+    sent,
+    openBreakers,
+    peeked,
+    upstreams,
+  }
 }
 
 describe('a tenant with as many calls as it may have', () => {
@@ -107,6 +134,23 @@ describe('a tenant with as many calls as it may have', () => {
     await sent(2)
     open[1]?.answer(ok())
     expect(await (await second.sent).response.text()).toBe('ok')
+  })
+
+  it('gives its place back, and the call its seat, when what follows the headers throws', async () => {
+    const recheckTransport = (): never => {
+      throw new Error('a bug')
+    }
+    const { call, open, sent, load, clock } = world({ tenantConcurrent: 1 }, undefined, {
+      recheckTransport,
+    })
+    const server = serverWith({ bulkhead: { maxConcurrent: 1, maxQueued: 0 } }, ['a'])
+    const first = call(server)
+    await sent(1)
+    open[0]?.answer(ok())
+    await expect(first.sent).rejects.toThrow('a bug')
+    expect(load.inFlight(A, clock.at)).toBe(0)
+    call(server)
+    await sent(2)
   })
 
   it('gives its place back when a call fails, and when its caller leaves', async () => {
@@ -264,6 +308,46 @@ describe('an endpoint with as many calls as it may have', () => {
     await sent(2)
     expect(open[1]?.host).toBe('a')
   })
+})
+
+describe('an endpoint that has room, and whose probe went to someone else', () => {
+  it('leaves its call in line for the others', async () => {
+    const { call, open, sent, halfOpen } = world()
+    const server = serverWith({ bulkhead: { maxConcurrent: 1, maxQueued: 2, queueMs: 60_000 } })
+    call(server, { pinned: A })
+    await sent(1)
+    halfOpen.add(B)
+    const second = call(server)
+    open[0]?.answer(fault('network'))
+    await sent(2)
+    expect(open[1]?.host).toBe('a')
+    open[1]?.answer(ok())
+    expect((await second.sent).response.status).toBe(200)
+  })
+
+  it('is refused as unavailable where there are no others', async () => {
+    const { call, halfOpen } = world()
+    halfOpen.add(A)
+    const server = serverWith({ bulkhead: { maxConcurrent: 1 } }, ['a'])
+    await expect(call(server).sent).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  })
+})
+
+describe('a choice', () => {
+  it.each([{}, { bulkhead: { maxConcurrent: 1 } }])(
+    'is no promise while nobody is asked (%o)',
+    (resilience) => {
+      const { places, call } = world()
+      const server = serverWith(resilience)
+      const { ctx } = call(server, { pinned: B })
+      const where = {
+        call: { server, isJudged: true as const },
+        tried: new Set<EndpointId>([B]),
+        policy: createSendPolicies(DEFAULT_SENDING)(server),
+      }
+      expect(places.choose(ctx as never, where)).toMatchObject({ endpoint: { id: A } })
+    },
+  )
 })
 
 describe('what is under way', () => {
