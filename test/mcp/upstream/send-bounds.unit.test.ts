@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   EndpointId,
   type OutboundFault,
@@ -383,13 +383,16 @@ describe('a deadline', () => {
   })
 
   it('cuts off an answer that began in time', async () => {
-    const { call, open, sent } = world()
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { call, open } = world()
     const first = call(serverWith({}, ['a']), { deadline: { ms: 30 } })
-    await sent(1)
+    await vi.advanceTimersByTimeAsync(29)
     const body = new ReadableStream({ start: (out) => out.enqueue(new Uint8Array([1])) })
     open[0]?.answer({ kind: 'response', response: new Response(body) })
     const { response, lateAfterMs } = await first.sent
     expect(lateAfterMs?.()).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
     await expect(response.arrayBuffer()).rejects.toThrow()
     expect(lateAfterMs?.()).toBe(30)
   })
