@@ -98,7 +98,10 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     events,
     object: (endpoint) => impatientStub(env.BREAKERS.getByName(endpoint), SHORT_OBJECT_MS),
   })
-  const load = createLoad({ events, object: (endpoint) => env.BREAKERS.getByName(endpoint) })
+  const load = createLoad({
+    events,
+    object: (endpoint) => impatientStub(env.BREAKERS.getByName(endpoint), SHORT_OBJECT_MS),
+  })
   const discover = createDiscover(upstreamOutbound)
   const registry = createRegistry({
     d1: impatientD1(env.DB, D1_PATIENCE),
@@ -114,7 +117,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
       policyMaxStaleMs: config.policyMaxStaleMs,
     },
     bootstrapAdmin: config.bootstrapAdmin,
-    limiter: (tenant) => env.LIMITERS.getByName(tenant),
+    limiter: (tenant) => impatientStub(env.LIMITERS.getByName(tenant), SHORT_OBJECT_MS),
   })
   const mcp = createMcp({
     ...{ registry, limits, events, breakers, load, sealer, clock },

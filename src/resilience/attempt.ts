@@ -13,10 +13,12 @@ export interface AttemptPlan<T> {
   leftMs?(): number
   /** Asked last: whether the budget pays for one more, which it then has. */
   mayRetry?(): boolean
+  /** Told that a result will not be given: whatever it holds is free for others in the pause. */
+  letGo?(result: T): void
   /** Upper bound of the first pause, ms; doubles every time. */
   readonly baseDelayMs?: number
-  /** For tests. */
-  readonly sleep?: (ms: number) => Promise<void>
+  /** For tests; ends early when the signal is aborted. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 const BASE_DELAY_MS = 50
@@ -26,8 +28,8 @@ const MAX_ASKED_PAUSE_MS = 2_000
 
 /**
  * Runs the operation until its result is not retryable, or attempts, budget or time are used up, or
- * the caller has gone; gives the last result. What `run` throws is never retried. Pauses have full
- * jitter, so that callers do not come back in step.
+ * the caller has gone; gives the last result, which was let go when the caller left in a pause. What
+ * `run` throws is never retried. Pauses have full jitter, so that callers do not come back in step.
  */
 export async function attempt<T>(plan: AttemptPlan<T>): Promise<T> {
   const { ctx, maxAttempts, sleep = pause, baseDelayMs = BASE_DELAY_MS } = plan
@@ -39,13 +41,22 @@ export async function attempt<T>(plan: AttemptPlan<T>): Promise<T> {
     const pauseMs = Math.max(askedMs, Math.floor(ctx.random.fraction() * ceiling))
     const isInTime = askedMs <= MAX_ASKED_PAUSE_MS && pauseMs < (plan.leftMs?.() ?? Infinity)
     if (!isInTime || plan.mayRetry?.() === false) return result
-    await sleep(pauseMs)
+    plan.letGo?.(result)
+    await sleep(pauseMs, ctx.signal)
     if (ctx.signal.aborted) return result
   }
 }
 
-function pause(ms: number): Promise<void> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms)
+    const onAbort = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    }, ms)
+    signal.addEventListener('abort', onAbort, { once: true })
   })
 }

@@ -14,8 +14,6 @@ export interface BreakerCopy {
   refusedUntil: number
   /** Reports sent: only the answer to the last one is news. */
   reports: number
-  /** Probes of this isolate that are under way. */
-  probes: number
   /** The numbers of its server; undefined while only those spoke of it who do not know it. */
   config: BreakerConfig | undefined
   owner: BreakerOwner | undefined
@@ -31,7 +29,6 @@ export function newCopy(): BreakerCopy {
     state: CLOSED,
     refusedUntil: 0,
     reports: 0,
-    probes: 0,
     config: undefined,
     owner: undefined,
     successes: 0,

@@ -56,6 +56,8 @@ export interface Outcomes {
   readonly failures: number
   /** Probes that nobody waits for any more: they say nothing, and give their permit back. */
   readonly abandoned?: number
+  /** Of a probe: the opening that it was let through in. Only then does a half-open one listen. */
+  readonly opening?: number
 }
 
 export interface ProbeAnswer {
@@ -89,10 +91,13 @@ export function openMsOf(openings: number, { openMs, maxOpenMs }: BreakerConfig)
   return Math.min(Math.max(openMs, maxOpenMs), openMs * 2 ** (openings - 1))
 }
 
-/** The state after a report. While open, late outcomes of earlier calls change nothing. */
+/**
+ * The state after a report. Until it is closed, only its own probes change it: what earlier calls
+ * came to, which began before it opened, says nothing of now.
+ */
 export function applyOutcomes(
   state: BreakerState,
-  { successes, failures, abandoned = 0 }: Outcomes,
+  { successes, failures, abandoned = 0, opening }: Outcomes,
   config: BreakerConfig,
   now: number,
 ): BreakerState {
@@ -105,7 +110,7 @@ export function applyOutcomes(
       ? { kind: 'open', openedAt: now, openings: 1 }
       : { kind: 'closed', failures: inARow, window }
   }
-  if (phaseOf(state, config, now) === 'open') return state
+  if (opening !== state.openings || phaseOf(state, config, now) === 'open') return state
   if (failures > 0) {
     const openings = Math.min(MAX_OPENINGS, state.openings + 1)
     return { kind: 'open', openedAt: now, openings }

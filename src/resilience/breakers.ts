@@ -46,10 +46,19 @@ export interface BreakersDeps {
 
 type BreakerContext = Pick<CallContext, 'clock' | 'requestId' | 'waitUntil'>
 
+/** A permit of a half-open breaker. Its outcome counts once. */
+export interface BreakerProbe {
+  /** Which opening it is to end. */
+  readonly opening: number
+  isSpent: boolean
+}
+
 export type BreakerAdmission =
-  | { readonly kind: 'closed' | 'probe' }
+  | { readonly kind: 'closed'; readonly probe?: undefined }
+  | { readonly kind: 'probe'; readonly probe: BreakerProbe }
   | {
       readonly kind: 'open'
+      readonly probe?: undefined
       /** At least 1. */
       readonly retryAfterSeconds: number
     }
@@ -70,9 +79,15 @@ export interface EndpointBreakers {
   admit(ctx: BreakerContext, endpoint: EndpointId): Promise<BreakerAdmission>
   /**
    * Failures, and the first success after them, are told to the object behind the response.
-   * `abandoned` says nothing of the endpoint, and gives a probe's permit back.
+   * `abandoned` says nothing of the endpoint, and gives a probe's permit back. Until the breaker is
+   * closed, only what was let through as its probe counts: other calls began before it opened.
    */
-  record(ctx: BreakerContext, endpoint: EndpointId, outcome: BreakerOutcome): void
+  record(
+    ctx: BreakerContext,
+    endpoint: EndpointId,
+    outcome: BreakerOutcome,
+    probe?: BreakerProbe,
+  ): void
 }
 
 export type BreakerOutcome = 'success' | 'failure' | 'abandoned'
@@ -196,8 +211,7 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
         copy.state = answer.state
         if (answer.isGranted) {
           if (answer.state.kind === 'closed') return { kind: 'closed' }
-          copy.probes += 1
-          return { kind: 'probe' }
+          return { kind: 'probe', probe: { opening: answer.state.openings, isSpent: false } }
         }
         // An object that opened again meanwhile says how long; a probe under way, only that it is.
         if (phaseOf(answer.state, config, now) === 'open') return refusal(answer.retryAfterMs)
@@ -205,7 +219,7 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
         return refusal(PROBE_RETRY_MS)
       },
 
-      record(ctx, endpoint, outcome) {
+      record(ctx, endpoint, outcome, probe) {
         const now = ctx.clock.now()
         // Whoever was admitted has one, and it was refreshed then.
         const copy = copies.get(endpoint) ?? remember(endpoint)
@@ -214,20 +228,16 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
         if (outcome === 'success' && state.kind === 'closed' && state.failures === 0) {
           return countSuccess(copy, config.windowMs, now)
         }
-        const wasProbe = copy.probes > 0
-        if (wasProbe) copy.probes -= 1
-        if (outcome === 'abandoned') {
-          if (!wasProbe) return
-          const outcomes = { successes: 0, failures: 0, abandoned: 1, now }
-          ctx.waitUntil(report(ctx, endpoint, copy, outcomes))
-          return
-        }
+        const opening = spend(probe)
+        if (opening === undefined && (state.kind !== 'closed' || outcome === 'abandoned')) return
         if (phaseOf(state, config, now) === 'open') return
         const before = takeSuccesses(copy, config.windowMs, now)
-        const isFailure = outcome === 'failure'
+        const own = outcome === 'success' ? 1 : 0
         const outcomes = {
-          successes: state.kind === 'closed' ? before + (isFailure ? 0 : 1) : isFailure ? 0 : 1,
-          failures: isFailure ? 1 : 0,
+          successes: state.kind === 'closed' ? before + own : own,
+          failures: outcome === 'failure' ? 1 : 0,
+          ...(outcome === 'abandoned' ? { abandoned: 1 } : {}),
+          ...(opening === undefined ? {} : { opening }),
         }
         ctx.waitUntil(report(ctx, endpoint, copy, { ...outcomes, now }))
       },
@@ -257,6 +267,13 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
       }
     },
   }
+}
+
+/** The opening that a probe may speak of; undefined for any other call, and the second time. */
+function spend(probe: BreakerProbe | undefined): number | undefined {
+  if (probe === undefined || probe.isSpent) return undefined
+  probe.isSpent = true
+  return probe.opening
 }
 
 function refusal(ms: number): BreakerAdmission {

@@ -5,7 +5,7 @@ import {
   pickEndpoint,
   type Rotations,
 } from './balancing/index.ts'
-import type { EndpointBreakers } from './breakers.ts'
+import type { BreakerProbe, EndpointBreakers } from './breakers.ts'
 import type { Load } from './load.ts'
 import type { ResilienceSettings } from './settings.ts'
 
@@ -13,7 +13,8 @@ import type { ResilienceSettings } from './settings.ts'
 export type Endpoint = Candidate
 
 export type Choice<T> =
-  | { readonly kind: 'endpoint'; readonly endpoint: T }
+  /** `probe` goes with the call's outcome. */
+  | { readonly kind: 'endpoint'; readonly endpoint: T; readonly probe?: BreakerProbe }
   /** Nothing was sent. `retryAfterSeconds` is until the first breaker lets a call through. */
   | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number }
 
@@ -73,7 +74,10 @@ async function askBreakers<T extends Endpoint>(
     const asked = picked ?? left[0]
     if (asked === undefined) break
     const admission = await plan.breakers.admit(ctx, asked.id)
-    if (admission.kind !== 'open') return { kind: 'endpoint', endpoint: asked }
+    if (admission.kind === 'closed') return { kind: 'endpoint', endpoint: asked }
+    if (admission.kind === 'probe') {
+      return { kind: 'endpoint', endpoint: asked, probe: admission.probe }
+    }
     retryAfterSeconds = Math.min(retryAfterSeconds, admission.retryAfterSeconds)
     left = left.filter(({ id }) => id !== asked.id)
     picked = pick(ctx, plan, left, ctx.clock.now())

@@ -19,6 +19,7 @@ export {
 } from './breaker.ts'
 export {
   type BreakerAdmission,
+  type BreakerProbe,
   type BreakerStub,
   type Breakers,
   type BreakersDeps,
@@ -30,7 +31,7 @@ export {
   type BulkheadBounds,
   createBulkhead,
   LOST_AFTER_MS,
-  type Place,
+  type Seat,
 } from './bulkhead.ts'
 export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
 export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'

@@ -22,7 +22,7 @@ export interface LoadBatches {
   report(report: LoadReport, now: number): OthersLoad
 }
 
-/** What an isolate said counts for so long: one that died takes nothing back. */
+/** What an isolate said counts for so long: one that died takes nothing back. Others say it again. */
 export const BATCH_TTL_MS = 30_000
 /** Isolates remembered at one endpoint; the one silent for longest goes first. */
 const MAX_ISOLATES = 1_000

@@ -13,10 +13,18 @@ type LoadContext = Pick<CallContext, 'clock' | 'random' | 'requestId' | 'waitUnt
 export interface Load {
   /** A call is sent. What it gives is called once it is over, with the time until its headers. */
   begin(ctx: LoadContext, endpoint: EndpointId): (latencyMs?: number) => void
-  /** Calls in flight: exact for this isolate, at most about a second old for the others. */
+  /**
+   * Calls in flight: exact for this isolate, and of the others what they told last. One that tells
+   * nothing for 30 s is forgotten, also when it runs long calls beside which none begins or ends.
+   */
   inFlight(endpoint: EndpointId, now: number): number
   /** Decayed mean, of this isolate or else of the others; undefined when nobody knows. */
   latencyMs(endpoint: EndpointId, now: number): number | undefined
+  /**
+   * For a call that the others' numbers keep out: asks for newer ones, where they are a second old.
+   * What it gives never rejects.
+   */
+  refresh(ctx: LoadContext, endpoint: EndpointId): Promise<void> | undefined
 }
 
 /** The endpoint's `BreakerObject`, as far as load is concerned. */
@@ -39,6 +47,8 @@ const READ_MS = 60_000
 export const REPORT_MS = 1_000
 /** Steady calls between two reports: at most 2 object calls in 100. */
 const REPORT_EVERY_CALLS = 50
+/** What is still true is told again before the others forget it. */
+const REPEAT_MS = BATCH_TTL_MS / 3
 /** A change of so many calls is told, or of this part of what was told last. */
 const MATERIAL_CALLS = 2
 const MATERIAL_PART = 0.25
@@ -66,8 +76,9 @@ export function createLoad({ events, object }: LoadDeps): Load {
     const known = entries.get(endpoint)
     if (known) return known
     const entry = newEntry()
+    // Before it stands among them: it is idle itself.
+    if (entries.size >= MAX_REMEMBERED) forgetIdle()
     entries.set(endpoint, entry)
-    if (entries.size > MAX_REMEMBERED) forgetIdle()
     return entry
   }
 
@@ -105,7 +116,8 @@ export function createLoad({ events, object }: LoadDeps): Load {
     if (now - entry.readAt >= READ_MS || isPutOff(entry, now)) return
     const change = Math.abs(entry.inFlight - entry.told)
     const isMaterial = change >= Math.max(MATERIAL_CALLS, entry.told * MATERIAL_PART)
-    if (!isMaterial && entry.callsSince < REPORT_EVERY_CALLS) return
+    const isFading = entry.inFlight > 0 && now - entry.toldAt >= REPEAT_MS
+    if (!isMaterial && !isFading && entry.callsSince < REPORT_EVERY_CALLS) return
     const waitMs = entry.toldAt + REPORT_MS - now
     if (waitMs <= 0) {
       ctx.waitUntil(tell(ctx, endpoint, entry))
@@ -149,6 +161,12 @@ export function createLoad({ events, object }: LoadDeps): Load {
       const { latency, others, othersAt } = read(endpoint, now)
       if (latency) return fadedValue(latency, HALF_LIFE_MS, now)
       return now - othersAt < BATCH_TTL_MS ? others.latencyMs : undefined
+    },
+
+    refresh(ctx, endpoint) {
+      const now = ctx.clock.now()
+      const entry = read(endpoint, now)
+      return now - entry.toldAt < REPORT_MS ? undefined : tell(ctx, endpoint, entry)
     },
   }
 }

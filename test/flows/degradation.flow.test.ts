@@ -91,6 +91,9 @@ describe.each(ways)('while the limiter %s', (_how, away) => {
     expect(typesOf(other)).toContain('limiter_unavailable')
     const over = await other.fetch('/scripted/mcp', echo(token))
     expect(over.status).toBe(429)
+    const usage = await gateway.fetch('/api/v1/limits/usage', rest(token, 'GET'))
+    expect(usage.status).toBe(503)
+    expect(await usage.json()).toMatchObject({ code: 'policy_unavailable' })
   })
 })
 
@@ -123,6 +126,32 @@ describe.each(ways)('while the breaker object %s', (_how, away) => {
     expect(await health.json()).toMatchObject({ endpoints: [{ breaker: 'unknown' }] })
   })
 })
+
+describe.each(ways)(
+  'while the breaker object, which knows the load of others, %s',
+  (_how, away) => {
+    it('calls are spread by what the isolate runs itself, and nothing waits for ever', async () => {
+      const { state, bindings } = switchable('BREAKERS', away)
+      const gateway = createTestGateway({ bindings })
+      const token = await gateway.token()
+      const endpoints = [{ url: room.url('modern') }, { url: `${room.url('modern')}?second` }]
+      const server = { path: 'scripted', name: 'scripted', endpoints }
+      const resilience = { balancer: 'least-connections', bulkhead: { maxConcurrent: 1 } }
+      const body = { ...server, resilience }
+      const made = await gateway.fetch('/api/v1/servers', rest(token, 'POST', body))
+      expect(made.status).toBe(201)
+      state.isAway = true
+      const { response, settle } = await gateway.fetchWith('/scripted/mcp', echo(token))
+      expect(response.status).toBe(200)
+      await response.text()
+      // What runs behind the response ends too.
+      await settle()
+      expect(state.calls).toBeGreaterThan(0)
+      expect(typesOf(gateway)).toContain('breaker_unavailable')
+      await expectServed(gateway, token)
+    })
+  },
+)
 
 describe.each(ways)('while the session object %s', (_how, away) => {
   it('calls of a session at one server go on, and so do new sessions', async () => {

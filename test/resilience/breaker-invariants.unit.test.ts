@@ -32,6 +32,8 @@ type Step =
       readonly successes: number
       readonly failures: number
       readonly abandoned: number
+      /** How many openings before the present one its call began; undefined for no probe. */
+      readonly late?: number | undefined
     }
 
 const few = fc.integer({ min: 0, max: 3 })
@@ -45,6 +47,7 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
       successes: few,
       failures: few,
       abandoned: few,
+      late: fc.option(few, { nil: undefined }),
     }),
   ),
   { maxLength: 200 },
@@ -73,7 +76,10 @@ function run(
       isGranted = answer.isGranted
       state = answer.state
     } else {
-      state = applyOutcomes(before, step, config, now)
+      const { late, ...outcomes } = step
+      const openings = before.kind === 'closed' ? 1 : before.openings
+      const of = late === undefined ? {} : { opening: openings - late }
+      state = applyOutcomes(before, { ...outcomes, ...of }, config, now)
     }
     see({ step, before, after: state, now, isGranted })
   }
@@ -111,7 +117,7 @@ describe('whatever happens, the breaker', () => {
         run(config, all, ({ step, before, after, now, isGranted }) => {
           if (step.kind === 'tell') {
             if (before.kind === 'half_open' && after.kind === 'half_open') {
-              out = out.slice(Math.min(out.length, step.abandoned))
+              out = out.slice(Math.min(out.length, step.late === 0 ? step.abandoned : 0))
             } else if (after.kind !== 'half_open') out = []
             return
           }
@@ -120,6 +126,18 @@ describe('whatever happens, the breaker', () => {
           if (last !== undefined && now - last >= lostMs) out = []
           out.push(now)
           expect(out.length).toBeLessThanOrEqual(config.halfOpenPermits)
+        })
+      }),
+    )
+  })
+
+  it('is moved by nothing but its own probes and the time, until it is closed', () => {
+    fc.assert(
+      fc.property(configs, steps, (config, all) => {
+        run(config, all, ({ step, before, after }) => {
+          if (step.kind === 'tell' && step.late !== 0 && before.kind !== 'closed') {
+            expect(after).toBe(before)
+          }
         })
       }),
     )
@@ -174,11 +192,13 @@ describe('whatever happens, the breaker', () => {
           now += openMs
           expect(phaseOf(state, config, now)).toBe('half_open')
           state = acquireProbe(state, config, now).state
-          state = applyOutcomes(state, { successes: 0, failures: 1 }, config, now)
+          const opening = probe + 1
+          const failed = { successes: 0, failures: 1, opening: Math.min(30, opening) }
+          state = applyOutcomes(state, failed, config, now)
         }
         state = applyOutcomes(
           acquireProbe(state, config, now + lastMs * 2).state,
-          { successes: 1, failures: 0 },
+          { successes: 1, failures: 0, opening: Math.min(30, probes + 1) },
           config,
           now + lastMs * 2,
         )

@@ -6,7 +6,7 @@ import { DEFAULT_BREAKER } from '../../src/resilience/index.ts'
 const { failureThreshold, openMs } = DEFAULT_BREAKER
 const T = 1_000_000
 const failed = (failures: number, now = T) => ({ successes: 0, failures, now })
-const succeeded = (now = T) => ({ successes: 1, failures: 0, now })
+const succeeded = (now = T) => ({ successes: 1, failures: 0, now, opening: 1 })
 
 describe('the breaker object', () => {
   it('opens at the threshold over reports of several isolates, and a success starts anew', async () => {
@@ -104,7 +104,7 @@ describe('the breaker object', () => {
     const now = T + openMs
     expect((await stub.acquireProbe({ now })).isGranted).toBe(true)
     expect((await stub.acquireProbe({ now })).isGranted).toBe(false)
-    await stub.report({ successes: 0, failures: 0, abandoned: 1, now })
+    await stub.report({ successes: 0, failures: 0, abandoned: 1, now, opening: 1 })
     expect((await stub.acquireProbe({ now })).isGranted).toBe(true)
   })
 })

@@ -13,10 +13,13 @@ import {
 
 const config = { ...DEFAULT_BREAKER, failureThreshold: 3, openMs: 1_000, maxOpenMs: 8_000 }
 const T = 50_000
+/** As its probe tells it, where it is not closed. */
 const fail = (state: BreakerState, now = T, failures = 1) =>
-  applyOutcomes(state, { successes: 0, failures }, config, now)
+  applyOutcomes(state, { successes: 0, failures, ...probeOf(state) }, config, now)
 const succeed = (state: BreakerState, now = T) =>
-  applyOutcomes(state, { successes: 1, failures: 0 }, config, now)
+  applyOutcomes(state, { successes: 1, failures: 0, ...probeOf(state) }, config, now)
+const probeOf = (state: BreakerState) =>
+  state.kind === 'closed' ? {} : { opening: state.openings }
 const open: BreakerState = { kind: 'open', openedAt: T, openings: 1 }
 
 describe('the breaker', () => {
@@ -85,9 +88,21 @@ describe('the breaker', () => {
     expect(openForMs(fail(closed, now + 9_000, 3), config, now + 9_000)).toBe(1_000)
   })
 
+  it.each([undefined, 1])('listens to nobody but its probes (opening %s)', (opening) => {
+    const half = { kind: 'half_open', probes: 1, lastProbeAt: T, openings: 2 } as const
+    const of = opening === undefined ? {} : { opening }
+    for (const outcomes of [
+      { successes: 1, failures: 0 },
+      { successes: 0, failures: 1 },
+      { successes: 0, failures: 0, abandoned: 1 },
+    ]) {
+      expect(applyOutcomes(half, { ...outcomes, ...of }, config, T)).toBe(half)
+    }
+  })
+
   it('gives the permit of an abandoned probe back', () => {
     const { state } = acquireProbe(open, config, T + 1_000)
-    const outcomes = { successes: 0, failures: 0, abandoned: 1 }
+    const outcomes = { successes: 0, failures: 0, abandoned: 1, opening: 1 }
     const left = applyOutcomes(state, outcomes, config, T + 1_001)
     expect(acquireProbe(left, config, T + 1_002).isGranted).toBe(true)
     expect(applyOutcomes(left, outcomes, config, T + 1_003)).toMatchObject({ probes: 0 })

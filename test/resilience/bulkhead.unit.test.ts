@@ -1,31 +1,37 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { createBulkhead, type Place } from '../../src/resilience/index.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { type Bulkhead, createBulkhead, type Seat } from '../../src/resilience/index.ts'
 
 const T = 1_000_000
 const BOUNDS = { maxConcurrent: 1, maxQueued: 10, queueMs: 60_000 }
 const staying = new AbortController().signal
 
+/** Whoever was let in has noted it. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 4; turn += 1) await Promise.resolve()
+}
+
 function setUp(max = 1) {
-  const bulkhead = createBulkhead()
-  const enter = (key = 'a', now = T, elsewhere = 0) =>
-    bulkhead.tryEnter(key, 'server', max, now, elsewhere)
+  const elsewhere = { a: 0, b: 0 }
+  const bulkhead = createBulkhead<string>((key) => (key === 'a' ? elsewhere.a : elsewhere.b))
+  const enter = (key = 'a', now = T) => bulkhead.tryEnter(key, 'server', max, now)
   const entered: string[] = []
-  const held = new Map<string, Place>()
+  const held = new Map<string, Seat>()
   /** Waits, and notes its name once it is let in. */
   const wait = (who: string, name = who, keys = ['a'], signal = staying, bounds = BOUNDS) =>
-    bulkhead.wait({ group: 'server', keys, who, signal }, bounds).then((waited) => {
-      if (waited.kind === 'refused') return waited.why
-      entered.push(name)
-      held.set(name, waited.place)
-      return waited.place.key
-    })
-  const leave = async (place: Place | undefined) => {
+    bulkhead
+      .wait({ group: 'server', keys, who, signal }, { ...bounds, maxConcurrent: max }, T)
+      .then((waited) => {
+        if (waited.kind === 'refused') return waited.why
+        entered.push(name)
+        held.set(name, waited.seat)
+        return waited.seat.key
+      })
+  const leave = async (place: Seat | undefined) => {
     if (place) bulkhead.leave(place, T)
-    await Promise.resolve()
-    await Promise.resolve()
+    await turns()
   }
-  return { bulkhead, enter, wait, leave, entered, held }
+  return { bulkhead, elsewhere, enter, wait, leave, entered, held }
 }
 
 describe('a bulkhead', () => {
@@ -40,12 +46,59 @@ describe('a bulkhead', () => {
     expect(second).toBeDefined()
   })
 
-  it('counts what runs elsewhere', () => {
-    const { enter } = setUp(3)
-    expect(enter('a', T, 2)).toBeDefined()
-    expect(enter('a', T, 2)).toBeUndefined()
-    expect(enter('b', T, 3)).toBeUndefined()
-    expect(enter('a', T, 1)).toBeDefined()
+  it('counts what runs elsewhere, and has room for one of its own', () => {
+    const { enter, elsewhere } = setUp(3)
+    elsewhere.a = 9
+    expect(enter()).toBeDefined()
+    expect(enter()).toBeUndefined()
+    elsewhere.a = 1
+    expect(enter()).toBeDefined()
+    expect(enter()).toBeUndefined()
+    elsewhere.a = 0
+    expect(enter()).toBeDefined()
+  })
+
+  it('lets in first who was kept out by the others, once those have left', async () => {
+    const { enter, wait, entered, elsewhere } = setUp(3)
+    elsewhere.a = 2
+    enter()
+    void wait('ann')
+    elsewhere.a = 1
+    expect(enter()).toBeUndefined()
+    await turns()
+    expect(entered).toEqual(['ann'])
+    void wait('bob')
+    elsewhere.a = 0
+    void wait('cid')
+    await turns()
+    expect(entered).toEqual(['ann', 'bob'])
+  })
+
+  it('serves the line when it is told that there may be room', async () => {
+    const { bulkhead, enter, wait, entered, elsewhere } = setUp(2)
+    elsewhere.a = 1
+    enter()
+    void wait('ann')
+    bulkhead.serve('a', 'server', T)
+    await turns()
+    expect(entered).toEqual([])
+    elsewhere.a = 0
+    bulkhead.serve('a', 'server', T)
+    await turns()
+    expect(entered).toEqual(['ann'])
+  })
+
+  it('never blocks an isolate, whatever the others run', async () => {
+    const { enter, wait, leave, entered, held, elsewhere } = setUp(2)
+    elsewhere.a = 1_000
+    let seat = enter()
+    for (const name of ['ann', 'bob', 'cid']) void wait(name)
+    while (seat) {
+      await leave(seat)
+      seat = held.get(entered.at(-1) ?? '')
+      held.clear()
+    }
+    expect(entered).toEqual(['ann', 'bob', 'cid'])
   })
 
   it('hands a place to who waits, before anyone who comes later', async () => {
@@ -105,6 +158,56 @@ describe('a bulkhead', () => {
     expect(await wait('ann', 'ann', ['a'], staying, { ...BOUNDS, maxQueued: 0 })).toBe('full')
   })
 
+  describe('of whose requests the platform drops one without a word', () => {
+    const bounds = { ...BOUNDS, maxQueued: 1, queueMs: 1_000 }
+    const group = 'server'
+    /** Its timer is gone with it, and nothing of it ever runs again. */
+    const drop = (bulkhead: Bulkhead) => {
+      vi.useFakeTimers()
+      void bulkhead.wait({ group, keys: ['a'], who: 'gone', signal: staying }, bounds, T)
+      vi.useRealTimers()
+    }
+
+    it('does not keep its place in line for longer than it might have waited', async () => {
+      const { bulkhead, enter } = setUp()
+      const first = enter()
+      drop(bulkhead)
+      const waiting = { group, keys: ['a'], who: 'ann', signal: staying }
+      expect(await bulkhead.wait(waiting, bounds, T + 999)).toMatchObject({ why: 'full' })
+      const next = bulkhead.wait(waiting, bounds, T + 1_000)
+      if (first) bulkhead.leave(first, T + 1_001)
+      expect(await next).toMatchObject({ kind: 'entered', seat: { key: 'a' } })
+    })
+
+    it('gives a seat on that was handed to it and that it did not take', () => {
+      const { bulkhead, enter } = setUp()
+      const first = enter()
+      drop(bulkhead)
+      // Nothing of it runs before the next look, as nothing of a dropped request ever does.
+      if (first) bulkhead.leave(first, T)
+      expect(enter('a', T + 1_000)).toBeUndefined()
+      expect(enter('a', T + 1_001)).toBeDefined()
+    })
+  })
+
+  it('lets a request end only its own wait, when another empties the line and a third begins one', async () => {
+    const { bulkhead, enter, wait, leave, entered } = setUp()
+    const leaving = new AbortController()
+    // On workerd no request may end the timer of another: what it would do comes late.
+    const removed = vi.spyOn(leaving.signal, 'removeEventListener').mockReturnValue()
+    const first = enter()
+    const early = wait('ann', 'ann', ['a'], leaving.signal)
+    await leave(first)
+    expect(await early).toBe('a')
+    void wait('ann', 'second')
+    leaving.abort()
+    expect(removed).toHaveBeenCalledOnce()
+    const full = { ...BOUNDS, maxQueued: 1 }
+    expect(await wait('bob', 'bob', ['a'], staying, full)).toBe('full')
+    expect(bulkhead.running('a')).toBe(1)
+    expect(entered).toEqual(['ann'])
+  })
+
   it('forgets a place that was lost with its invocation', () => {
     const { enter } = setUp()
     enter('a', T)
@@ -146,7 +249,7 @@ describe('a bulkhead', () => {
             if (name !== undefined) held.delete(name)
             await leave(place)
           }
-          await Promise.resolve()
+          await turns()
           for (const each of ['a', 'b'] as const) {
             const running = [...held.values()].filter((place) => place.key === each).length
             expect(bulkhead.running(each)).toBe(running)

@@ -125,6 +125,62 @@ describe('the load of an isolate', () => {
     expect(told.length - before).toBeLessThanOrEqual(seconds + 1)
   })
 
+  it('tells of long calls again, as long as others begin or end beside them', async () => {
+    const { isolate, ctx, settle, told } = world()
+    const [first, second] = [isolate(), isolate()]
+    first.inFlight(one, now())
+    for (let call = 0; call < 100; call += 1) first.begin(ctx, one)
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    const before = told.length
+    for (let seconds = 0; seconds < 100; seconds += 1) {
+      for (const load of [first, second]) {
+        load.inFlight(one, now())
+        const end = load.begin(ctx, one)
+        await settle()
+        end()
+      }
+      await vi.advanceTimersByTimeAsync(1_000)
+    }
+    expect(second.inFlight(one, now())).toBeGreaterThanOrEqual(100)
+    expect(told.length - before).toBeLessThanOrEqual(2 * 11)
+  })
+
+  it('forgets who runs nothing but silent long calls', async () => {
+    const { isolate, ctx, settle } = world()
+    const [silent, lively] = [isolate(), isolate()]
+    silent.inFlight(one, now())
+    for (let call = 0; call < 100; call += 1) silent.begin(ctx, one)
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    const trickle = async (times: number) => {
+      for (let call = 0; call < times; call += 1) {
+        lively.inFlight(one, now())
+        lively.begin(ctx, one)()
+        await settle()
+        vi.setSystemTime(now() + 1_000)
+      }
+    }
+    await trickle(20)
+    expect(lively.inFlight(one, now())).toBe(100)
+    await trickle(40)
+    expect(lively.inFlight(one, now())).toBe(0)
+  })
+
+  it('asks for newer numbers of the others, once a second', async () => {
+    const { isolate, ctx, settle } = world()
+    const [first, second] = [isolate(), isolate()]
+    first.inFlight(one, now())
+    const ends = Array.from({ length: 5 }, () => first.begin(ctx, one))
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    await second.refresh(ctx, one)
+    expect(second.inFlight(one, now())).toBe(5)
+    for (const end of ends) end()
+    expect(second.refresh(ctx, one)).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(REPORT_MS)
+    await second.refresh(ctx, one)
+    await settle()
+    expect(second.inFlight(one, now())).toBe(0)
+  })
+
   it('forgets what others said when they have said nothing for half a minute', async () => {
     const { isolate, ctx, settle } = world()
     const [dies, lives] = [isolate(), isolate()]
@@ -194,6 +250,16 @@ describe('the load of an isolate', () => {
     expect(load.inFlight(one, now())).toBe(1)
     end()
     load.inFlight(endpointOf(3_000), now())
+    expect(load.inFlight(one, now())).toBe(0)
+  })
+
+  it('keeps the endpoint that is called while every other one is busy', () => {
+    const { isolate, ctx } = world()
+    const load = isolate()
+    for (let index = 0; index < 2_000; index += 1) load.begin(ctx, endpointOf(index + 10))
+    const end = load.begin(ctx, one)
+    expect(load.inFlight(one, now())).toBe(1)
+    end()
     expect(load.inFlight(one, now())).toBe(0)
   })
 })

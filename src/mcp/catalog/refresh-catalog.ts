@@ -90,14 +90,14 @@ async function ask(
     // A server that says that a list has changed does not speak of its eras.
     const known = hasChanged ? { known: target.upstream } : {}
     const discovery = await discover(ctx, address, { transports, triesLegacy, ...known })
-    breakers.record(ctx, endpointId, 'success')
+    breakers.record(ctx, endpointId, 'success', admission.probe)
     const now = ctx.clock.now()
     const outcome = { kind: 'up', latencyMs: now - startedAt } as const
     // A whole catalogue was read: unlike one lucky probe, that decides at once.
     const record = { ...probeRecord(target, outcome, now), health: 'healthy' } as const
     return { kind: 'answered', record, discovery }
   } catch (thrown) {
-    breakers.record(ctx, endpointId, 'failure')
+    breakers.record(ctx, endpointId, 'failure', admission.probe)
     const reason = toGatewayError(thrown).message
     const record = probeRecord(target, { kind: 'down', error: reason }, ctx.clock.now())
     return { kind: 'failed', record, reason }

@@ -18,7 +18,7 @@ export interface EndingAnswer extends UpstreamAnswer {
 export function endOfCall(
   ctx: CallContext,
   upstreams: Upstreams,
-  { endpoint, response, end: endAnswer, judgement }: EndingAnswer,
+  { endpoint, probe, response, end: endAnswer, judgement }: EndingAnswer,
   running: Running,
 ): (end: StreamEnd) => void {
   let isOver = false
@@ -34,14 +34,16 @@ export function endOfCall(
     else running.forget()
     if (isLeft) {
       ctx.facts.outcome = 'cancelled'
-      upstreams.reportLeft(ctx, endpoint.id)
-    } else if (end === 'broken' || end === 'faulty' || judged === 'broken') {
+      upstreams.reportLeft(ctx, endpoint.id, probe)
+      return
+    }
+    if (end === 'broken' || end === 'faulty' || judged === 'broken') {
       // What half an answer said of itself counts for nothing; a reason of ours stands.
       const isOurs = !['rpc_error', 'tool_error', undefined].includes(ctx.facts.outcome)
       if (end === 'broken' && !isOurs) ctx.facts.outcome = 'upstream_failed'
-      upstreams.reportBroken(ctx, endpoint.id)
+      upstreams.reportBroken(ctx, endpoint.id, probe)
       return
     }
-    if (judged === 'sound') upstreams.reportSound(ctx, endpoint.id)
+    if (judged === 'sound') upstreams.reportSound(ctx, endpoint.id, probe)
   }
 }

@@ -1,17 +1,21 @@
 import { type CallContext, type EndpointId, GatewayError } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import {
+  type BreakerProbe,
   type Breakers,
   type Bulkhead,
   type BulkheadBounds,
+  type Choice,
   chooseEndpoint,
   createBulkhead,
   createRotations,
   type Load,
-  type Place,
+  type Seat,
 } from '../../resilience/index.ts'
 import type { SendDefaults, SendPolicy } from './send-policy.ts'
 import type { Endpoint } from './upstream-call.ts'
+
+type Picked = Choice<Endpoint>
 
 /** Which call looks for an endpoint. */
 export interface Where {
@@ -30,23 +34,28 @@ export interface Where {
   readonly mayWait?: boolean
 }
 
-/** An endpoint whose breaker let the call through, and the place that the call has there. */
+/** An endpoint whose breaker let the call through, and the seat that the call has there. */
 export interface Chosen {
   readonly endpoint: Endpoint
-  readonly place?: Place
+  /** Goes with the call's outcome. */
+  readonly probe?: BreakerProbe | undefined
+  readonly seat?: Seat<EndpointId>
 }
 
 /** Where calls find room: within their tenant, and at an endpoint of their server. */
 export interface Places {
   /** Undefined when the call has to wait. */
-  enterTenant(ctx: CallContext, server: ServerRecord): Place | undefined
+  enterTenant(ctx: CallContext, server: ServerRecord): Seat | undefined
   /** Throws `no_capacity`. */
   wait(
     of: Pick<Where, 'call'> & { readonly ctx: CallContext; readonly signal: AbortSignal },
-  ): Promise<Place>
-  /** Throws `upstream_unavailable` and `no_capacity`. */
-  choose(ctx: CallContext, where: Where): Promise<Chosen>
-  leave(ctx: CallContext, place: Place): void
+  ): Promise<Seat>
+  /**
+   * No promise unless somebody has to be asked or waited for. Throws `upstream_unavailable` and
+   * `no_capacity`.
+   */
+  choose(ctx: CallContext, where: Where): Chosen | Promise<Chosen>
+  leave(ctx: CallContext, seat: Seat<EndpointId>): void
   /** Whether a second copy could be sent to another endpoint now. */
   isElsewhere(ctx: CallContext, where: Where): boolean
 }
@@ -65,17 +74,14 @@ const RETRY_SECONDS = 1
 
 /** @see Places */
 export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps): Places {
-  const endpoints = createBulkhead()
+  const endpoints: Bulkhead<EndpointId> = createBulkhead((id, now) =>
+    Math.max(0, load.inFlight(id, now) - endpoints.running(id)),
+  )
   const rotations = createRotations()
   const tenantBounds = { maxConcurrent: defaults.tenantConcurrent, ...TENANT_QUEUE }
 
-  function elsewhere(id: EndpointId, now: number): number {
-    return Math.max(0, load.inFlight(id, now) - endpoints.running(id))
-  }
-
   function hasRoom(ctx: CallContext, server: ServerRecord, id: EndpointId, max: number): boolean {
-    const now = ctx.clock.now()
-    return endpoints.hasRoom(id, server.id, max, now, elsewhere(id, now))
+    return endpoints.hasRoom(id, server.id, max, ctx.clock.now())
   }
 
   /** A second attempt goes elsewhere when there is an elsewhere. */
@@ -85,50 +91,79 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     return fresh.length > 0 || mayWait === false ? fresh : own
   }
 
-  async function pick(
+  function pick(
     ctx: CallContext,
     { server, key, isAdmitted }: Where['call'],
     from: readonly Endpoint[],
-  ): Promise<Chosen> {
+  ): Picked | Promise<Picked> {
     const [pinned] = from
-    if (isAdmitted && pinned) return { endpoint: pinned }
+    if (isAdmitted && pinned) return { kind: 'endpoint', endpoint: pinned }
     const { id, resilience: settings } = server
     const plan = { breakers: breakers.of(server), load, rotations, settings, key, server: id }
-    const chosen = chooseEndpoint(ctx, { ...plan, endpoints: from })
-    const choice = chosen instanceof Promise ? await chosen : chosen
-    if (choice.kind === 'endpoint') return { endpoint: choice.endpoint }
-    throw unavailable(server, choice.retryAfterSeconds)
+    return chooseEndpoint(ctx, { ...plan, endpoints: from })
   }
 
   /** Where there is room, or after a while of waiting for some. */
-  async function pickRoomy(
+  function pickRoomy(
     ctx: CallContext,
     where: Where,
     bounds: BulkheadBounds,
-  ): Promise<Chosen> {
-    const { server } = where.call
+  ): Chosen | Promise<Chosen> {
+    const { call } = where
+    const { server } = call
     const max = bounds.maxConcurrent
+    const now = ctx.clock.now()
     const all = candidates(where)
-    for (;;) {
-      const now = ctx.clock.now()
-      const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
-      // With every breaker open it is them, and not their calls, that refuse.
-      if (alive.length === 0) return pick(ctx, where.call, all)
-      const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
-      const place = roomy.length > 0 ? undefined : await line(ctx, where, alive, bounds)
-      const from = place ? alive.filter(({ id }) => id === place.key) : roomy
-      try {
-        const { endpoint } = await pick(ctx, where.call, from)
-        const { id } = endpoint
-        const then = ctx.clock.now()
-        const taken = place ?? endpoints.tryEnter(id, server.id, max, then, elsewhere(id, then))
-        if (taken) return { endpoint, place: taken }
-        // Others were faster while the breaker was asked.
-        breakers.record(ctx, id, 'abandoned')
-      } catch (thrown) {
-        if (place) endpoints.leave(place, ctx.clock.now())
-        throw thrown
+    const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
+    // With every breaker open it is them, and not their calls, that refuse.
+    if (alive.length === 0) return then(pick(ctx, call, all), (none) => admitted(server, none))
+    const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
+    if (roomy.length === 0) return lineUp(ctx, where, alive, bounds)
+    return then(pick(ctx, call, roomy), (picked) => {
+      if (picked.kind === 'unavailable') {
+        // The probe of the one with room went to someone else: the others have no room.
+        const others = alive.filter((each) => !roomy.includes(each))
+        return others.length > 0 ? lineUp(ctx, where, others, bounds) : admitted(server, picked)
       }
+      const { endpoint, probe } = picked
+      const seat = endpoints.tryEnter(endpoint.id, server.id, max, ctx.clock.now())
+      if (seat) return { endpoint, probe, seat }
+      // Others were faster while the breaker was asked.
+      breakers.record(ctx, endpoint.id, 'abandoned', probe)
+      return pickRoomy(ctx, where, bounds)
+    })
+  }
+
+  /** Waits for one of these, and asks its breaker once it is let in. */
+  async function lineUp(
+    ctx: CallContext,
+    where: Where,
+    alive: readonly Endpoint[],
+    bounds: BulkheadBounds,
+  ): Promise<Chosen> {
+    const { call } = where
+    const seat = await line(ctx, where, alive, bounds)
+    try {
+      const own = alive.filter(({ id }) => id === seat.key)
+      const { endpoint, probe } = admitted(call.server, await pick(ctx, call, own))
+      return { endpoint, probe, seat }
+    } catch (thrown) {
+      endpoints.leave(seat, ctx.clock.now())
+      throw thrown
+    }
+  }
+
+  /** Who is kept out by what others said asks them again: nothing that ends here would tell. */
+  function hearOthers(
+    ctx: CallContext,
+    server: ServerRecord,
+    alive: readonly Endpoint[],
+    max: number,
+  ): void {
+    for (const { id } of alive) {
+      if (endpoints.running(id) >= max) continue
+      const heard = load.refresh(ctx, id)
+      if (heard) ctx.waitUntil(heard.then(() => endpoints.serve(id, server.id, ctx.clock.now())))
     }
   }
 
@@ -137,11 +172,14 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     { call: { server }, signal = ctx.signal, mayWait }: Where,
     alive: readonly Endpoint[],
     bounds: BulkheadBounds,
-  ): Promise<Place> {
+  ): Promise<Seat<EndpointId>> {
     const keys = alive.map(({ id }) => id)
     const waiting = { group: server.id, keys, who: ctx.facts.principal ?? '', signal }
-    const waited = mayWait === false ? undefined : await endpoints.wait(waiting, bounds)
-    if (waited?.kind === 'entered') return waited.place
+    const standing =
+      mayWait === false ? undefined : endpoints.wait(waiting, bounds, ctx.clock.now())
+    hearOthers(ctx, server, alive, bounds.maxConcurrent)
+    const waited = await standing
+    if (waited?.kind === 'entered') return waited.seat
     throw noCapacity(`The server "${server.path}" has as many calls as it may have at once.`)
   }
 
@@ -153,18 +191,22 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     async wait({ ctx, call: { server }, signal }) {
       const { tenant } = server
       const waiting = { group: tenant, keys: [tenant], who: ctx.facts.principal ?? '', signal }
-      const waited = await tenants.wait(waiting, tenantBounds)
-      if (waited.kind === 'entered') return waited.place
+      const waited = await tenants.wait(waiting, tenantBounds, ctx.clock.now())
+      if (waited.kind === 'entered') return waited.seat
       throw noCapacity('Your organisation has as many calls as it may have at once.')
     },
 
     choose(ctx, where) {
       const bounds = where.call.isJudged ? where.policy?.bulkhead : undefined
-      return bounds ? pickRoomy(ctx, where, bounds) : pick(ctx, where.call, candidates(where))
+      if (bounds) return pickRoomy(ctx, where, bounds)
+      const picked = pick(ctx, where.call, candidates(where))
+      return picked instanceof Promise
+        ? picked.then((late) => admitted(where.call.server, late))
+        : admitted(where.call.server, picked)
     },
 
-    leave(ctx, place) {
-      endpoints.leave(place, ctx.clock.now())
+    leave(ctx, seat) {
+      endpoints.leave(seat, ctx.clock.now())
     },
 
     isElsewhere(ctx, { call, tried, policy }) {
@@ -187,6 +229,16 @@ export function eligible({
   return pinned === undefined
     ? server.endpoints
     : server.endpoints.filter(({ id }) => id === pinned)
+}
+
+function admitted(server: ServerRecord, picked: Picked): Picked & { readonly kind: 'endpoint' } {
+  if (picked.kind === 'endpoint') return picked
+  throw unavailable(server, picked.retryAfterSeconds)
+}
+
+/** At once where nothing is waited for. */
+function then<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {

@@ -1,5 +1,5 @@
 import type { CallContext, EndpointId, OutboundResult } from '../../core/index.ts'
-import { attempt, hedge, type RunningDeadline } from '../../resilience/index.ts'
+import { attempt, type BreakerProbe, hedge, type RunningDeadline } from '../../resilience/index.ts'
 import { eligible, type Places } from './choose-place.ts'
 import { isPassing, outcomeOf, retryAfterMsOf } from './failure.ts'
 import type { SendPolicy } from './send-policy.ts'
@@ -20,6 +20,7 @@ export interface Sending {
 /** What one sending came to. */
 export interface Sent {
   readonly endpoint: Endpoint
+  readonly probe: BreakerProbe | undefined
   readonly result: OutboundResult
   readonly end: () => void
 }
@@ -28,23 +29,23 @@ export interface SendSafelyDeps {
   readonly places: Pick<Places, 'isElsewhere'>
   /** `signal` ends this sending alone; one that may not wait is sent elsewhere or not at all. */
   readonly sendOnce: (sending: Sending, signal: AbortSignal, mayWait: boolean) => Promise<Sent>
-  readonly reportLeft: (ctx: CallContext, endpoint: EndpointId) => void
+  readonly reportLeft: (ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe) => void
 }
+
+/** What a call came to whose caller left, or whose time was over, before it was sent again. */
+const LEFT: OutboundResult = { kind: 'fault', fault: 'cancelled', message: 'left in a pause' }
 
 /** Sends what may be sent twice: again when it failed, and twice at once when it takes too long. */
 export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDeps) {
-  return function sendSafely(sending: Sending): Promise<Sent> {
+  return async function sendSafely(sending: Sending): Promise<Sent> {
     const { ctx, call, policy, tried, deadline, signal } = sending
-    let failed: Sent | undefined
-    return attempt({
+    let isLetGo = false
+    const sent = await attempt<Sent>({
       ctx: { random: ctx.random, signal },
       maxAttempts: policy.maxAttempts,
-      async run() {
-        // A body that nobody reads would keep the connection of the first attempt.
-        if (failed) await letGo(failed)
-        const isHedged = mayBeHedged(call, policy)
-        failed = await (isHedged ? sendHedged(sending) : sendOnce(sending, signal, true))
-        return failed
+      run() {
+        isLetGo = false
+        return mayBeHedged(call, policy) ? sendHedged(sending) : sendOnce(sending, signal, true)
       },
       isRetryable: ({ result }) => isPassing(result),
       // It asks for itself alone: the next attempt goes elsewhere when there is an elsewhere.
@@ -52,7 +53,12 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
         tried.size < eligible(call).length ? 0 : retryAfterMsOf(result, ctx.clock.now()),
       leftMs: () => deadline?.leftMs(ctx.clock.now()) ?? Number.POSITIVE_INFINITY,
       mayRetry: () => policy.payRetry(ctx.clock.now()),
+      letGo(failed) {
+        isLetGo = true
+        ctx.waitUntil(letGo(failed))
+      },
     })
+    return isLetGo ? { ...sent, result: LEFT } : sent
   }
 
   async function sendHedged(sending: Sending): Promise<Sent> {
@@ -65,7 +71,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
       isGood: ({ result }) => outcomeOf(result) === 'success',
       discard(loser) {
         // What would have been judged is not, and says nothing.
-        if (loser.result.kind === 'response') reportLeft(ctx, loser.endpoint.id)
+        if (loser.result.kind === 'response') reportLeft(ctx, loser.endpoint.id, loser.probe)
         ctx.waitUntil(letGo(loser))
       },
       waitUntil: (work) => ctx.waitUntil(work),
@@ -81,6 +87,7 @@ function mayBeHedged(call: UpstreamCall, { hedgeAfterMs }: SendPolicy): boolean 
   return hedgeAfterMs !== undefined && isFree && call.server.endpoints.length > 1
 }
 
+/** A body that nobody reads would keep its connection. */
 async function letGo({ result, end }: Sent): Promise<void> {
   end()
   if (result.kind !== 'response') return

@@ -7,12 +7,13 @@ import {
 } from '../../core/index.ts'
 import type { ServerRecord, UpstreamAddress } from '../../registry/index.ts'
 import {
+  type BreakerProbe,
   type Breakers,
   createBulkhead,
   cutOff,
   type Load,
-  type Place,
   runDeadline,
+  type Seat,
 } from '../../resilience/index.ts'
 import { createPlaces } from './choose-place.ts'
 import { closeSession } from './close-session.ts'
@@ -52,11 +53,11 @@ export interface Upstreams {
   /** Tells an upstream that its session is over. Never throws. */
   close(server: ServerRecord, endpoint: EndpointId, sessionId: string): Promise<void>
   /** For an answer that was judged and found sound. */
-  reportSound(ctx: CallContext, endpoint: EndpointId): void
+  reportSound(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void
   /** For a stream that broke after its headers were accepted. */
-  reportBroken(ctx: CallContext, endpoint: EndpointId): void
+  reportBroken(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void
   /** For an answer of which nothing can be said: its caller left. */
-  reportLeft(ctx: CallContext, endpoint: EndpointId): void
+  reportLeft(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void
 }
 
 export interface UpstreamsDeps {
@@ -84,12 +85,13 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     mayWait = true,
   ): Promise<Sent> {
     const { ctx, call, tried, deadline } = sending
-    const { endpoint, place } = await places.choose(ctx, { ...sending, signal, mayWait })
+    const choosing = places.choose(ctx, { ...sending, signal, mayWait })
+    const { endpoint, probe, seat } = choosing instanceof Promise ? await choosing : choosing
     tried.add(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
-    const end = begin(ctx, call, endpoint, place)
+    const end = begin(ctx, call, endpoint, seat)
     const send = call.send ?? outbound.send
     let result: OutboundResult
     try {
@@ -109,7 +111,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       })
     } catch (thrown) {
       end()
-      breakers.record(ctx, endpoint.id, 'abandoned')
+      breakers.record(ctx, endpoint.id, 'abandoned', probe)
       throw thrown
     }
     const latencyMs = ctx.clock.now() - startedAt
@@ -119,10 +121,17 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const outcome = outcomeOf(result) ?? (deadline?.isPassed() ? 'failure' : 'abandoned')
     // A success between two broken answers would keep the breaker closed for ever.
     const isToBeJudged = call.isJudged && result.kind === 'response' && result.response.ok
-    if (!(isToBeJudged && outcome === 'success')) breakers.record(ctx, endpoint.id, outcome)
+    if (!(isToBeJudged && outcome === 'success')) {
+      breakers.record(ctx, endpoint.id, outcome, probe)
+    }
     if (result.kind === 'fault') end()
     // How fast it fails says nothing of how fast it is.
-    return { endpoint, result, end: () => end(outcome === 'success' ? latencyMs : undefined) }
+    return {
+      endpoint,
+      probe,
+      result,
+      end: () => end(outcome === 'success' ? latencyMs : undefined),
+    }
   }
 
   /** A stream that a client opened lasts for hours and does nothing, and a message is no call. */
@@ -130,19 +139,19 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     ctx: CallContext,
     { isJudged }: UpstreamCall,
     endpoint: Endpoint,
-    place: Place | undefined,
+    seat: Seat<EndpointId> | undefined,
   ): (latencyMs?: number) => void {
     if (!isJudged) return NOTHING_TO_END
     const over = load.begin(ctx, endpoint.id)
-    if (!place) return over
+    if (!seat) return over
     return (latencyMs) => {
       over(latencyMs)
-      places.leave(ctx, place)
+      places.leave(ctx, seat)
     }
   }
 
-  function reportLeft(ctx: CallContext, endpoint: EndpointId): void {
-    breakers.record(ctx, endpoint, 'abandoned')
+  function reportLeft(ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe): void {
+    breakers.record(ctx, endpoint, 'abandoned', probe)
   }
 
   /** What was refused may not speak any more what it spoke. Gives the response to use instead. */
@@ -169,31 +178,33 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const deadline = call.deadline && runDeadline(call.deadline, ctx.signal, ctx.clock.now())
       const signal = deadline?.signal ?? ctx.signal
       const sending: Sending = { ctx, call, policy, tried: new Set(), deadline, signal }
-      let place: Place | undefined
+      let seat: Seat | undefined
+      let sent: Sent | undefined
       const release = (): void => {
-        if (place) tenants.leave(place, ctx.clock.now())
+        sent?.end()
+        if (seat) tenants.leave(seat, ctx.clock.now())
         deadline?.end()
       }
       try {
-        if (call.isJudged) place = places.enterTenant(ctx, server) ?? (await places.wait(sending))
+        if (call.isJudged) seat = places.enterTenant(ctx, server) ?? (await places.wait(sending))
         policy.noteCall()
-        const sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
-        const { endpoint, result } = sent
+        sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
+        const { endpoint, probe, result } = sent
         if (result.kind === 'fault') {
           throw faultError(result.fault, server.path, server.timeoutMs)
-        }
-        const end = (): void => {
-          sent.end()
-          release()
-          result.bodyDeadline?.end()
         }
         const { bodyDeadline } = result
         const response = result.response.ok
           ? result.response
           : recheck(ctx, call, endpoint.id, result.response)
-        if (!deadline) return { endpoint, response, bodyDeadline, end }
+        const end = (): void => {
+          release()
+          bodyDeadline?.end()
+        }
+        if (!deadline) return { endpoint, probe, response, bodyDeadline, end }
         return {
           endpoint,
+          probe,
           response: cutResponse(response, signal),
           bodyDeadline,
           end,
@@ -210,14 +221,14 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     },
 
     async open(ctx, where, run) {
-      const { endpoint } = await places.choose(ctx, { call: where, tried: new Set() })
+      const { endpoint, probe } = await places.choose(ctx, { call: where, tried: new Set() })
       ctx.facts.endpoint = endpoint.id
       const opened = await run(endpoint).catch((thrown: unknown) => {
-        reportLeft(ctx, endpoint.id)
+        reportLeft(ctx, endpoint.id, probe)
         throw thrown
       })
       const { outcome, status } = opened
-      breakers.record(ctx, endpoint.id, outcome ?? 'abandoned')
+      breakers.record(ctx, endpoint.id, outcome ?? 'abandoned', probe)
       if (status !== undefined) {
         const refused = { method: 'POST', isInSession: false, isHandshake: true } as const
         recheckTransport?.(ctx, endpoint.id, { server: where.server, ...refused, status })
@@ -233,12 +244,12 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       await closeSession(outbound, addressOf(server, endpoint), sessionId)
     },
 
-    reportSound(ctx, endpoint) {
-      breakers.record(ctx, endpoint, 'success')
+    reportSound(ctx, endpoint, probe) {
+      breakers.record(ctx, endpoint, 'success', probe)
     },
 
-    reportBroken(ctx, endpoint) {
-      breakers.record(ctx, endpoint, 'failure')
+    reportBroken(ctx, endpoint, probe) {
+      breakers.record(ctx, endpoint, 'failure', probe)
     },
 
     reportLeft,

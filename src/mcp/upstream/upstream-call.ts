@@ -1,6 +1,6 @@
 import type { Deadline, EndpointId } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
-import type { CallDeadline } from '../../resilience/index.ts'
+import type { BreakerProbe, CallDeadline } from '../../resilience/index.ts'
 import type { UpstreamOutbound } from './transports.ts'
 
 export type Endpoint = ServerRecord['endpoints'][number]
@@ -38,6 +38,8 @@ export interface UpstreamCall {
 
 export interface UpstreamAnswer {
   readonly endpoint: Endpoint
+  /** Goes with what is reported of it. */
+  readonly probe?: BreakerProbe | undefined
   readonly response: Response
   readonly bodyDeadline?: Deadline | undefined
   /** Its last byte came, or nobody waits for it any more. Whoever gets an answer calls it. */

@@ -1,15 +1,21 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   EndpointId,
   type OutboundFault,
   type OutboundRequest,
   type OutboundResult,
 } from '../../../src/core/index.ts'
+import { createPlaces } from '../../../src/mcp/upstream/choose-place.ts'
 import { createUpstreams, type UpstreamCall } from '../../../src/mcp/upstream/send.ts'
-import { DEFAULT_SENDING, type SendDefaults } from '../../../src/mcp/upstream/send-policy.ts'
+import {
+  createSendPolicies,
+  DEFAULT_SENDING,
+  type SendDefaults,
+} from '../../../src/mcp/upstream/send-policy.ts'
 import type { ServerRecord } from '../../../src/registry/index.ts'
 import {
   type Breakers,
+  createBulkhead,
   createLoad,
   type ResilienceSettings,
 } from '../../../src/resilience/index.ts'
@@ -34,24 +40,28 @@ const refused = (status: number, headers: Record<string, string> = {}): Outbound
 const fault = (kind: OutboundFault): OutboundResult => ({ kind: 'fault', fault: kind, message: '' })
 
 /** Upstreams that answer when the test says so, or when they are aborted. */
-function world(sending: Partial<SendDefaults> = {}) {
+function world(sending: Partial<SendDefaults> = {}, others = { inFlight: 0 }, more: object = {}) {
   const open: { host: string; signal: AbortSignal; answer: (result: OutboundResult) => void }[] = []
   const learned: string[] = []
   const behind: Promise<unknown>[] = []
   const openBreakers = new Set<EndpointId>()
+  /** Their one probe is out. */
+  const halfOpen = new Set<EndpointId>()
   const peeked: EndpointId[] = []
   const load = createLoad({
     events: { emit: () => undefined },
-    object: () => ({ load: async () => ({ inFlight: 0 }) }),
+    object: () => ({ load: async () => ({ ...others }) }),
   })
   const breakers: Breakers = {
     peek(endpoint) {
       peeked.push(endpoint)
       return openBreakers.has(endpoint) ? 'open' : 'closed'
     },
-    admitsAtOnce: (endpoint) => breakers.peek(endpoint, 0) === 'closed',
+    admitsAtOnce: (endpoint) => !halfOpen.has(endpoint) && breakers.peek(endpoint, 0) === 'closed',
     admit: async (_ctx, endpoint) =>
-      openBreakers.has(endpoint) ? { kind: 'open', retryAfterSeconds: 9 } : { kind: 'closed' },
+      openBreakers.has(endpoint) || halfOpen.has(endpoint)
+        ? { kind: 'open', retryAfterSeconds: 9 }
+        : { kind: 'closed' },
     record: (_ctx, endpoint, outcome) => learned.push(`${endpoint.slice(-1)} ${outcome}`),
     of: () => breakers,
     phase: async () => 'closed',
@@ -65,7 +75,7 @@ function world(sending: Partial<SendDefaults> = {}) {
       }),
   }
   const upstreams = createUpstreams({
-    ...{ outbound, breakers, load },
+    ...{ outbound, breakers, load, ...more },
     sending: { ...DEFAULT_SENDING, ...sending },
   })
   const clock = { at: 1_000_000 }
@@ -90,7 +100,24 @@ function world(sending: Partial<SendDefaults> = {}) {
     return { sent, leave: () => leaving.abort(), ctx }
   }
   const sent = (count: number) => expect.poll(() => open.length, { interval: 1 }).toBe(count)
-  return { open, learned, behind, load, clock, call, sent, openBreakers, peeked, upstreams }
+  const places = createPlaces({
+    ...{ tenants: createBulkhead(), breakers, load },
+    defaults: DEFAULT_SENDING,
+  })
+  return {
+    places,
+    halfOpen,
+    open,
+    learned,
+    behind,
+    load,
+    clock,
+    call,
+    sent,
+    openBreakers,
+    peeked,
+    upstreams,
+  }
 }
 
 describe('a tenant with as many calls as it may have', () => {
@@ -107,6 +134,23 @@ describe('a tenant with as many calls as it may have', () => {
     await sent(2)
     open[1]?.answer(ok())
     expect(await (await second.sent).response.text()).toBe('ok')
+  })
+
+  it('gives its place back, and the call its seat, when what follows the headers throws', async () => {
+    const recheckTransport = (): never => {
+      throw new Error('a bug')
+    }
+    const { call, open, sent, load, clock } = world({ tenantConcurrent: 1 }, undefined, {
+      recheckTransport,
+    })
+    const server = serverWith({ bulkhead: { maxConcurrent: 1, maxQueued: 0 } }, ['a'])
+    const first = call(server)
+    await sent(1)
+    open[0]?.answer(ok())
+    await expect(first.sent).rejects.toThrow('a bug')
+    expect(load.inFlight(A, clock.at)).toBe(0)
+    call(server)
+    await sent(2)
   })
 
   it('gives its place back when a call fails, and when its caller leaves', async () => {
@@ -209,12 +253,40 @@ describe('an endpoint with as many calls as it may have', () => {
 
   it('counts what the other isolates have told of', async () => {
     const { call, load, sent, open } = world()
-    const server = serverWith({ bulkhead: { ...bulkhead, queueMs: 1 } })
+    const server = serverWith({ bulkhead: { maxConcurrent: 2, maxQueued: 2, queueMs: 1 } })
     load.begin({} as never, A)
+    for (const pinned of [A, B]) call(server, { pinned })
+    await sent(2)
+    call(server)
+    await sent(3)
+    expect(open.map(({ host }) => host)).toEqual(['a', 'b', 'b'])
+    await expect(call(server).sent).rejects.toMatchObject({ code: 'no_capacity' })
+  })
+
+  it('is used again by the next call after those have left who had filled it elsewhere', async () => {
+    const others = { inFlight: 0 }
+    const { call, open, sent, clock, behind } = world({}, others)
+    const server = serverWith({ bulkhead: { ...bulkhead, maxConcurrent: 3 } }, ['a'])
+    others.inFlight = 2
     call(server)
     await sent(1)
-    expect(open[0]?.host).toBe('b')
-    await expect(call(server).sent).rejects.toMatchObject({ code: 'no_capacity' })
+    // The second hears of the others, and the third is kept out by them.
+    call(server)
+    await sent(2)
+    await Promise.all(behind.splice(0))
+    clock.at += 1_000
+    const third = call(server)
+    await expect.poll(() => behind.length).toBeGreaterThan(0)
+    await Promise.all(behind.splice(0))
+    expect(open).toHaveLength(2)
+    others.inFlight = 0
+    clock.at += 1_000
+    // It asks again, and who waited before it is let in.
+    call(server)
+    await sent(3)
+    open[2]?.answer(ok())
+    expect((await third.sent).response.status).toBe(200)
+    expect(open).toHaveLength(3)
   })
 
   it('says that the server fails, where every breaker is open', async () => {
@@ -236,6 +308,46 @@ describe('an endpoint with as many calls as it may have', () => {
     await sent(2)
     expect(open[1]?.host).toBe('a')
   })
+})
+
+describe('an endpoint that has room, and whose probe went to someone else', () => {
+  it('leaves its call in line for the others', async () => {
+    const { call, open, sent, halfOpen } = world()
+    const server = serverWith({ bulkhead: { maxConcurrent: 1, maxQueued: 2, queueMs: 60_000 } })
+    call(server, { pinned: A })
+    await sent(1)
+    halfOpen.add(B)
+    const second = call(server)
+    open[0]?.answer(fault('network'))
+    await sent(2)
+    expect(open[1]?.host).toBe('a')
+    open[1]?.answer(ok())
+    expect((await second.sent).response.status).toBe(200)
+  })
+
+  it('is refused as unavailable where there are no others', async () => {
+    const { call, halfOpen } = world()
+    halfOpen.add(A)
+    const server = serverWith({ bulkhead: { maxConcurrent: 1 } }, ['a'])
+    await expect(call(server).sent).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  })
+})
+
+describe('a choice', () => {
+  it.each([{}, { bulkhead: { maxConcurrent: 1 } }])(
+    'is no promise while nobody is asked (%o)',
+    (resilience) => {
+      const { places, call } = world()
+      const server = serverWith(resilience)
+      const { ctx } = call(server, { pinned: B })
+      const where = {
+        call: { server, isJudged: true as const },
+        tried: new Set<EndpointId>([B]),
+        policy: createSendPolicies(DEFAULT_SENDING)(server),
+      }
+      expect(places.choose(ctx as never, where)).toMatchObject({ endpoint: { id: A } })
+    },
+  )
 })
 
 describe('what is under way', () => {
@@ -271,13 +383,16 @@ describe('a deadline', () => {
   })
 
   it('cuts off an answer that began in time', async () => {
-    const { call, open, sent } = world()
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const { call, open } = world()
     const first = call(serverWith({}, ['a']), { deadline: { ms: 30 } })
-    await sent(1)
+    await vi.advanceTimersByTimeAsync(29)
     const body = new ReadableStream({ start: (out) => out.enqueue(new Uint8Array([1])) })
     open[0]?.answer({ kind: 'response', response: new Response(body) })
     const { response, lateAfterMs } = await first.sent
     expect(lateAfterMs?.()).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(1)
     await expect(response.arrayBuffer()).rejects.toThrow()
     expect(lateAfterMs?.()).toBe(30)
   })
@@ -361,6 +476,45 @@ describe('a retry', () => {
     open[2]?.answer(ok())
     expect((await elsewhere.sent).response.status).toBe(200)
     expect(open[2]?.host).not.toBe(open[1]?.host)
+  })
+
+  it('keeps nothing of the failed attempt while it pauses', async () => {
+    const { call, open, sent, load, clock, behind } = world()
+    const bulkhead = { maxConcurrent: 1, maxQueued: 0 }
+    const server = serverWith({ bulkhead }, ['a'])
+    let isCancelled = false
+    const body = new ReadableStream({
+      cancel() {
+        isCancelled = true
+      },
+    })
+    const first = call(server, { canRetry: true })
+    await sent(1)
+    const response = new Response(body, { status: 503, headers: { 'retry-after': '2' } })
+    open[0]?.answer({ kind: 'response', response })
+    await expect.poll(() => load.inFlight(A, clock.at), { interval: 1 }).toBe(0)
+    await Promise.all(behind)
+    expect(isCancelled).toBe(true)
+    // The seat is free for somebody else.
+    call(server)
+    await sent(2)
+    first.leave()
+    await expect(first.sent).rejects.toMatchObject({ code: 'upstream_failed' })
+  })
+
+  it('is not waited for by a caller who leaves: its tenant has the room at once', async () => {
+    const { call, open, sent, behind } = world({ tenantConcurrent: 1 })
+    const server = serverWith({}, ['a'])
+    const first = call(server, { canRetry: true })
+    await sent(1)
+    open[0]?.answer(refused(503, { 'retry-after': '2' }))
+    await expect.poll(() => behind.length, { interval: 1 }).toBe(1)
+    const second = call(server)
+    first.leave()
+    await sent(2)
+    expect(open).toHaveLength(2)
+    open[1]?.answer(ok())
+    expect((await second.sent).response.status).toBe(200)
   })
 
   it.each([501, 429, 404])('is not made for HTTP %i, which is no failure', async (status) => {

@@ -66,7 +66,12 @@ function upstreamsOver(
   const upstreams = createUpstreams({
     outbound,
     breakers,
-    load: { begin: () => () => undefined, inFlight: () => 0, latencyMs: () => undefined },
+    load: {
+      begin: () => () => undefined,
+      inFlight: () => 0,
+      latencyMs: () => undefined,
+      refresh: () => undefined,
+    },
     sending: options.sending ?? DEFAULT_SENDING,
     recheckTransport: (_ctx, endpoint, { method, isInSession, status }) =>
       doubted.push(`${endpoint.slice(-1)} ${method} ${status}${isInSession ? ' in session' : ''}`),
