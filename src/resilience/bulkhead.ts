@@ -185,8 +185,10 @@ export function createBulkhead<Key extends string = string>(
         const seat = tryEnter(key, group, bounds.maxConcurrent, now)
         if (seat) return Promise.resolve({ kind: 'entered', seat })
       }
-      const isFull = queuedIn(lines.get(group), now) >= bounds.maxQueued
-      if (isFull) return Promise.resolve({ kind: 'refused', why: 'full' })
+      const line = lines.get(group)
+      if (queuedIn(line, now) >= bounds.maxQueued && !makesRoom(line, waiting.who)) {
+        return Promise.resolve({ kind: 'refused', why: 'full' })
+      }
       return stand(waiting, bounds, now)
     },
 
@@ -207,6 +209,19 @@ function next<Key extends string>(line: Line<Key>, key: Key): Waiter<Key> | unde
     if (waiter) return waiter
   }
   return undefined
+}
+
+/**
+ * A full line is shared alike: who has two places less in it than somebody else gets the last that
+ * came of theirs. Whether there is one.
+ */
+function makesRoom<Key extends string>(line: Line<Key> | undefined, who: string): boolean {
+  const own = line?.get(who)?.length ?? 0
+  let most: readonly Waiter<Key>[] = []
+  for (const each of line?.values() ?? []) if (each.length > most.length) most = each
+  if (most.length < own + 2) return false
+  most.at(-1)?.settle({ kind: 'refused', why: 'full' })
+  return true
 }
 
 /** How many wait; whoever waits for longer than he may does not. */

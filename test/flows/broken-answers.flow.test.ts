@@ -48,6 +48,14 @@ describe('an upstream that breaks the protocol', () => {
     await expectHonest(ask)
   }
 
+  /** Too large is a bound of ours: with a tool of some size one caller would close it for all. */
+  async function expectJudged(ask: Ask, tool: string) {
+    const isBounded = ['json_announced', 'json_huge', 'sse_huge'].includes(tool)
+    if (!isBounded) return expectGivenUp(ask)
+    expect((await ask('echo')).status).toBe(200)
+    return expectHonest(ask)
+  }
+
   const error = (message: string, response: Response) => ({
     jsonrpc: '2.0',
     id: 'mine',
@@ -78,7 +86,7 @@ describe('an upstream that breaks the protocol', () => {
     ['a page', 'html', noAnswer(200)],
     ['HTTP 202', 'status', noAnswer(202), { status: 202 }],
   ])(
-    'with %s costs its caller one clean error, and is counted',
+    'with %s costs its caller one clean error, and is counted where it is no bound of ours',
     async (_what, tool, message, args = {}) => {
       const { gateway, ask } = await start()
       for (const _time of FAILURES) {
@@ -93,7 +101,7 @@ describe('an upstream that breaks the protocol', () => {
         })
         await expectHonest(ask)
       }
-      await expectGivenUp(ask)
+      await expectJudged(ask, tool)
     },
   )
 
@@ -101,27 +109,30 @@ describe('an upstream that breaks the protocol', () => {
     ['a large answer that is cut off', 'json_large_cut'],
     ['a large answer to another request', 'json_large_foreign'],
     ['an answer of 100 MB', 'json_huge'],
-  ])('with %s has its connection broken, and is counted', async (_what, tool) => {
-    const { gateway, ask } = await start()
-    await liar.log()
-    for (const _time of FAILURES) {
-      const response = await ask(tool)
-      const body = await drain(response)
-      expect(body.isBroken).toBe(true)
-      expect(body.bytes).toBeLessThan(33 * 1024 * 1024)
-      await expect
-        .poll(() => gateway.events.at(-1))
-        .toMatchObject({ tool, outcome: 'upstream_failed', status: 200 })
-      await expectHonest(ask)
-    }
-    await expectGivenUp(ask)
-    if (tool === 'json_huge') {
-      const closed: string[] = []
-      await expect
-        .poll(async () => closed.push(...(await liar.log()).closed) && closed)
-        .toEqual(FAILURES.map(() => tool))
-    }
-  })
+  ])(
+    'with %s has its connection broken, and is counted where it is no bound of ours',
+    async (_what, tool) => {
+      const { gateway, ask } = await start()
+      await liar.log()
+      for (const _time of FAILURES) {
+        const response = await ask(tool)
+        const body = await drain(response)
+        expect(body.isBroken).toBe(true)
+        expect(body.bytes).toBeLessThan(33 * 1024 * 1024)
+        await expect
+          .poll(() => gateway.events.at(-1))
+          .toMatchObject({ tool, outcome: 'upstream_failed', status: 200 })
+        await expectHonest(ask)
+      }
+      await expectJudged(ask, tool)
+      if (tool === 'json_huge') {
+        const closed: string[] = []
+        await expect
+          .poll(async () => closed.push(...(await liar.log()).closed) && closed)
+          .toEqual(FAILURES.map(() => tool))
+      }
+    },
+  )
 
   it.each([
     ['malformed JSON', 'sse_malformed', CUT],
@@ -131,25 +142,32 @@ describe('an upstream that breaks the protocol', () => {
     ['half a large event', 'sse_large_half', CUT],
     ['a line of 100 MB', 'sse_huge', LARGE],
     ['nothing', 'sse_no_answer', CUT],
-  ])('in its stream with %s: one error ends it, and is counted', async (_what, tool, message) => {
-    const { gateway, ask } = await start()
-    for (const _time of FAILURES) {
-      const response = await ask(tool)
-      expect(response.status).toBe(200)
-      expect(response.headers.get('content-type')).toBe('text/event-stream')
-      const { tail, bytes, isBroken } = await drain(response)
-      expect(isBroken).toBe(false)
-      expect(bytes).toBeLessThan(33 * 1024 * 1024)
-      const events = tail.split('\n\n')
-      expect(events.at(-1)).toBe('')
-      const [type, data = ''] = (events.at(-2) ?? '').split('\n')
-      expect(type).toBe('event: message')
-      expect(JSON.parse(data.slice('data: '.length))).toEqual(error(message, response))
-      expect(gateway.events.at(-1)).toMatchObject({ tool, outcome: 'upstream_failed', status: 200 })
-      await expectHonest(ask)
-    }
-    await expectGivenUp(ask)
-  })
+  ])(
+    'in its stream with %s: one error ends it, and is counted where it is no bound of ours',
+    async (_what, tool, message) => {
+      const { gateway, ask } = await start()
+      for (const _time of FAILURES) {
+        const response = await ask(tool)
+        expect(response.status).toBe(200)
+        expect(response.headers.get('content-type')).toBe('text/event-stream')
+        const { tail, bytes, isBroken } = await drain(response)
+        expect(isBroken).toBe(false)
+        expect(bytes).toBeLessThan(33 * 1024 * 1024)
+        const events = tail.split('\n\n')
+        expect(events.at(-1)).toBe('')
+        const [type, data = ''] = (events.at(-2) ?? '').split('\n')
+        expect(type).toBe('event: message')
+        expect(JSON.parse(data.slice('data: '.length))).toEqual(error(message, response))
+        expect(gateway.events.at(-1)).toMatchObject({
+          tool,
+          outcome: 'upstream_failed',
+          status: 200,
+        })
+        await expectHonest(ask)
+      }
+      await expectJudged(ask, tool)
+    },
+  )
 
   it.each(['sse_malformed_first', 'sse_foreign_first', 'sse_twice'])(
     'around its answer (%s) costs its caller nothing, and is counted',

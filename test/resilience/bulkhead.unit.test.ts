@@ -125,6 +125,22 @@ describe('a bulkhead', () => {
     expect(entered).toEqual(['ann 1', 'bob 1', 'cid 1', 'ann 2', 'bob 2', 'ann 3'])
   })
 
+  it('shares a full line: a newcomer gets the last place of who has two more than he', async () => {
+    const { enter, wait, leave, entered } = setUp()
+    const bounds = { ...BOUNDS, maxQueued: 3 }
+    const first = enter()
+    const greedy = ['ann 1', 'ann 2', 'ann 3'].map((name) =>
+      wait('ann', name, ['a'], staying, bounds),
+    )
+    void wait('bob', 'bob', ['a'], staying, bounds)
+    expect(await greedy[2]).toBe('full')
+    // Nobody has two more than he would have then.
+    expect(await wait('bob', 'bob 2', ['a'], staying, bounds)).toBe('full')
+    expect(await wait('ann', 'ann 4', ['a'], staying, bounds)).toBe('full')
+    await leave(first)
+    expect(entered).toEqual(['ann 1'])
+  })
+
   it('gives a place to who may have it: a pinned call waits for its own endpoint', async () => {
     const { enter, wait, leave, entered } = setUp()
     const [a, b] = [enter('a'), enter('b')]

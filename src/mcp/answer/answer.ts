@@ -4,7 +4,7 @@ import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
 import { createMessageTime } from '../wire/message-time.ts'
 import { parseMessage } from '../wire/parse-message.ts'
-import { openSource, type Source, type Step } from '../wire/pump.ts'
+import { openSource, type Source, type Step, type StreamEnd } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
 import { lostAnswer, malformed, tooLarge, tooSlow } from './answer-errors.ts'
@@ -65,7 +65,7 @@ async function jsonAnswer(
   plan.bodyDeadline?.end()
   const source = openSource(body, plan.timeoutMs)
   if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
-    return refuse(plan, tooLarge(plan.server), source)
+    return refuse(plan, tooLarge(plan.server), source, 'bounded')
   }
   const { messageMs, stallMs } = plan.bounds ?? DEFAULT_STREAM_BOUNDS
   const time = createMessageTime(ctx.clock, source, messageMs)
@@ -223,7 +223,7 @@ function largeAnswer(
     if (chunk.kind === 'data') {
       size += chunk.bytes.byteLength
       if (size <= MAX_MESSAGE_BYTES) return { bytes: editor.write(chunk.bytes) }
-      return { bytes: new Uint8Array(0), end: 'broken', breaksOff: true }
+      return { bytes: new Uint8Array(0), end: 'bounded', breaksOff: true }
     }
     const isSound = chunk.kind === 'complete' && editor.isWhole() && isOurs && !isUnsealable
     const bytes = editor.end()
@@ -256,9 +256,14 @@ async function errorAnswer(
   return jsonResponse(plan, edited, status)
 }
 
-async function refuse(plan: AnswerPlan, error: GatewayError, source?: Source): Promise<never> {
+async function refuse(
+  plan: AnswerPlan,
+  error: GatewayError,
+  source?: Source,
+  end: StreamEnd = 'broken',
+): Promise<never> {
   await source?.cancel()
-  plan.onEnd('broken')
+  plan.onEnd(end)
   throw error
 }
 

@@ -20,6 +20,8 @@ export interface Passed {
   readonly isResumable: boolean
   /** Nothing more can follow; what was promised stays open for this reason. */
   readonly broken: GatewayError | undefined
+  /** That reason is a bound of ours. */
+  readonly isBounded: boolean
 }
 
 /** Judges and edits an upstream's stream of events. */
@@ -53,6 +55,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     isFaulty: false,
     isResumable: false,
     broken: undefined as GatewayError | undefined,
+    isBounded: false,
   }
   let emptyBytes = 0
   let large: LargeEvent | undefined
@@ -174,7 +177,9 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     const { isAnswer, isFaulty, isBroken, isTooLarge, rest } = event.end()
     passed.isAnswered ||= isAnswer
     passed.isFaulty ||= isFaulty
-    if (isBroken) passed.broken ??= (isTooLarge ? tooLarge : lostAnswer)(plan.server)
+    if (!isBroken || passed.broken) return rest
+    passed.isBounded = isTooLarge
+    passed.broken = (isTooLarge ? tooLarge : lostAnswer)(plan.server)
     return rest
   }
 

@@ -147,11 +147,11 @@ function endOf({ upstreamId }: AnswerPlan, { passed }: EventGate): 'suspended' |
 }
 
 /** The last event of a stream that owes an answer, so that no client waits for it. */
-function withError({ ctx, plan }: Flow, bytes: Uint8Array, error: GatewayError): Step {
+function withError({ ctx, plan, gate }: Flow, bytes: Uint8Array, error: GatewayError): Step {
   ctx.facts.outcome = error.code
   const message = errorMessage(error, plan.clientId, ctx.requestId)
   const last = new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
-  return { bytes: concat([bytes, last]), end: 'broken' }
+  return { bytes: concat([bytes, last]), end: gate.passed.isBounded ? 'bounded' : 'broken' }
 }
 
 function boundsOf({ bounds = DEFAULT_STREAM_BOUNDS }: AnswerPlan) {

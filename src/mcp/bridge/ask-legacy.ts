@@ -230,7 +230,7 @@ function failed(fault: OutboundFault): OutboundResult {
 
 function whenLeft(then: () => void): (end: StreamEnd) => void {
   return (end) => {
-    if (end === 'cancelled' || end === 'broken') then()
+    if (end === 'cancelled' || end === 'broken' || end === 'bounded') then()
   }
 }
 

@@ -37,6 +37,11 @@ export function endOfCall(
       upstreams.reportLeft(ctx, endpoint.id, probe)
       return
     }
+    if (end === 'bounded') {
+      ctx.facts.outcome = 'upstream_failed'
+      upstreams.reportLeft(ctx, endpoint.id, probe)
+      return
+    }
     if (end === 'broken' || end === 'faulty' || judged === 'broken') {
       // What half an answer said of itself counts for nothing; a reason of ours stands.
       const isOurs = !['rpc_error', 'tool_error', undefined].includes(ctx.facts.outcome)

@@ -75,7 +75,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     try {
       return await handBack(ctx, heard.outgoing, ids, answered, opened, (end) => {
         // A stream that breaks has not given its answer.
-        if (end === 'broken') opened.abandon()
+        if (end === 'broken' || end === 'bounded') opened.abandon()
         if (end !== 'suspended') heard.forget()
         if ('onEnd' in answered) answered.onEnd(end)
         else if (answered.lateAfterMs?.()) cancelLate(ctx, outgoing, ids.upstreamId)

@@ -2,9 +2,10 @@ import { createStallWatch } from './stall-watch.ts'
 
 /**
  * How a pumped stream ended. `faulty`: complete, but with something that no honest server sends.
- * `suspended`: without its answer, for which the client may come back.
+ * `suspended`: without its answer, for which the client may come back. `bounded`: by a bound of
+ * ours, which is no fault of who sent it.
  */
-export type StreamEnd = 'complete' | 'faulty' | 'suspended' | 'cancelled' | 'broken'
+export type StreamEnd = 'complete' | 'faulty' | 'suspended' | 'cancelled' | 'broken' | 'bounded'
 
 /** What one read gave. */
 export type Chunk =

@@ -146,7 +146,7 @@ describe('a tenant with as many calls as it may have', () => {
     const server = serverWith({ bulkhead: { maxConcurrent: 1, maxQueued: 0 } }, ['a'])
     const first = call(server)
     await sent(1)
-    open[0]?.answer(ok())
+    open[0]?.answer(refused(404))
     await expect(first.sent).rejects.toThrow('a bug')
     expect(load.inFlight(A, clock.at)).toBe(0)
     call(server)
