@@ -61,7 +61,7 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     }
     // Each round by itself: a person may think for long, and others want to know meanwhile.
     const onAnswered = (): void => {
-      if (last && !isJudged) upstreams.reportSound(ctx, last.endpoint.id)
+      if (last && !isJudged) upstreams.reportSound(ctx, last.endpoint.id, last.probe)
       isJudged = true
     }
     /** What ended without an answer of its server, though it was begun, is none. */
@@ -75,6 +75,8 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       const response = await talk({ ctx, line, asking, inbound, send, first, deadline, onAnswered })
       return {
         ...{ kind: 'answer', isBridged: true, endpoint: first.endpoint, response },
+        // Later rounds are let through with it.
+        probe: first.probe,
         isCancelled: () => line.cancelled.aborted,
         judgement: () => judgement(line.cancelled.aborted),
         // Of the round that runs: those before it are over.
@@ -85,8 +87,8 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       last?.end()
       // What let the call through waits to hear of it.
       if (last && !isJudged) {
-        if (within.signal.aborted) upstreams.reportLeft(ctx, last.endpoint.id)
-        else upstreams.reportBroken(ctx, last.endpoint.id)
+        if (within.signal.aborted) upstreams.reportLeft(ctx, last.endpoint.id, last.probe)
+        else upstreams.reportBroken(ctx, last.endpoint.id, last.probe)
       }
       line.close()
       if (line.cancelled.aborted) return { kind: 'cancelled' }
