@@ -8,6 +8,7 @@ import { emptyTalk, lostAnswer, malformed, tooLarge } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { judge, withId } from './judge.ts'
 import { type LargeEvent, openLargeEvent } from './large-event.ts'
+import { isShallow, withOnlyId } from './only-id.ts'
 import { sealMembers } from './sealed-members.ts'
 
 /** What has passed a gate so far. */
@@ -62,15 +63,18 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
   /** Of the message that is being edited. */
   let kind: 'answer' | 'request' | 'notification' = 'notification'
   let sealed: Awaited<ReturnType<typeof sealMembers>>
-  const editor = createJsonEditor(
-    rulesFor(ctx, plan, {
-      id: (raw) => {
-        if (kind === 'answer') return plan.clientId
-        return kind === 'request' && plan.names ? plan.names.serverRequestId(raw) : raw
-      },
-      requestState: (raw) => sealed?.requestState(raw) ?? raw,
-      taskId: (raw) => sealed?.taskId(raw) ?? raw,
-    }),
+  // Most messages pass as they are, and need none.
+  const editing = once(() =>
+    createJsonEditor(
+      rulesFor(ctx, plan, {
+        id: (raw) => {
+          if (kind === 'answer') return plan.clientId
+          return kind === 'request' && plan.names ? plan.names.serverRequestId(raw) : raw
+        },
+        requestState: (raw) => sealed?.requestState(raw) ?? raw,
+        taskId: (raw) => sealed?.taskId(raw) ?? raw,
+      }),
+    ),
   )
 
   function countEmpty(bytes: Uint8Array): void {
@@ -101,6 +105,12 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
     // Where several servers meet the gateway itself tells of their lists, once and when it knows
     // the new ones (`notices/`).
     if (verdict.kind === 'notification' && verdict.isListChange && plan.names) return undefined
+    // Without names of other servers in it nothing of a notification changes.
+    if (verdict.kind === 'notification' && !plan.names && isShallow(text)) return text
+    if (verdict.kind === 'answer') {
+      const only = withOnlyId(ctx, plan, text, message)
+      if (only !== undefined) return only
+    }
     kind = verdict.kind
     sealed = verdict.kind === 'answer' ? await sealMembers(plan, verdict) : undefined
     if (verdict.kind === 'answer' && !sealed) {
@@ -110,6 +120,7 @@ export function createEventGate(ctx: CallContext, plan: AnswerPlan): EventGate {
       return undefined
     }
     const known = verdict.kind === 'answer' ? withId(text, verdict) : text
+    const editor = editing()
     const head = editor.write(encoder.encode(known))
     const isWhole = editor.isWhole()
     const edited = concat([head, editor.end()])
@@ -215,4 +226,12 @@ function elementsOf(text: string): string[] {
   collector.write(new TextEncoder().encode(text))
   collector.end()
   return elements
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }

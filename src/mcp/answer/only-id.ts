@@ -15,7 +15,7 @@ export function withOnlyId(
   message: unknown,
 ): string | undefined {
   if (!plan.upstreamId || !isPlainObject(message) || mustChange(plan, message)) return undefined
-  if (has(text, '[', MAX_BRACKETS) || has(text, '{', MAX_BRACKETS)) return undefined
+  if (!isShallow(text)) return undefined
   const start = placeOfId(text, plan.upstreamId)
   if (start === undefined) return undefined
   if (Object.hasOwn(message, 'error')) ctx.facts.outcome = 'rpc_error'
@@ -27,6 +27,11 @@ export function withOnlyId(
 
 /** Fewer of either kind cannot be nested deeper than the editor goes. */
 const MAX_BRACKETS = 500
+
+/** Whether a text cannot be nested deeper than the editor goes. */
+export function isShallow(text: string): boolean {
+  return !has(text, '[', MAX_BRACKETS) && !has(text, '{', MAX_BRACKETS)
+}
 
 function has(text: string, bracket: string, count: number): boolean {
   let left = count

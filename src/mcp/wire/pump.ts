@@ -1,3 +1,4 @@
+import { createSilence } from './silence.ts'
 import { createStallWatch } from './stall-watch.ts'
 
 /**
@@ -24,9 +25,12 @@ export interface Source {
   cancel(reason?: unknown): Promise<void>
 }
 
+const SILENT: Chunk = { kind: 'silent' }
+
 /** Opens a body for reading. */
 export function openSource(body: ReadableStream<Uint8Array>, idleTimeoutMs: number): Source {
   const reader = body.getReader()
+  const silence = createSilence()
   let pending: Promise<Exclude<Chunk, { kind: 'silent' }>> | undefined
 
   async function readWithin(timeoutMs: number): Promise<Chunk> {
@@ -34,17 +38,12 @@ export function openSource(body: ReadableStream<Uint8Array>, idleTimeoutMs: numb
       ({ done, value }) => (done ? { kind: 'complete' } : { kind: 'data', bytes: value }),
       () => ({ kind: 'broken' }),
     )
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const silence = new Promise<Chunk>((resolve) => {
-      timer = setTimeout(() => resolve({ kind: 'silent' }), timeoutMs)
-    })
-    try {
-      const chunk = await Promise.race([pending, silence])
-      if (chunk.kind !== 'silent') pending = undefined
-      return chunk
-    } finally {
-      clearTimeout(timer)
-    }
+    const chunk = await Promise.race([pending, silence.after(timeoutMs)])
+    if (chunk === 'silent') return SILENT
+    pending = undefined
+    if (chunk.kind === 'data') silence.rest()
+    else silence.end()
+    return chunk
   }
 
   return {
@@ -53,7 +52,10 @@ export function openSource(body: ReadableStream<Uint8Array>, idleTimeoutMs: numb
       const chunk = await readWithin(idleTimeoutMs)
       return chunk.kind === 'silent' ? { kind: 'broken' } : chunk
     },
-    cancel: (reason) => reader.cancel(reason).catch(() => undefined),
+    cancel(reason) {
+      silence.end()
+      return reader.cancel(reason).catch(() => undefined)
+    },
   }
 }
 
