@@ -2,7 +2,7 @@ import type { ServerRecord } from '../../registry/index.ts'
 import type { CallDeadline } from '../../resilience/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { methodFacts } from '../messages.ts'
-import { addModernHeaders, hopTwoHeaders } from '../upstream/headers.ts'
+import { hopTwoHeaders, modernHeaders } from '../upstream/headers.ts'
 import type { UpstreamCall } from '../upstream/send.ts'
 import type { HeaderParam } from '../wire/param-headers.ts'
 import { replaceMember } from '../wire/replace-member.ts'
@@ -45,18 +45,18 @@ export function buildCall(
   const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
 
   return (sessionId) => {
-    const hop = hopTwoHeaders({
+    const hop = {
       custom: server.headers,
       ...(inbound.version === undefined ? {} : { version: inbound.version }),
       ...(sessionId === undefined ? {} : { sessionId }),
-    })
-    if (inbound.era === 'modern') {
-      addModernHeaders(hop, inbound, headers, headerParams(sendable))
     }
     return {
       server,
       method: 'POST',
-      headers: hop,
+      headers:
+        inbound.era === 'modern'
+          ? modernHeaders(hop, inbound, headers, headerParams(sendable))
+          : hopTwoHeaders(hop),
       body,
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,

@@ -1,3 +1,4 @@
+import { setBounded } from '../../core/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { GATEWAY_INFO } from '../messages.ts'
 import { encodeHeaderValue } from '../wire/header-value.ts'
@@ -52,18 +53,42 @@ export function streamHeaders(hop: HopTwo, lastEventId?: string): Headers {
 }
 
 /**
- * Adds what a modern request announces in headers, computed from the body that will run; the only
- * headers taken from hop 1 are `Mcp-Param-*` that no known tool parameter owns.
+ * The headers of a modern request on hop 2, computed from the body that will run; the only ones
+ * taken from hop 1 are `Mcp-Param-*` that no known tool parameter owns. Calls of one tool share
+ * them: never to be changed.
  */
-export function addModernHeaders(
-  headers: Headers,
+export function modernHeaders(
+  hop: HopTwo,
   inbound: InboundRequest,
   inboundHeaders: Headers,
   params: readonly HeaderParam[],
-): void {
-  headers.set('mcp-method', inbound.method)
-  if (inbound.name !== undefined) headers.set('mcp-name', encodeHeaderValue(inbound.name))
-  for (const [name, value] of paramHeaders(inboundHeaders, params, inbound.params['arguments'])) {
-    headers.set(name, value)
+): Headers {
+  const mirrored = paramHeaders(inboundHeaders, params, inbound.params['arguments'])
+  const announced = announcedHeaders(hop, inbound)
+  if (mirrored.length === 0) return announced
+  const headers = new Headers(announced)
+  for (const [name, value] of mirrored) headers.set(name, value)
+  return headers
+}
+
+/** By what the headers of a server's tool calls differ. */
+const ofTools = new WeakMap<HopTwo['custom'], Map<string, Headers>>()
+/** Of one server; the oldest out. */
+const MAX_TOOLS = 200
+
+function announcedHeaders(hop: HopTwo, { method, name }: InboundRequest): Headers {
+  const isShared = method === 'tools/call' && hop.sessionId === undefined
+  const known = isShared ? ofTools.get(hop.custom) : undefined
+  const key = `${hop.version} ${name}`
+  const kept = known?.get(key)
+  if (kept) return kept
+  const headers = hopTwoHeaders(hop)
+  headers.set('mcp-method', method)
+  if (name !== undefined) headers.set('mcp-name', encodeHeaderValue(name))
+  if (isShared) {
+    const all = known ?? new Map<string, Headers>()
+    ofTools.set(hop.custom, all)
+    setBounded(all, key, headers, MAX_TOOLS)
   }
+  return headers
 }
