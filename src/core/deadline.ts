@@ -17,8 +17,12 @@ export interface Deadline {
   end(): void
 }
 
-/** A limit of `timeoutMs` from now on, for as long as `caller` stays. */
-export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadline {
+/**
+ * A limit of `timeoutMs` from now on, for as long as `caller` stays. `isBrief`: the caller's signal is
+ * that of one request, so that a listener which is never removed is no leak; it costs less than to
+ * join two signals.
+ */
+export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief = false): Deadline {
   let isPassed = false
   let isEnded = false
   let dueAt = systemClock.now() + timeoutMs
@@ -50,7 +54,8 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadlin
       if (signal) return signal
       controller = new AbortController()
       if (isPassed) controller.abort()
-      signal = caller ? AbortSignal.any([controller.signal, caller]) : controller.signal
+      if (caller && isBrief) leaveWith(caller, controller)
+      signal = caller && !isBrief ? AbortSignal.any([controller.signal, caller]) : controller.signal
       return signal
     },
     isPassed: () => isPassed,
@@ -72,6 +77,11 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal): Deadlin
       clearTimeout(timer)
     },
   }
+}
+
+function leaveWith(caller: AbortSignal, controller: AbortController): void {
+  if (caller.aborted) controller.abort()
+  else caller.addEventListener('abort', () => controller.abort(), { once: true })
 }
 
 /** Of requests whose body has come: what they wait for next may have their timer. */

@@ -32,7 +32,7 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
   ): Promise<Response> {
     const { headers } = request
     try {
-      const deadline = createDeadline(bounds.timeoutMs, ctx.signal)
+      const deadline = createDeadline(bounds.timeoutMs, ctx.signal, true)
       const text = await requestText(request, bounds, deadline)
       // One timer for a whole call: what waits for its server takes this one.
       leaveDeadline(ctx, deadline)

@@ -63,11 +63,16 @@ describe('a deadline', () => {
   })
 
   it('aborts when the caller goes, which is no fault of time', () => {
-    const caller = new AbortController()
-    const deadline = createDeadline(1_000, caller.signal)
-    caller.abort()
-    expect(deadline.signal.aborted).toBe(true)
-    expect(deadline.isPassed()).toBe(false)
-    deadline.end()
+    for (const isBrief of [false, true]) {
+      const caller = new AbortController()
+      const deadline = createDeadline(1_000, caller.signal, isBrief)
+      const { signal } = deadline
+      expect(signal.aborted).toBe(false)
+      caller.abort()
+      expect(signal.aborted).toBe(true)
+      expect(deadline.isPassed()).toBe(false)
+      deadline.end()
+      expect(createDeadline(1_000, caller.signal, isBrief).signal.aborted).toBe(true)
+    }
   })
 })
