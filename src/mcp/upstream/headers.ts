@@ -75,9 +75,15 @@ export function modernHeaders(
 const ofTools = new WeakMap<HopTwo['custom'], Map<string, Headers>>()
 /** Of one server; the oldest out. */
 const MAX_TOOLS = 200
+/** What a caller makes up, however long, is not kept. */
+const MAX_NAME_CHARS = 128
 
 function announcedHeaders(hop: HopTwo, { method, name }: InboundRequest): Headers {
-  const isShared = method === 'tools/call' && hop.sessionId === undefined
+  const isShared =
+    method === 'tools/call' &&
+    hop.sessionId === undefined &&
+    name !== undefined &&
+    name.length <= MAX_NAME_CHARS
   const known = isShared ? ofTools.get(hop.custom) : undefined
   const key = `${hop.version} ${name}`
   const kept = known?.get(key)
