@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { classify, type InboundRequest, readMessage } from '../../../src/mcp/eras.ts'
+import { modernHeaders } from '../../../src/mcp/upstream/headers.ts'
+
+const META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+
+function toolCall(name: string, args: object = {}): InboundRequest {
+  const text = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name, arguments: args, _meta: META },
+  })
+  const inbound = classify(
+    readMessage(text),
+    new Headers({
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': name,
+    }),
+  )
+  if (inbound.kind !== 'request') throw new Error(`a ${inbound.kind}`)
+  return inbound
+}
+
+const hop = () => ({ custom: [['x-team', 'a']] as const, version: '2026-07-28' })
+const none = new Headers()
+
+describe('headers of a modern call on hop 2', () => {
+  it('are shared between calls of one tool of one server alone', () => {
+    const first = hop()
+    const echo = modernHeaders(first, toolCall('echo'), none, [])
+    expect(modernHeaders({ ...first }, toolCall('echo'), none, [])).toBe(echo)
+    expect(Object.fromEntries(echo)).toMatchObject({
+      'mcp-method': 'tools/call',
+      'mcp-name': 'echo',
+      'mcp-protocol-version': '2026-07-28',
+      'x-team': 'a',
+    })
+    expect(modernHeaders(first, toolCall('add'), none, []).get('mcp-name')).toBe('add')
+    expect(modernHeaders(hop(), toolCall('echo'), none, [])).not.toBe(echo)
+  })
+
+  it('of one call alone, a session or mirrored parameters, reach no other call', () => {
+    const one = hop()
+    const shared = modernHeaders(one, toolCall('echo'), none, [])
+    const inSession = modernHeaders({ ...one, sessionId: 's-1' }, toolCall('echo'), none, [])
+    const mirrored = new Headers({ 'mcp-param-region': 'eu' })
+    const own = modernHeaders(one, toolCall('echo'), mirrored, [])
+    expect(inSession.get('mcp-session-id')).toBe('s-1')
+    expect(own.get('mcp-param-region')).toBe('eu')
+    const next = modernHeaders(one, toolCall('echo'), none, [])
+    expect(next).toBe(shared)
+    expect([next.get('mcp-session-id'), next.get('mcp-param-region')]).toEqual([null, null])
+  })
+
+  it('are kept for names of a usual length', () => {
+    const one = hop()
+    const long = 'n'.repeat(129)
+    const first = modernHeaders(one, toolCall(long), none, [])
+    expect(modernHeaders(one, toolCall(long), none, [])).not.toBe(first)
+    expect(first.get('mcp-name')).toBe(long)
+  })
+})
