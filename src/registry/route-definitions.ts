@@ -1,17 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
-import { NoQuery } from '../http/index.ts'
+import { answer, body, common, NoQuery, named, posted, problem, refused } from '../http/index.ts'
 import { PolicySeed } from '../policy/index.ts'
-import {
-  answer,
-  body,
-  common,
-  named,
-  notJson,
-  PATH,
-  problem,
-  refused,
-  unknown,
-} from './base-route-definitions.ts'
+import { PATH, unknown } from './base-route-definitions.ts'
 import {
   ServerInput,
   ServerListQuery,
@@ -27,7 +17,7 @@ const NewServer = named('ServerInput', ServerInput)
 const Policy = named('PolicySeed', PolicySeed)
 
 const unreachable = {
-  ...notJson,
+  ...posted,
   422: problem('No endpoint answered.'),
   502: problem('The upstream offers more than the registry keeps.'),
 }
@@ -100,7 +90,7 @@ export const ROUTES = {
     operationId: 'toggleServer',
     summary: 'Enable or disable a server',
     request: { params: PATH, query: NoQuery, body: body(ToggleInput, false) },
-    responses: { 200: answer('Switched.', Server), ...refused, ...unknown },
+    responses: { 200: answer('Switched.', Server), ...refused, ...unknown, ...posted },
   }),
   refreshServer: createRoute({
     ...common,
@@ -158,7 +148,7 @@ export const ROUTES = {
     operationId: 'replacePolicy',
     summary: 'Replace the access policy of the tenant',
     request: { query: NoQuery, body: body(Policy) },
-    responses: { 200: answer('Replaced.', Policy), ...refused },
+    responses: { 200: answer('Replaced.', Policy), ...refused, ...posted },
   }),
 }
 

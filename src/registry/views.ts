@@ -112,17 +112,6 @@ export const MeOut = z.strictObject({
 })
 export type MeOut = z.infer<typeof MeOut>
 
-/** RFC 9457, with the members every answer has. */
-export const ProblemOut = z.looseObject({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  code: z.string(),
-  detail: z.string(),
-  fix: z.string(),
-  requestId: z.string(),
-})
-
 /** What anybody who may list the server sees in a list. */
 export function summaryOf(server: ListedServer): ServerSummary {
   const { id, path, name, description, tags, license, owner, visibility, enabled } = server

@@ -7,6 +7,11 @@ const document = app.getOpenAPI31Document({
   info: { title: 'test', version: '1' },
 })
 
+interface Operation {
+  readonly requestBody?: object
+  readonly responses: object
+}
+
 describe('the OpenAPI document', () => {
   it('has every route with its bearer token', () => {
     const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
@@ -47,6 +52,16 @@ describe('the OpenAPI document', () => {
     ])
     expect(document.paths?.['/servers']?.post?.security).toEqual([{ bearer: [] }])
     expect(document.components?.securitySchemes).toMatchObject({ bearer: { scheme: 'bearer' } })
+  })
+
+  it('says how a body is refused where one is read', () => {
+    for (const [path, item] of Object.entries(document.paths ?? {})) {
+      for (const [method, operation] of Object.entries(item as Record<string, Operation>)) {
+        if (!operation.requestBody) continue
+        const answers = Object.keys(operation.responses)
+        expect(answers, `${method} ${path}`).toEqual(expect.arrayContaining(['408', '413', '415']))
+      }
+    }
   })
 
   it('names its schemas, and follows them to the bounds', () => {

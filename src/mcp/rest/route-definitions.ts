@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi'
 import { z } from 'zod'
-import { NoQuery } from '../../http/index.ts'
+import { answer, body, common, NoQuery, posted, problem, refused } from '../../http/index.ts'
 import {
   AllToolsOut,
   CallToolInput,
@@ -17,36 +17,11 @@ import {
 
 const ID = z.object({ id: z.string() })
 
-const problem = (description: string) => ({
-  description,
-  // The registry's routes define it.
-  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-})
-const answer = (description: string, schema: z.ZodType) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
-const body = (schema: z.ZodType) => ({
-  required: true,
-  content: { 'application/json': { schema } },
-})
-
-const common = { security: [{ bearer: [] }] }
-const refused = {
-  400: problem('The input is invalid; `problems` names each member.'),
-  401: problem('No valid credential.'),
-  403: problem('An OAuth scope is missing.'),
-  429: problem('Too many requests.'),
-}
 const unknown = { 404: problem('No such session: unknown, expired, closed, or of another.') }
 const upstream = {
   502: problem('The server failed, or refused; `upstream_error` holds its JSON-RPC error.'),
   503: problem('The server is failing; the gateway waits before it tries again.'),
   504: problem('The server did not answer in time.'),
-}
-const posted = {
-  413: problem('The body is too large.'),
-  415: problem('The body is not JSON.'),
 }
 
 /** REST sessions, relative to where they are mounted. */

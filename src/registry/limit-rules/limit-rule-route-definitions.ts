@@ -1,15 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { NoQuery } from '../../http/index.ts'
+import { answer, body, common, NoQuery, named, posted, problem, refused } from '../../http/index.ts'
 import { LimitRuleInput, LimitRulePatch } from '../../limits/index.ts'
-import {
-  answer,
-  body,
-  common,
-  named,
-  notJson,
-  problem,
-  refused,
-} from '../base-route-definitions.ts'
 import { LimitRuleList, LimitRuleOut, LimitUsage } from './limit-rule-views.ts'
 
 const Rule = named('LimitRule', LimitRuleOut)
@@ -18,7 +9,7 @@ const ID = z.object({ id: z.string().describe('As the list and the answer to POS
 const missing = { 404: problem('No such limit.') }
 const changed = {
   ...refused,
-  ...notJson,
+  ...posted,
   409: problem('The name is taken, there are 100 limits, or it was changed meanwhile.'),
 }
 

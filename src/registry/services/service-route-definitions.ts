@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { NoQuery } from '../../http/index.ts'
-import { answer, common, named, refused, unknown } from '../base-route-definitions.ts'
+import { answer, common, NoQuery, named, refused } from '../../http/index.ts'
+import { unknown } from '../base-route-definitions.ts'
 import { PageQuery } from '../schemas.ts'
 import { ServiceHealthOut, ServiceOut, ServicePage } from './service-views.ts'
 

@@ -1,16 +1,6 @@
 import { createRoute } from '@hono/zod-openapi'
-import { NoQuery } from '../../http/index.ts'
-import {
-  answer,
-  body,
-  common,
-  named,
-  notJson,
-  PATH,
-  problem,
-  refused,
-  unknown,
-} from '../base-route-definitions.ts'
+import { answer, body, common, NoQuery, named, posted, problem, refused } from '../../http/index.ts'
+import { PATH, unknown } from '../base-route-definitions.ts'
 import { PageQuery, ToggleInput } from '../schemas.ts'
 import { RepinInput, VirtualServerInput, VirtualServerPatch } from './virtual-schemas.ts'
 import { VirtualServerOut, VirtualServerPage } from './virtual-views.ts'
@@ -21,7 +11,7 @@ const NewVirtual = named('VirtualServerInput', VirtualServerInput)
 const changed = {
   ...refused,
   ...unknown,
-  ...notJson,
+  ...posted,
   409: problem('It was changed meanwhile.'),
 }
 
@@ -38,7 +28,7 @@ export const VIRTUAL_ROUTES = {
       201: answer('Made.', Virtual),
       409: problem('The path is taken.'),
       ...refused,
-      ...notJson,
+      ...posted,
     },
   }),
   listVirtualServers: createRoute({
