@@ -43,6 +43,7 @@ const HELLO = {
 interface Message {
   readonly id?: number
   readonly method?: string
+  readonly params?: { readonly _meta?: { readonly progressToken?: string | number } }
 }
 
 /** What no honest server of WebSocket does once somebody calls a tool, by name. */
@@ -51,7 +52,7 @@ export function misbehaveOnSocket(mood: string, socket: WebSocket): void {
   if (mood === 'silent') return
   if (mood === 'garbage-first') for (let n = 0; n < 200; n += 1) socket.send('garbage')
   socket.on('message', (data) => {
-    const { id, method } = JSON.parse(String(data)) as Message
+    const { id, method, params } = JSON.parse(String(data)) as Message
     if (id === undefined) return
     if (method === 'initialize') send({ jsonrpc: '2.0', id, result: HELLO })
     else if (method === 'tools/list') {
@@ -61,11 +62,17 @@ export function misbehaveOnSocket(mood: string, socket: WebSocket): void {
         result: { tools: [{ name: 'go', inputSchema: { type: 'object' } }] },
       })
     } else if (method === 'ping') send({ jsonrpc: '2.0', id, result: {} })
-    else if (method === 'tools/call') call(mood, socket, send, id)
+    else if (method === 'tools/call') call(mood, socket, send, id, params)
   })
 }
 
-function call(mood: string, socket: WebSocket, send: (value: unknown) => void, id: number): void {
+function call(
+  mood: string,
+  socket: WebSocket,
+  send: (value: unknown) => void,
+  id: number,
+  params: Message['params'],
+): void {
   const result = { content: [{ type: 'text', text: 'done' }] }
   switch (mood) {
     case 'garbage':
@@ -88,9 +95,12 @@ function call(mood: string, socket: WebSocket, send: (value: unknown) => void, i
       socket.terminate()
       return
     case 'flood': {
-      const params = { level: 'info', data: 'x'.repeat(64 * 1024) }
-      for (let n = 0; n < 1_500; n += 1) {
-        send({ jsonrpc: '2.0', method: 'notifications/message', params })
+      // Progress names its call: the flood goes there, whatever else runs.
+      const progressToken = params?._meta?.progressToken
+      const message = 'x'.repeat(64 * 1024)
+      for (let progress = 0; progress < 1_500; progress += 1) {
+        const told = { progressToken, progress, message }
+        send({ jsonrpc: '2.0', method: 'notifications/progress', params: told })
       }
       send({ jsonrpc: '2.0', id, result })
       return
