@@ -51,7 +51,7 @@ describe('the breaker object', () => {
     const stub = env.BREAKERS.getByName('breaker-alarm')
     await stub.report(failed(2))
     expect(await runDurableObjectAlarm(stub)).toBe(true)
-    expect((await stub.report(failed(1))).state).toMatchObject({ failures: 3 })
+    expect((await stub.report(failed(1))).state).toMatchObject({ kind: 'closed', failures: 3 })
     await runInDurableObject(stub, (_instance, { storage }) => {
       storage.kv.put('breaker', {
         schema: 2,
