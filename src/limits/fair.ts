@@ -32,6 +32,8 @@ export interface MemberState {
   readonly askedAt: number
   /** When it last got less than it asked for; 0 before. */
   readonly hungryAt: number
+  /** When it came: its first question since it last had nothing on its window. */
+  readonly since: number
 }
 
 export interface ShareRequest {
@@ -49,19 +51,17 @@ export interface ShareRequest {
 
 /**
  * How many permits the asker may have of a shared sliding window, before what is free is asked for:
- * its fair share, where everyone else wants what he used in this window and, if he asked lately,
- * one more lease, or everything if he was refused; and never all that a newcomer would need. So a newcomer finds at once what his
- * share gives until the bucket ends, and from then on what slides out (docs/decisions/0013-fair-shares.md).
+ * its fair share, where everyone else wants what a window brings at his pace, and never all that a
+ * newcomer would need. So a newcomer finds at once what his share gives until the bucket ends, and
+ * from then on what slides out (docs/decisions/0013-fair-shares.md).
  */
 export function fairRoom(request: ShareRequest, now: number): number {
-  const { limit, windowMs, asker, activeMs, hungryMs } = request
+  const { limit, windowMs, asker, activeMs } = request
   const demands: Demand[] = []
   let activeWeight = 0
-  for (const { window, weight, want, askedAt, hungryAt } of request.members) {
-    const isActive = now - askedAt < activeMs
-    if (isActive) activeWeight += weight
-    const demand = usedPermits(window, windowMs, now) + (isActive ? want : 0)
-    demands.push({ weight, demand: now - hungryAt < hungryMs ? limit : demand })
+  for (const member of request.members) {
+    if (now - member.askedAt < activeMs) activeWeight += member.weight
+    demands.push({ weight: member.weight, demand: demandOf(member, request, now) })
   }
   const level = fairLevel(limit, demands)
   const used = usedPermits(asker.window, windowMs, now)
@@ -74,6 +74,24 @@ export function fairRoom(request: ShareRequest, now: number): number {
   const free = limit - usedPermits(request.total, windowMs, now) - (isRich ? spareOf(limit) : 0)
   return Math.max(0, Math.floor(Math.min(ofShare, limit - kept - current, free)))
 }
+
+/**
+ * What a member wants of a window: everything if it was refused lately; what it used if it asks no
+ * more; else one more lease, or what the whole window brings at its pace since it came. Without
+ * that, those who ask much would empty a fresh window before those who ask evenly are through it.
+ */
+function demandOf(member: MemberState, request: ShareRequest, now: number): number {
+  const { limit, windowMs, activeMs, hungryMs } = request
+  const { window, want, askedAt, hungryAt, since } = member
+  if (now - hungryAt < hungryMs) return limit
+  const used = usedPermits(window, windowMs, now)
+  if (now - askedAt >= activeMs) return used
+  const forMs = Math.max(now - since, windowMs * SHORTEST_PACE)
+  return Math.max(used + want, (used * windowMs) / Math.min(windowMs, forMs))
+}
+
+/** A pace is not told from less than such a part of the window. */
+const SHORTEST_PACE = 0.05
 
 /** The last hundredth is for those who have less than an equal share: they need not wait for it. */
 function spareOf(limit: number): number {

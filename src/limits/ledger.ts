@@ -5,6 +5,7 @@ import { type LeaseGrant, type LeaseRequest, leaseMs } from './lease.ts'
 import {
   advance,
   idleAt,
+  isIdle,
   returnPermits,
   takePermits,
   usedPermits,
@@ -69,6 +70,7 @@ const StoredMember = z.strictObject({
   want: z.number(),
   askedAt: z.number(),
   hungryAt: z.number(),
+  since: z.number(),
   windowMs: z.number(),
 })
 
@@ -140,6 +142,7 @@ export function createLedger(store: LedgerStore): Ledger {
       want,
       askedAt: now,
       hungryAt: before?.hungryAt ?? 0,
+      since: before && !isIdle(before.window, windowMs, now) ? before.since : now,
     }
     members.set(name, asker)
     const retryAfterMs = Math.min(windowMs / SHARE_RETRY_PART, MAX_SHARE_RETRY_MS)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { fairShares } from '../../scripts/fairness/shares.ts'
 import type { Limits } from '../../src/limits/index.ts'
-import { principal, ruleOf, type WorldOptions, world } from './world.ts'
+import { principal, ruleOf, T, type WorldOptions, world } from './world.ts'
 
 /** A user who wants so many calls a minute, evenly spread over three isolates. */
 interface User {
@@ -67,6 +68,28 @@ describe('users who share the limit of their tenant', () => {
       within(mean(counts.get(name) ?? [], 2), share, 0.05)
     }
   }, 120_000)
+
+  it.each([0, 0.25, 0.5, 0.75])(
+    'are so in their first minute, which begins %f of a window after its bucket',
+    async (part) => {
+      const users = Array.from({ length: 10 }, (_, n): User => {
+        return { name: `u${n}`, tenant: 'acme', perMinute: n < 2 ? 2_000 : 200 }
+      })
+      const counts = await served(users, 1, { config, startAt: T + part * 60_000 })
+      const totals = users.map(({ name }) => counts.get(name)?.[0] ?? 0)
+      const all = totals.reduce((sum, count) => sum + count, 0)
+      const shares = fairShares(
+        users.map(({ perMinute }) => perMinute),
+        all,
+      )
+      totals.forEach((count, n) => {
+        within(count, shares[n] ?? 0, 0.05)
+      })
+      // What is kept for those who come evenly is not thrown away.
+      expect(all).toBeGreaterThanOrEqual(3_000 * 0.9)
+    },
+    120_000,
+  )
 
   it('have equal shares when all are greedy, and weighted ones where a rule says so', async () => {
     const users = ['a', 'b', 'c', 'd'].map(

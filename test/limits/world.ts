@@ -39,16 +39,19 @@ export function ruleOf(
 export interface WorldOptions {
   readonly config?: LimitsConfig
   readonly rules?: readonly LimitRule[]
+  /** Epoch ms; `T` without. */
+  readonly startAt?: number
 }
 
 /** The limiter objects of all tenants as the real ones work, and any number of isolates before them. */
-export function world({ config = DEFAULT_LIMITS, rules: given = [] }: WorldOptions = {}) {
+export function world(options: WorldOptions = {}) {
+  const { config = DEFAULT_LIMITS, rules: given = [], startAt = T } = options
   const ledgers = new Map<string, Ledger>()
   const events: GatewayEvent[] = []
   const behind: Promise<unknown>[] = []
   const calls: (readonly LeaseRequest[])[] = []
   const state = {
-    now: T,
+    now: startAt,
     isDown: false,
     /** Whether an answer of the object is lost on its way. */
     isLost: () => false,
