@@ -5,8 +5,11 @@ import { type CallContext, systemClock } from './context.ts'
  * a request more than most of what happens in it.
  */
 export interface Deadline {
-  /** Aborted when the time is up, or the caller has gone. */
-  readonly signal: AbortSignal
+  /**
+   * Aborted when the time is up, or the caller has gone. Made when it is asked for: who waits for a
+   * body alone needs none.
+   */
+  signal(): AbortSignal
   /** Whether the time was up. */
   isPassed(): boolean
   /** Settles when the time is up. To be asked for once. */
@@ -49,8 +52,7 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
   }
 
   return {
-    /** Made when it is asked for: who waits for a body alone needs none. */
-    get signal() {
+    signal() {
       if (signal) return signal
       controller = new AbortController()
       if (isPassed) controller.abort()

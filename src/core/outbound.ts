@@ -90,11 +90,11 @@ export function createOutbound(options: OutboundOptions): Outbound {
     let isAsking = led !== undefined
     try {
       if (led) {
-        const problem = await untilAborted(led, deadline.signal)
+        const problem = await untilAborted(led, deadline.signal())
         if (problem !== undefined) return refused(problem)
         isAsking = false
       }
-      const response = await open(request, deadline.signal)
+      const response = await open(request, deadline.signal())
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')

@@ -76,7 +76,10 @@ export interface Events {
 export function createEvents(writeLine: (line: string) => void, now: () => number): Events {
   return {
     emit(event) {
-      writeLine(JSON.stringify({ time: new Date(now()).toISOString(), ...event }))
+      // The time is put in front as text: a copy of the event with one more member costs as much
+      // as writing it.
+      const time = new Date(now()).toISOString()
+      writeLine(`{"time":"${time}",${JSON.stringify(event).slice(1)}`)
     },
   }
 }

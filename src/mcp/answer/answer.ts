@@ -28,7 +28,14 @@ export async function answer(
   response: Response,
 ): Promise<Response> {
   const type = mediaType(response.headers.get('content-type'))
-  if (type !== 'application/json' || response.status !== 200) plan.bodyDeadline?.end()
+  if (type === 'application/json' && response.status === 200) {
+    const size = plainSize(response)
+    // Its stream is not looked at: each object that the platform makes costs its own collection.
+    if (plan.bodyDeadline && size > 0 && size <= MAX_HELD_BYTES) {
+      return smallAnswer(ctx, plan, response, plan.bodyDeadline)
+    }
+  }
+  plan.bodyDeadline?.end()
   if (response.body && response.ok && type === 'text/event-stream') {
     return answerStream(ctx, plan, response.body)
   }
@@ -54,15 +61,6 @@ async function jsonAnswer(
   body: ReadableStream<Uint8Array>,
 ): Promise<Response> {
   const size = plainSize(response)
-  if (plan.bodyDeadline && size <= MAX_HELD_BYTES) {
-    const bytes = await readAll(response, plan.bodyDeadline)
-    if (bytes === undefined) {
-      const isLate = plan.bodyDeadline.isPassed()
-      return refuse(plan, isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lost(plan))
-    }
-    return wholeAnswer(ctx, plan, bytes, response.status)
-  }
-  plan.bodyDeadline?.end()
   const source = openSource(body, plan.timeoutMs)
   if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
     return refuse(plan, tooLarge(plan.server), source, 'bounded')
@@ -84,6 +82,18 @@ async function jsonAnswer(
     return largeAnswer(ctx, plan, { ...source, read }, bytes, response.status, stallMs)
   }
   return wholeAnswer(ctx, plan, bytes, response.status, source)
+}
+
+async function smallAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  response: Response,
+  deadline: Deadline,
+): Promise<Response> {
+  const bytes = await readAll(response, deadline)
+  if (bytes !== undefined) return wholeAnswer(ctx, plan, bytes, response.status)
+  const isLate = deadline.isPassed()
+  return refuse(plan, isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lost(plan))
 }
 
 function lost({ server, lateAfterMs }: AnswerPlan): GatewayError {
