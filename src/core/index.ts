@@ -23,6 +23,13 @@ export {
   GatewayError,
   toGatewayError,
 } from './errors.ts'
+export {
+  type FreshnessConfig,
+  freshnessOf,
+  mayServeStale,
+  mayStartConfirm,
+  REVOCABLE,
+} from './freshness.ts'
 export { createHostVerdicts, type HostVerdicts } from './host-verdicts.ts'
 export {
   EndpointId,
