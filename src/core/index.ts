@@ -18,8 +18,6 @@ export { createDohResolver } from './doh.ts'
 export {
   ERROR_WIRE,
   type ErrorCode,
-  type ErrorDetail,
-  type ErrorWire,
   GatewayError,
   toGatewayError,
 } from './errors.ts'
@@ -50,7 +48,6 @@ export {
   OUTBOUND_FAULTS,
   type Outbound,
   type OutboundFault,
-  type OutboundOptions,
   type OutboundRequest,
   type OutboundResult,
   readBounded,
