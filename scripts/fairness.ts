@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { countVerdicts } from './chaos/report.ts'
 import { fairnessText, judgeFairness } from './fairness/report.ts'
 import { runFairness } from './fairness/run.ts'
 
@@ -26,7 +27,7 @@ const run = await runFairness({
   say: (text) => console.error(`fairness: ${text}`),
 })
 const verdicts = judgeFairness(run)
-const failed = verdicts.filter(({ broken }) => broken.length > 0).length
+const { passed, failed } = countVerdicts(verdicts)
 console.log(`\n${fairnessText(run, verdicts)}\n`)
-console.log(`${verdicts.length - failed} passed, ${failed} failed`)
+console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0

@@ -8,6 +8,7 @@ import {
   impatientD1,
   impatientStub,
   type Random,
+  REVOCABLE,
   systemClock,
   systemRandom,
 } from './core/index.ts'
@@ -37,10 +38,6 @@ export interface Seams {
   /** Keeps an invocation alive for work that nobody waits for; what is handed over never rejects. */
   readonly behind?: (work: Promise<unknown>) => void
 }
-
-/** How old a snapshot may be, and what then (DESIGN.md, Decision 4). */
-const FRESH_MS = 3_000
-const STALE_MS = 5_000
 
 const ANY_HOST = { allows: () => true, isGateway: () => false }
 /** Limits and breakers: a call waits for them, and is served without them. */
@@ -111,11 +108,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     privateHosts,
     ...(hosts ? { hosts } : {}),
     events,
-    freshness: {
-      freshMs: FRESH_MS,
-      staleMs: STALE_MS,
-      policyMaxStaleMs: config.policyMaxStaleMs,
-    },
+    freshness: { ...REVOCABLE, policyMaxStaleMs: config.policyMaxStaleMs },
     bootstrapAdmin: config.bootstrapAdmin,
     limiter: (tenant) => impatientStub(env.LIMITERS.getByName(tenant), SHORT_OBJECT_MS),
   })

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { onLoopback } from '../../test/support/loopback.ts'
 
 /** An identity provider of a run: a key set, and tokens signed with the newest key. */
 export interface Issuer {
@@ -31,10 +32,7 @@ export async function startIssuer(audience: string): Promise<Issuer> {
     const document = isKeys ? { keys: published } : { issuer, jwks_uri: `${issuer}/jwks` }
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  const issuer = `http://127.0.0.1:${port}`
+  const { origin: issuer, stop } = await onLoopback(server)
 
   return {
     issuer,
@@ -47,10 +45,6 @@ export async function startIssuer(audience: string): Promise<Issuer> {
         .setIssuedAt()
         .setExpirationTime(`${TTL_SECONDS}s`)
         .sign(current.key),
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    stop,
   }
 }

@@ -21,12 +21,17 @@ export function reportText(run: ChaosRun, verdicts: readonly Verdict[]): string 
     `Event lines: ${countsText(events)}`,
     ...[...samples].flatMap(([type, lines]) => (type === 'fault' ? lines.slice(0, 5) : [])),
     '',
-    ...verdicts.flatMap(({ promise, judged, broken }) => [
-      `${broken.length === 0 ? 'PASS' : 'FAIL'}  ${promise} (${judged})`,
-      ...broken.slice(0, MAX_EVIDENCE).map((line) => `      ${line}`),
-      ...(broken.length > MAX_EVIDENCE ? [`      and ${broken.length - MAX_EVIDENCE} more`] : []),
-    ]),
+    ...verdictLines(verdicts),
   ].join('\n')
+}
+
+/** Each promise, and under a broken one some of the evidence. */
+export function verdictLines(verdicts: readonly Verdict[]): string[] {
+  return verdicts.flatMap(({ promise, judged, broken }) => [
+    `${broken.length === 0 ? 'PASS' : 'FAIL'}  ${promise} (${judged})`,
+    ...broken.slice(0, MAX_EVIDENCE).map((line) => `      ${line}`),
+    ...(broken.length > MAX_EVIDENCE ? [`      and ${broken.length - MAX_EVIDENCE} more`] : []),
+  ])
 }
 
 /** How many promises were kept, and how many not. */

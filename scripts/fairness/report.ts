@@ -1,19 +1,13 @@
+import { verdictLines } from '../chaos/report.ts'
+import type { Verdict } from '../chaos/verdict.ts'
 import type { FairnessRun } from './run.ts'
 import { isFair, type Share, sharesOf, type UserTally } from './shares.ts'
 
-/** One thing that must hold, and where it does not. */
-export interface FairnessVerdict {
-  readonly promise: string
-  readonly judged: string
-  readonly broken: readonly string[]
-}
-
 /** How far from their fair share users may be. */
 const TOLERANCE = 0.05
-const MAX_EVIDENCE = 12
 
 /** Judges both phases. */
-export function judgeFairness({ below, above }: FairnessRun): FairnessVerdict[] {
+export function judgeFairness({ below, above }: FairnessRun): Verdict[] {
   const shares = sharesOf(above)
   return [
     {
@@ -36,7 +30,7 @@ export function judgeFairness({ below, above }: FairnessRun): FairnessVerdict[] 
   ]
 }
 
-function fairVerdict(shares: readonly Share[], isGreedy: boolean): FairnessVerdict {
+function fairVerdict(shares: readonly Share[], isGreedy: boolean): Verdict {
   const judged = shares.filter((share) => share.isGreedy === isGreedy)
   return {
     promise: `${isGreedy ? 'greedy users get' : 'whoever shares with them gets'} their fair share, within 5 %`,
@@ -46,7 +40,7 @@ function fairVerdict(shares: readonly Share[], isGreedy: boolean): FairnessVerdi
 }
 
 /** Tenant by tenant, then the promises. */
-export function fairnessText({ above }: FairnessRun, verdicts: readonly FairnessVerdict[]): string {
+export function fairnessText({ above }: FairnessRun, verdicts: readonly Verdict[]): string {
   const shares = sharesOf(above)
   const tenants = [...new Set(shares.map(({ tenant }) => tenant))]
   return [
@@ -59,11 +53,7 @@ export function fairnessText({ above }: FairnessRun, verdicts: readonly Fairness
       return `  ${tenant.padEnd(10)} served ${sum.padEnd(13)} modest ${rangeText(modest)}   greedy ${rangeText(greedy)}`
     }),
     '',
-    ...verdicts.flatMap(({ promise, judged, broken }) => [
-      `${broken.length === 0 ? 'PASS' : 'FAIL'}  ${promise} (${judged})`,
-      ...broken.slice(0, MAX_EVIDENCE).map((line) => `      ${line}`),
-      ...(broken.length > MAX_EVIDENCE ? [`      and ${broken.length - MAX_EVIDENCE} more`] : []),
-    ]),
+    ...verdictLines(verdicts),
   ].join('\n')
 }
 

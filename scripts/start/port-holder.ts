@@ -33,7 +33,7 @@ function tryToListen(port: number): Promise<NodeJS.ErrnoException | undefined> {
 }
 
 /** Undefined when it belongs to someone whose processes we may not look at. */
-export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
+async function findPortHolder(port: number): Promise<PortHolder | undefined> {
   return process.platform === 'linux' ? holderInProc(port) : holderByLsof(port)
 }
 

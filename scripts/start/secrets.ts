@@ -7,7 +7,7 @@ import { SigningKeyJwk } from '../../src/identity/index.ts'
 import { ROOT } from './state.ts'
 
 /** The local secrets that wrangler reads: `.dev.vars` beside wrangler.toml, never committed. */
-export const DEV_VARS_PATH = join(ROOT, '.dev.vars')
+const DEV_VARS_PATH = join(ROOT, '.dev.vars')
 
 /** Adds the secrets that are missing, with fresh values; mode 600. Existing lines stay as they are. */
 export async function ensureDevVars(path = DEV_VARS_PATH): Promise<'created' | 'kept'> {

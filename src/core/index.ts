@@ -18,11 +18,16 @@ export { createDohResolver } from './doh.ts'
 export {
   ERROR_WIRE,
   type ErrorCode,
-  type ErrorDetail,
-  type ErrorWire,
   GatewayError,
   toGatewayError,
 } from './errors.ts'
+export {
+  type FreshnessConfig,
+  freshnessOf,
+  mayServeStale,
+  mayStartConfirm,
+  REVOCABLE,
+} from './freshness.ts'
 export { createHostVerdicts, type HostVerdicts } from './host-verdicts.ts'
 export {
   EndpointId,
@@ -43,7 +48,6 @@ export {
   OUTBOUND_FAULTS,
   type Outbound,
   type OutboundFault,
-  type OutboundOptions,
   type OutboundRequest,
   type OutboundResult,
   readBounded,

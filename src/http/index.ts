@@ -1,8 +1,7 @@
 /** Rank 1: what is true of every HTTP request. */
 export { createEventLine, type EventLine } from './event-line.ts'
-export type { GuardConfig } from './guards.ts'
 export { createRenderProblem, notFoundHandler, problemHandler } from './on-error.ts'
-export { type Problem, problemResponse } from './problem.ts'
+export { problemResponse } from './problem.ts'
 export { type BodyBounds, requestText } from './request-body.ts'
 export { type HttpEnv, requestContext } from './request-context.ts'
 export { jsonBody, NoQuery, optionalJsonBody, queryOf, refuseQuery } from './rest-input.ts'

@@ -2,7 +2,7 @@
 export { createAddressLimit, type RateLimitBinding } from './address/address-limit.ts'
 export { ADMITTED, type HandBack, type Limited } from './admission.ts'
 export { readCounterKey } from './counter.ts'
-export type { LeaseGrant, LeaseRequest } from './lease.ts'
+export type { LeaseRequest } from './lease.ts'
 export type { CounterUse } from './ledger.ts'
 export {
   createLimits,
@@ -10,7 +10,6 @@ export {
   type LimiterStub,
   type Limits,
   type LimitsConfig,
-  type LimitsDeps,
 } from './limits.ts'
 export { limitRefusal, requireAdmission, requireTargetAdmission } from './require-admission.ts'
 export { compileRules, type LimitTarget, NO_RULES, type RuleSet } from './rule-set.ts'

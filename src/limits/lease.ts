@@ -4,7 +4,7 @@ import { periodEnd, type Window } from './window.ts'
 export const WINDOW_MS = 60_000
 
 /** How long an isolate may spend a lease: bounds how late a counted permit can be used. */
-export const LEASE_MS = 30_000
+const LEASE_MS = 30_000
 
 /** Leases of a sliding limit: small enough to share among isolates, large enough to call rarely. */
 const LEASES_OF_ONE = 10

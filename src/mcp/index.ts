@@ -4,15 +4,14 @@ export type { CatalogStub } from './catalog/live-catalog.ts'
 export { probeRecord } from './catalog/probe-record.ts'
 export { createMcpFront } from './front.ts'
 export type { LinkStub } from './link/link-request.ts'
-export { createMcp, type Mcp, type StreamableHttp } from './mcp.ts'
+export { createMcp } from './mcp.ts'
 export type { EventsStub, WatchStub } from './notices/index.ts'
 export {
   allToolsRoutes,
   describeAllTools,
-  type RestSessionRoutesDeps,
   restSessionRoutes,
 } from './rest/routes.ts'
-export { createMcpRoutes, endpointUrl, type McpRoutesDeps } from './routes.ts'
+export { createMcpRoutes, endpointUrl } from './routes.ts'
 export { discoveryRoutes } from './routing/routes.ts'
 export type { SessionStub } from './session/session-state.ts'
 export { createSseRoutes, sseUrl } from './sse/routes.ts'

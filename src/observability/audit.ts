@@ -30,13 +30,16 @@ export interface ChangeEntry {
   readonly summary: Readonly<Record<string, unknown>>
 }
 
+/** What a management write notes of its request. */
+export type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
+
 /**
  * The statements that belong in the batch of every management write: the change-log row and the
  * tenant's next generation, which makes every isolate drop its snapshot (DESIGN.md, Decision 4).
  */
 export function auditStatements(
   db: DrizzleD1Database,
-  ctx: Pick<CallContext, 'clock' | 'requestId'>,
+  ctx: WriteContext,
   entry: ChangeEntry,
 ): [BatchItem<'sqlite'>, BatchItem<'sqlite'>] {
   const at = ctx.clock.now()

@@ -1,6 +1,7 @@
 import type { Principal } from '../core/index.ts'
 import { carriesScope, scopeOfMethod } from './oauth-scopes.ts'
 import { hasName, type Rights } from './rights.ts'
+import type { Visibility } from './visibility.ts'
 
 /** Who acts, and what the policy of the tenant gives them. */
 export interface Actor {
@@ -13,7 +14,7 @@ export interface Target {
   readonly path: string
   /** `principal.key` of the owner. */
   readonly owner: string
-  readonly visibility: 'public' | 'group' | 'private'
+  readonly visibility: Visibility
   readonly allowedGroups: readonly string[]
 }
 

@@ -1,5 +1,5 @@
 import type { CallContext, ServerId, TenantId } from '../core/index.ts'
-import type { DiscoveredCounts } from './catalog.ts'
+import { type DiscoveredCounts, MAX_ITEMS_OF_KIND } from './catalog.ts'
 import { CATALOG_LISTS, type CatalogKind } from './catalog-kinds.ts'
 
 /** What is known of a served item without its definition, which may be large. */
@@ -62,8 +62,8 @@ export interface CatalogSource {
   ): Promise<(Pick<CatalogHead, 'serverId' | 'position'> & { readonly definition: string })[]>
 }
 
-/** Items that one read may bring; no server keeps more of one kind. */
-const ITEMS_PER_READ = 2_000
+/** Items that one read may bring: as many as one server may have of a kind. */
+const ITEMS_PER_READ = MAX_ITEMS_OF_KIND
 /** What a server counts for at least, since it may offer more by now: at most 80 servers a read. */
 const LEAST_ITEMS = 25
 

@@ -1,11 +1,12 @@
 import { and, asc, eq, gt, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
-import { ServerId, type TenantId } from '../core/index.ts'
+import { ServerId, type ServerPath, type TenantId } from '../core/index.ts'
 import type { Statement } from './batch-repository.ts'
-import type { Catalog, CatalogItem } from './catalog.ts'
+import { type Catalog, type CatalogItem, MAX_ITEMS_OF_KIND } from './catalog.ts'
 import type { CatalogKind } from './catalog-kinds.ts'
 import type { CatalogHead } from './catalog-reader.ts'
+import { serverIdAt } from './path-repository.ts'
 import { catalogItems } from './tables.ts'
 
 /**
@@ -14,6 +15,21 @@ import { catalogItems } from './tables.ts'
  */
 export function itemsOf(tenant: TenantId): SQL {
   return sql`+${catalogItems.tenant} = ${tenant}`
+}
+
+/** Selects what the server at the path serves of a kind: at most `MAX_ITEMS_OF_KIND`. */
+export function servedAt(
+  db: DrizzleD1Database,
+  tenant: TenantId,
+  path: ServerPath,
+  kind: CatalogKind,
+): SQL | undefined {
+  return and(
+    itemsOf(tenant),
+    eq(catalogItems.serverId, serverIdAt(db, tenant, path)),
+    eq(catalogItems.kind, kind),
+    isNull(catalogItems.problem),
+  )
 }
 
 /** A bound string may be 2 MB in D1; a chunk stays well below. */
@@ -68,6 +84,19 @@ export function createCatalogRepository(db: DrizzleD1Database) {
     ): Promise<CatalogHead[]> {
       const rows = await this.headsQuery(tenant, serverIds, kind, limit)
       return rows.map((row) => ({ ...row, serverId: ServerId.parse(row.serverId) }))
+    },
+
+    servedKeysQuery: (tenant: TenantId, path: ServerPath, kind: CatalogKind) =>
+      db
+        .select({ key: catalogItems.key })
+        .from(catalogItems)
+        .where(servedAt(db, tenant, path, kind))
+        .orderBy(asc(catalogItems.position))
+        .limit(MAX_ITEMS_OF_KIND),
+
+    /** Names and URIs of a kind that the server serves now; none of what is no server. */
+    async servedKeys(tenant: TenantId, path: ServerPath, kind: CatalogKind): Promise<string[]> {
+      return (await this.servedKeysQuery(tenant, path, kind)).map(({ key }) => key)
     },
 
     definitionsQuery(tenant: TenantId, kind: CatalogKind, heads: readonly CatalogHead[]) {

@@ -5,7 +5,7 @@ import type { Discovery, ToolFacts } from './server-record.ts'
 import { toolFactsOf } from './tool-facts.ts'
 
 /** At most this many of each kind: what a snapshot and a client can hold. */
-const MAX_ITEMS = 2000
+export const MAX_ITEMS_OF_KIND = 2000
 /** One definition; D1 rows end at 2 MB. */
 const MAX_DEFINITION_BYTES = 256 * 1024
 /** What a server says of itself; an index holds it for every server of a tenant. */
@@ -89,7 +89,9 @@ export async function buildCatalog(discovery: Discovery): Promise<Catalog> {
 }
 
 async function itemsOf(kind: CatalogKind, raw: readonly unknown[]): Promise<CatalogItem[]> {
-  if (raw.length > MAX_ITEMS) throw tooMuch(`${raw.length} ${kind}s`, `${MAX_ITEMS} of a kind`)
+  if (raw.length > MAX_ITEMS_OF_KIND) {
+    throw tooMuch(`${raw.length} ${kind}s`, `${MAX_ITEMS_OF_KIND} of a kind`)
+  }
   const seen = new Set<string>()
   const items: CatalogItem[] = []
   for (const [position, value] of raw.entries()) {

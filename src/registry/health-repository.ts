@@ -1,8 +1,8 @@
 import { and, asc, count, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
-import { type CallContext, EndpointId, ServerPath, TenantId } from '../core/index.ts'
-import { auditStatements } from '../observability/index.ts'
+import { EndpointId, ServerPath, TenantId } from '../core/index.ts'
+import { auditStatements, type WriteContext } from '../observability/index.ts'
 import { runBatch, type Statement } from './batch-repository.ts'
 import { Health, UpstreamFacts } from './server-record.ts'
 import { endpoints, servers } from './tables.ts'
@@ -129,7 +129,7 @@ export function createHealthRepository(db: DrizzleD1Database) {
   }
 
   async function recordSome(
-    ctx: Pick<CallContext, 'clock' | 'requestId'>,
+    ctx: WriteContext,
     records: readonly ProbeRecord[],
   ): Promise<HealthFlip[]> {
     const stored = await queries.targets(records.map((record) => record.endpointId))
@@ -181,10 +181,7 @@ export function createHealthRepository(db: DrizzleD1Database) {
     },
 
     /** Writes every record; only a changed health costs a generation and a change-log row. */
-    async record(
-      ctx: Pick<CallContext, 'clock' | 'requestId'>,
-      records: readonly ProbeRecord[],
-    ): Promise<HealthFlip[]> {
+    async record(ctx: WriteContext, records: readonly ProbeRecord[]): Promise<HealthFlip[]> {
       const flips: HealthFlip[] = []
       for (let start = 0; start < records.length; start += RECORDS_PER_BATCH) {
         flips.push(...(await recordSome(ctx, records.slice(start, start + RECORDS_PER_BATCH))))

@@ -1,4 +1,5 @@
 import type { EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+import type { Visibility } from '../policy/index.ts'
 import type { DiscoveredCounts } from './catalog.ts'
 import type { Health, UpstreamFacts } from './server-record.ts'
 
@@ -10,7 +11,7 @@ export interface IndexedServer {
   readonly name: string
   /** `principal.key` of the owner. */
   readonly owner: string
-  readonly visibility: 'public' | 'group' | 'private'
+  readonly visibility: Visibility
   readonly allowedGroups: readonly string[]
   readonly health: Health
   readonly upstream: UpstreamFacts

@@ -1,7 +1,7 @@
-import { sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import type { ServerPath, TenantId } from '../core/index.ts'
-import { takenPaths } from './tables.ts'
+import { servers, takenPaths } from './tables.ts'
 
 /** Who holds a path: a server or a virtual server. */
 export interface PathHolder {
@@ -9,6 +9,12 @@ export interface PathHolder {
   readonly path: ServerPath
   readonly serverId?: string
   readonly virtualId?: string
+}
+
+/** Selects the id of the server at the path; null when there is none. */
+export function serverIdAt(db: DrizzleD1Database, tenant: TenantId, path: ServerPath): SQL {
+  const ofPath = and(eq(servers.tenant, tenant), eq(servers.path, path))
+  return sql`(${db.select({ id: servers.id }).from(servers).where(ofPath)})`
 }
 
 /** Takes the path for a new holder; breaks UNIQUE, and with it the batch, when it is taken. */

@@ -1,6 +1,6 @@
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import type { CallContext, TenantId } from '../core/index.ts'
-import { auditStatements, type ChangeEntry } from '../observability/index.ts'
+import type { TenantId } from '../core/index.ts'
+import { auditStatements, type ChangeEntry, type WriteContext } from '../observability/index.ts'
 import { createPolicyRepository, type PolicyDocument } from '../policy/index.ts'
 import { runBatch } from './batch-repository.ts'
 
@@ -11,7 +11,7 @@ export function createPolicyStore(db: DrizzleD1Database) {
     load: (tenant: TenantId): Promise<PolicyDocument> => policies.load(tenant),
 
     replace: (
-      ctx: Pick<CallContext, 'clock' | 'requestId'>,
+      ctx: WriteContext,
       tenant: TenantId,
       document: PolicyDocument,
       change: ChangeEntry,

@@ -1,6 +1,7 @@
 import type {
   CallContext,
   EndpointId,
+  FreshnessConfig,
   HostVerdicts,
   PrivateHosts,
   Sealer,
@@ -13,7 +14,6 @@ import { createCatalogReader } from './catalog-reader.ts'
 import { createCursors } from './cursor.ts'
 import { createHeaderVault } from './custom-headers.ts'
 import { createDiscoverEndpoints } from './discover-endpoints.ts'
-import type { FreshnessConfig } from './freshness.ts'
 import { createProbes } from './probes.ts'
 import { createRepositories } from './repository.ts'
 import type { DiscoverUpstream } from './server-record.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+import { Visibility } from '../policy/index.ts'
 import { ResilienceSettings } from '../resilience/index.ts'
 import { DiscoveredCounts } from './catalog.ts'
 import { Provenance } from './schemas.ts'
@@ -44,7 +45,7 @@ export const ServerRow = z.object({
   tags: names,
   license: z.string(),
   owner: z.string(),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   allowedGroups: names,
   enabled: z.boolean(),
   transport: Transport,

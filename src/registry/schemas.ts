@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { invalidInput, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
+import { Visibility } from '../policy/index.ts'
 import { ResilienceSettings } from '../resilience/index.ts'
 import { CustomHeaders, CustomHeadersPatch } from './custom-headers.ts'
 import { Health } from './server-record.ts'
@@ -24,8 +25,8 @@ function isOneLine(text: string): boolean {
   return !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)
 }
 
-/** Unique within its list. */
-const unique = <T>(items: readonly T[]): boolean => new Set(items).size === items.length
+/** Whether nothing stands twice in the list. */
+export const unique = <T>(items: readonly T[]): boolean => new Set(items).size === items.length
 const UNIQUE = 'must not hold anything twice'
 
 const Tag = line(50).refine((tag) => tag === tag.toLowerCase(), 'must be lower-case')
@@ -42,6 +43,17 @@ const endpoints = z
   .max(MAX_ENDPOINTS)
   .refine((list) => unique(list.map((endpoint) => endpoint.url)), 'must not hold a URL twice')
 
+type ForGroups = {
+  readonly visibility: Visibility
+  readonly allowedGroups: readonly string[]
+}
+
+/** What is wrong where `namesItsGroups` does not hold. */
+export const NAMES_NO_GROUP = {
+  path: ['allowedGroups'],
+  message: 'must name a group when visibility is group',
+}
+
 /** Where the entry came from. */
 export const Provenance = z.strictObject({
   source: line(100),
@@ -56,7 +68,7 @@ export const fields = {
   description: z.string().max(2000),
   tags: z.array(Tag).max(MAX_TAGS).refine(unique, UNIQUE),
   license: z.string().max(100),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   allowedGroups: z.array(line(128)).max(MAX_GROUPS).refine(unique, UNIQUE),
   enabled: z.boolean(),
   transport: TransportChoice.describe(
@@ -88,10 +100,7 @@ export const ServerInput = z
     provenance: Provenance.default({ source: 'manual' }),
     endpoints,
   })
-  .refine(namesItsGroups, {
-    path: ['allowedGroups'],
-    message: 'must name a group when visibility is group',
-  })
+  .refine(namesItsGroups, NAMES_NO_GROUP)
 export type ServerInput = z.infer<typeof ServerInput>
 
 /** The members to change; the path of a server never changes. */
@@ -120,7 +129,7 @@ export type ServerPatch = z.infer<typeof ServerPatch>
 export const ToggleInput = z.strictObject({ enabled: fields.enabled.optional() })
 export type ToggleInput = z.infer<typeof ToggleInput>
 
-export const paging = {
+const paging = {
   cursor: z.string().max(2048).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(30),
 }
@@ -179,12 +188,21 @@ function addressProblem(url: string, privateHosts: PrivateHosts): string | undef
   return isSocketUrl(url) ? problem?.replace('https', 'wss').replace('plain http', 'ws') : problem
 }
 
-/** A server for groups has to name one; the same rule holds for what a patch comes to. */
-export function namesItsGroups(server: {
-  readonly visibility: string
-  readonly allowedGroups: readonly string[]
-}): boolean {
-  return server.visibility !== 'group' || server.allowedGroups.length > 0
+/** A server for groups has to name one. */
+export function namesItsGroups({ visibility, allowedGroups }: ForGroups): boolean {
+  return visibility !== 'group' || allowedGroups.length > 0
+}
+
+/** Throws `invalid_params` when what a patch comes to is for groups and names none. */
+export function checkGroups(patched: ForGroups): void {
+  if (namesItsGroups(patched)) return
+  throw invalidInput([{ path: 'allowedGroups', message: NAMES_NO_GROUP.message }])
+}
+
+/** Throws `invalid_params` when what replaces a server names another path: its own never changes. */
+export function checkPath(named: ServerPath, path: ServerPath): void {
+  if (named === path) return
+  throw invalidInput([{ path: 'path', message: 'must be the path in the URL' }])
 }
 
 function isPlainWebUrl(text: string): boolean {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CallContext, EndpointId, ServerId, ServerPath, TenantId } from '../core/index.ts'
+import type { Visibility } from '../policy/index.ts'
 import type { ResilienceSettings } from '../resilience/index.ts'
 import type { Transport } from './transports.ts'
 
@@ -99,7 +100,7 @@ export interface ServerRecord {
   readonly name: string
   /** `principal.key` of the owner. */
   readonly owner: string
-  readonly visibility: 'public' | 'group' | 'private'
+  readonly visibility: Visibility
   readonly allowedGroups: readonly string[]
   readonly enabled: boolean
   readonly timeoutMs: number

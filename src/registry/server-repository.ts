@@ -1,17 +1,11 @@
 import { and, asc, eq, getTableColumns, gt, inArray, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
-import {
-  type CallContext,
-  GatewayError,
-  type ServerId,
-  type ServerPath,
-  type TenantId,
-} from '../core/index.ts'
-import { auditStatements, type ChangeEntry } from '../observability/index.ts'
+import { GatewayError, type ServerId, type ServerPath, type TenantId } from '../core/index.ts'
+import { auditStatements, type ChangeEntry, type WriteContext } from '../observability/index.ts'
 import { notFoundServer } from '../policy/index.ts'
 import { isConstraintFault, runBatch, type Statement } from './batch-repository.ts'
 import type { Catalog } from './catalog.ts'
-import { assertPathHeld, type PathHolder, takePath } from './path-repository.ts'
+import { assertPathHeld, type PathHolder, serverIdAt, takePath } from './path-repository.ts'
 import {
   changedColumns,
   EndpointRow,
@@ -39,8 +33,6 @@ export type Updated =
   /** Somebody else changed it meanwhile. */
   | { readonly kind: 'outdated'; readonly cause: unknown }
 
-type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
-
 /** Servers with their endpoints and tags. Every write is one batch with its change-log row. */
 export function createServerRepository(db: DrizzleD1Database) {
   const ofServer = (tenant: TenantId, path: ServerPath) =>
@@ -55,13 +47,7 @@ export function createServerRepository(db: DrizzleD1Database) {
         .select()
         .from(endpoints)
         .where(
-          and(
-            eq(endpoints.tenant, tenant),
-            eq(
-              endpoints.serverId,
-              sql`(${db.select({ id: servers.id }).from(servers).where(ofServer(tenant, path))})`,
-            ),
-          ),
+          and(eq(endpoints.tenant, tenant), eq(endpoints.serverId, serverIdAt(db, tenant, path))),
         )
         .orderBy(asc(endpoints.position))
         .limit(100),

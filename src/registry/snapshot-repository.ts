@@ -1,10 +1,10 @@
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
 import { EndpointId, type ServerPath, type TenantId } from '../core/index.ts'
 import { tenants } from '../observability/index.ts'
-import type { CatalogKind } from './catalog-kinds.ts'
-import { itemsOf } from './catalog-repository.ts'
+import { MAX_ITEMS_OF_KIND } from './catalog.ts'
+import { createCatalogRepository, servedAt } from './catalog-repository.ts'
 import type { IndexedServer } from './indexed-server.ts'
 import { EndpointRow, jsonOf, ServerRow, type StoredServer } from './rows.ts'
 import { HeaderParam, type ToolFacts } from './server-record.ts'
@@ -57,19 +57,7 @@ const IndexRow = ServerRow.pick({
 export function createSnapshotRepository(db: DrizzleD1Database) {
   const base = createServerRepository(db).queries
   const virtuals = createVirtualRepository(db).queries
-  const served = (tenant: TenantId, path: ServerPath, kind: CatalogKind) =>
-    and(
-      itemsOf(tenant),
-      eq(
-        catalogItems.serverId,
-        sql`(${db
-          .select({ id: servers.id })
-          .from(servers)
-          .where(and(eq(servers.tenant, tenant), eq(servers.path, path)))})`,
-      ),
-      eq(catalogItems.kind, kind),
-      isNull(catalogItems.problem),
-    )
+  const catalog = createCatalogRepository(db)
   const queries = {
     generation: (tenant: TenantId) =>
       db.select({ generation: tenants.generation }).from(tenants).where(eq(tenants.id, tenant)),
@@ -83,17 +71,9 @@ export function createSnapshotRepository(db: DrizzleD1Database) {
           idempotent: catalogItems.idempotent,
         })
         .from(catalogItems)
-        .where(served(tenant, path, 'tool'))
+        .where(servedAt(db, tenant, path, 'tool'))
         .orderBy(asc(catalogItems.position))
-        .limit(2000),
-
-    prompts: (tenant: TenantId, path: ServerPath) =>
-      db
-        .select({ name: catalogItems.key })
-        .from(catalogItems)
-        .where(served(tenant, path, 'prompt'))
-        .orderBy(asc(catalogItems.position))
-        .limit(2000),
+        .limit(MAX_ITEMS_OF_KIND),
 
     index: (tenant: TenantId, after: string, limit: number) =>
       db
@@ -135,7 +115,7 @@ export function createSnapshotRepository(db: DrizzleD1Database) {
         base.server(tenant, path),
         base.endpoints(tenant, path),
         queries.tools(tenant, path),
-        queries.prompts(tenant, path),
+        catalog.servedKeysQuery(tenant, path, 'prompt'),
         virtuals.virtual(tenant, path),
         virtuals.offeredAt(tenant, path),
       ])
@@ -156,7 +136,7 @@ export function createSnapshotRepository(db: DrizzleD1Database) {
             { headerParams: HeaderParams.parse(JSON.parse(headerParams)), readOnly, idempotent },
           ]),
         ),
-        prompts: new Set(promptRows.map(({ name }) => name)),
+        prompts: new Set(promptRows.map(({ key }) => key)),
       }
     },
 

@@ -1,8 +1,16 @@
-import { type CallContext, type Principal, setBounded, type TenantId } from '../core/index.ts'
+import {
+  type CallContext,
+  type FreshnessConfig,
+  freshnessOf,
+  mayServeStale,
+  mayStartConfirm,
+  type Principal,
+  setBounded,
+  type TenantId,
+} from '../core/index.ts'
 import type { LimitRule } from '../limits/index.ts'
 import { emitFault } from '../observability/index.ts'
 import { type Actor, isBootstrapAdmin, type PolicyDocument } from '../policy/index.ts'
-import { type FreshnessConfig, freshnessOf, mayServeStale, mayStartConfirm } from './freshness.ts'
 import {
   createTenantSnapshot,
   type TenantSnapshot,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { EndpointId, ServerId, TenantId } from '../core/index.ts'
-import { type Actor, canPermission, Permission } from '../policy/index.ts'
+import { type Actor, canPermission, Permission, Visibility } from '../policy/index.ts'
 import { ResilienceSettings } from '../resilience/index.ts'
 import { DiscoveredCounts } from './catalog.ts'
 import type { ListedServer, StoredServer } from './rows.ts'
@@ -20,7 +20,7 @@ export const ServerSummary = z.strictObject({
   license: z.string(),
   /** Issuer and a hash of the subject. */
   owner: z.string(),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   enabled: z.boolean(),
   health: Health,
   discovered: DiscoveredCounts,

@@ -1,5 +1,5 @@
 /** Rank 2: what keeps one bad endpoint from hurting anything else. */
-export { type AttemptPlan, attempt } from './attempt.ts'
+export { attempt } from './attempt.ts'
 export {
   BALANCERS,
   type BalancerName,
@@ -10,19 +10,15 @@ export {
   pickEndpoint,
 } from './balancing/index.ts'
 export {
-  type BreakerConfig,
   type BreakerPhase,
   type BreakerState,
   breakerConfigOf,
   DEFAULT_BREAKER,
-  type ProbeAnswer,
 } from './breaker.ts'
 export {
-  type BreakerAdmission,
   type BreakerProbe,
   type BreakerStub,
   type Breakers,
-  type BreakersDeps,
   createBreakers,
   type EndpointBreakers,
 } from './breakers.ts'
@@ -33,9 +29,9 @@ export {
   LOST_AFTER_MS,
   type Seat,
 } from './bulkhead.ts'
-export { type Choice, type ChoosePlan, chooseEndpoint } from './choose.ts'
+export { type Choice, chooseEndpoint } from './choose.ts'
 export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'
-export { HEALTH_THRESHOLDS, type Health, type HealthState, nextHealth } from './health.ts'
+export { type HealthState, nextHealth } from './health.ts'
 export { hedge } from './hedge.ts'
 export { createLoad, type Load, type LoadStub } from './load.ts'
 export type { LoadReport } from './load-batches.ts'

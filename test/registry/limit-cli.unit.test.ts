@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type NotingGateway, startNotingGateway } from '../support/cli.ts'
 
-const CLI = resolve(import.meta.dirname, '../../scripts/gatehouse.ts')
 const INPUT = { name: 'heavy', per: ['tool'], limit: 5, window: 'day' }
 const RULE = { id: 'r1', match: { servers: ['a', 'b'] }, enabled: true, weight: 2, ...INPUT }
 const USE = {
@@ -18,43 +16,21 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   [`GET ${AT}/usage`]: { counters: [USE], isCut: true },
 }
 
-const seen: unknown[] = []
-let server: Server
-let url: string
+let gateway: NotingGateway
 let folder: string
 
-/** Runs `gatehouse limit` against a gateway that notes what it is asked. */
-function limit(...args: string[]) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-    const child = execFile(
-      process.execPath,
-      [CLI, '--url', url, '--token', 't', 'limit', ...args],
-      (_error, stdout, stderr) => done({ code: child.exitCode ?? 0, stdout, stderr }),
-    )
-  })
-}
+const limit = (...args: string[]) => gateway.run('limit', ...args)
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'limit-cli-'))
-  server = createServer(async (request, response) => {
-    const chunks: Uint8Array[] = []
-    for await (const chunk of request) chunks.push(chunk)
-    const text = Buffer.concat(chunks).toString()
-    seen.push([request.method, request.url, text === '' ? undefined : JSON.parse(text)])
-    const isGone = request.method === 'DELETE'
-    response.writeHead(isGone ? 204 : 200)
-    response.end(isGone ? '' : JSON.stringify(ANSWERS[`${request.method} ${request.url}`] ?? RULE))
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const address = server.address()
-  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  gateway = await startNotingGateway((method, url) => ANSWERS[`${method} ${url}`] ?? RULE)
 })
 afterAll(async () => {
-  server.close()
+  await gateway.stop()
   await rm(folder, { recursive: true })
 })
 beforeEach(() => {
-  seen.length = 0
+  gateway.seen.length = 0
 })
 
 const SHOWN = `id  name   limit    per   match        weight  state
@@ -65,7 +41,7 @@ describe('gatehouse limit', () => {
   it('lists rules, and shows one', async () => {
     expect(await limit('list')).toEqual({ code: 0, stdout: SHOWN, stderr: '' })
     expect(await limit('show', 'r1')).toEqual({ code: 0, stdout: SHOWN, stderr: '' })
-    expect(seen).toEqual([
+    expect(gateway.seen).toEqual([
       ['GET', AT, undefined],
       ['GET', `${AT}/r1`, undefined],
     ])
@@ -79,7 +55,7 @@ describe('gatehouse limit', () => {
     await writeFile(patch, 'limit: 9\n')
     expect((await limit('set', 'r1', patch)).code).toBe(0)
     expect(await limit('delete', 'r1')).toMatchObject({ code: 0, stdout: 'deleted r1\n' })
-    expect(seen).toEqual([
+    expect(gateway.seen).toEqual([
       ['POST', AT, INPUT],
       ['PATCH', `${AT}/r1`, { limit: 9 }],
       ['DELETE', `${AT}/r1`, undefined],
@@ -99,6 +75,6 @@ more than these are in use
 
   it('says what it was used wrongly for', async () => {
     expect(await limit('add', join(folder, 'missing.json'))).toMatchObject({ code: 2 })
-    expect(seen).toEqual([])
+    expect(gateway.seen).toEqual([])
   })
 })

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type NotingGateway, startNotingGateway } from '../support/cli.ts'
 
-const CLI = resolve(import.meta.dirname, '../../scripts/gatehouse.ts')
 const INPUT = { path: 'desk', name: 'Desk', tools: [{ server: 'books', name: 'buy' }] }
 const DESK = {
   path: 'desk',
@@ -29,45 +27,24 @@ const PAGE = {
   nextCursor: 'more',
 }
 
-const seen: unknown[] = []
-let server: Server
-let url: string
+let gateway: NotingGateway
 let folder: string
 
-/** Runs `gatehouse virtual` against a gateway that notes what it is asked. */
-const virtual = (...args: string[]) => run('virtual', ...args)
-
-function run(...args: string[]) {
-  return new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-    const child = execFile(
-      process.execPath,
-      [CLI, '--url', url, '--token', 't', ...args],
-      (_error, stdout, stderr) => done({ code: child.exitCode ?? 0, stdout, stderr }),
-    )
-  })
-}
+const run = (...args: string[]) => gateway.run(...args)
+const virtual = (...args: string[]) => gateway.run('virtual', ...args)
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'virtual-cli-'))
-  server = createServer(async (request, response) => {
-    const chunks: Uint8Array[] = []
-    for await (const chunk of request) chunks.push(chunk)
-    const text = Buffer.concat(chunks).toString()
-    seen.push([request.method, request.url, text === '' ? undefined : JSON.parse(text)])
-    const isList = request.method === 'GET' && request.url?.includes('?')
-    response.writeHead(request.method === 'DELETE' ? 204 : 200)
-    response.end(request.method === 'DELETE' ? '' : JSON.stringify(isList ? PAGE : DESK))
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const address = server.address()
-  url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+  gateway = await startNotingGateway((method, url) =>
+    method === 'GET' && url.includes('?') ? PAGE : DESK,
+  )
 })
 afterAll(async () => {
-  server.close()
+  await gateway.stop()
   await rm(folder, { recursive: true })
 })
 beforeEach(() => {
-  seen.length = 0
+  gateway.seen.length = 0
 })
 
 const AT = '/api/v1/virtual-servers'
@@ -94,7 +71,7 @@ describe('gatehouse fleet', () => {
       tools: [{ name: 'scale' }, { name: 'logs' }],
       description: 'Which one.',
     }
-    expect(seen).toEqual([['POST', AT, { path: 'desk', name: 'desk', fleets: [fleet] }]])
+    expect(gateway.seen).toEqual([['POST', AT, { path: 'desk', name: 'desk', fleets: [fleet] }]])
   })
 
   it.each([
@@ -104,7 +81,7 @@ describe('gatehouse fleet', () => {
     const made = await run('fleet', 'add', 'desk', ...args)
     expect(made.code).toBe(2)
     expect(made.stderr).toContain(says)
-    expect(seen).toEqual([])
+    expect(gateway.seen).toEqual([])
   })
 })
 
@@ -113,7 +90,7 @@ describe('gatehouse virtual', () => {
     const file = join(folder, 'desk.json')
     await writeFile(file, JSON.stringify(INPUT))
     expect(await virtual('add', file)).toEqual({ code: 0, stdout: SHOWN, stderr: '' })
-    expect(seen).toEqual([['POST', AT, INPUT]])
+    expect(gateway.seen).toEqual([['POST', AT, INPUT]])
   })
 
   it('lists them, a page at a time', async () => {
@@ -121,13 +98,13 @@ describe('gatehouse virtual', () => {
     expect(run.stdout).toBe(
       'path  name  state     items\ndesk  Desk  disabled  3\nmore: --cursor more\n',
     )
-    expect(seen).toEqual([['GET', `${AT}?cursor=c`, undefined]])
+    expect(gateway.seen).toEqual([['GET', `${AT}?cursor=c`, undefined]])
   })
 
   it('shows and deletes one', async () => {
     expect((await virtual('show', 'desk')).stdout).toBe(SHOWN)
     expect((await virtual('delete', 'desk')).stdout).toBe('deleted desk\n')
-    expect(seen).toEqual([
+    expect(gateway.seen).toEqual([
       ['GET', `${AT}/desk`, undefined],
       ['DELETE', `${AT}/desk`, undefined],
     ])
@@ -136,7 +113,7 @@ describe('gatehouse virtual', () => {
   it('accepts all items, or those it is told', async () => {
     await virtual('repin', 'desk')
     await virtual('repin', 'desk', '--item', 'tool:books/buy', 'resource:books/file:///a')
-    expect(seen).toEqual([
+    expect(gateway.seen).toEqual([
       ['POST', `${AT}/desk/repin`, {}],
       [
         'POST',
@@ -159,6 +136,6 @@ describe('gatehouse virtual', () => {
     const run = await virtual(...args)
     expect(run).toMatchObject({ code: 2, stdout: '' })
     expect(run.stderr).toContain(says)
-    expect(seen).toEqual([])
+    expect(gateway.seen).toEqual([])
   })
 })

@@ -1,33 +1,10 @@
-import { spawn } from 'node:child_process'
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseDuration } from '../../scripts/cli/duration.ts'
 import { withRouting } from '../../scripts/cli/routing.ts'
 import { table } from '../../scripts/cli/table.ts'
-
-interface Run {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs the CLI with nothing of the developer's own gateway in reach. */
-function gatehouse(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['scripts/gatehouse.ts', ...args], {
-      env: { PATH: process.env['PATH'], GATEHOUSE_STATE: '/nonexistent', ...env },
-    })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk
-    })
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk
-    })
-    child.on('close', (code) => resolve({ code, stdout, stderr }))
-  })
-}
+import { gatehouse } from '../support/cli.ts'
+import { type Loopback, onLoopback } from '../support/loopback.ts'
 
 describe('misuse', () => {
   it.concurrent.each([
@@ -101,7 +78,7 @@ describe('how calls are spread', () => {
 })
 
 describe('against a gateway', () => {
-  let server: Server
+  let gateway: Loopback
   let url: string
   const problem = {
     type: 'urn:gatehouse:error:not_found',
@@ -114,7 +91,7 @@ describe('against a gateway', () => {
   }
 
   beforeAll(async () => {
-    server = createServer((request, response) => {
+    const server = createServer((request, response) => {
       const healthy = request.url === '/health'
       const authorized = request.headers.authorization === 'Bearer t'
       response.writeHead(healthy || !authorized ? 200 : 404, {
@@ -122,13 +99,10 @@ describe('against a gateway', () => {
       })
       response.end(JSON.stringify(healthy ? { status: 'ok', d1: 'ok', authorized } : problem))
     })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+    gateway = await onLoopback(server)
+    url = gateway.origin
   })
-  afterAll(() => {
-    server.close()
-  })
+  afterAll(() => gateway.stop())
 
   it('renders a refusal with what, why, fix and request id, and exits 1', async () => {
     const run = await gatehouse(['server', 'show', 'x', '--url', url, '--token', 't'])

@@ -1,7 +1,9 @@
 import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FaultKind } from './faults.ts'
 import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
+import { onLoopback } from './loopback.ts'
 
 let target: { url: string; paths: string[]; stop(): Promise<void> }
 let proxy: FaultyProxy
@@ -19,25 +21,13 @@ const answerTo = (id: string) => JSON.stringify({ jsonrpc: '2.0', id, result: { 
 async function startTarget() {
   const paths: string[] = []
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const { id } = JSON.parse(await text(request)) as { id: string }
     paths.push(request.url ?? '')
-    const { id } = JSON.parse(Buffer.concat(chunks).toString()) as { id: string }
     response.writeHead(200, { 'content-type': 'application/json', 'x-own': 'yes' })
     response.end(answerTo(id))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    url: `http://127.0.0.1:${port}`,
-    paths,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  const { origin, stop } = await onLoopback(server)
+  return { url: origin, paths, stop }
 }
 
 const send = (id: string, signal?: AbortSignal) =>

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Fleet } from './fleet.ts'
+import { onLoopback } from './loopback.ts'
 
 /** A fleet on one port of loopback, in this process; each member has a path of its own. */
 export interface FleetServer {
@@ -12,17 +13,8 @@ export async function serveFleet(fleet: Fleet): Promise<FleetServer> {
   const server = createServer((request, response) => {
     void serve(fleet, request, response)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    urlOf: (name) => `http://127.0.0.1:${port}/${name}/mcp`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  const { origin, stop } = await onLoopback(server)
+  return { urlOf: (name) => `${origin}/${name}/mcp`, stop }
 }
 
 async function serve(

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import { onLoopback } from './loopback.ts'
 
 /** What the tokens of one client say, in Keycloak's words. */
 export interface IdpClient {
@@ -42,10 +43,7 @@ export async function startIdp(options: {
   const Provider = await loadProvider()
   let handle: Handler = (_request, response) => response.writeHead(503).end()
   const server = createServer((request, response) => handle(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  const issuer = `http://127.0.0.1:${address.port}`
+  const { origin: issuer, stop } = await onLoopback(server)
 
   async function useNewKeys(): Promise<void> {
     const { privateKey } = await generateKeyPair('RS256', { extractable: true })
@@ -72,10 +70,7 @@ export async function startIdp(options: {
       if (isTokenAnswer(body)) return body.access_token
       throw new Error(`no token for ${clientId}: ${response.status} ${JSON.stringify(body)}`)
     },
-    async stop() {
-      server.closeAllConnections()
-      await new Promise<void>((resolve) => server.close(() => resolve()))
-    },
+    stop,
   }
 }
 

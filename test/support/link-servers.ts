@@ -8,6 +8,7 @@ import type * as Ws from 'ws'
 import { createFleet, type Fleet } from './fleet.ts'
 import { misbehaveOnSocket, misbehaveOnStream } from './link-moods.ts'
 import { type LinkRoom, newRoom, serverOf } from './link-room.ts'
+import { onLoopback } from './loopback.ts'
 
 // Vitest would resolve the import for workerd, where there is no server.
 const { WebSocketServer } = createRequire(import.meta.url)('ws') as typeof Ws
@@ -80,17 +81,13 @@ export async function startLinkServers(port = 0): Promise<LinkServers> {
       else void serveSocket(sites, name, opened)
     })
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const address = server.address()
-  const chosenPort = typeof address === 'object' && address !== null ? address.port : 0
+  const { origin, stop } = await onLoopback(server, port)
   return {
-    origin: `http://127.0.0.1:${chosenPort}`,
-    stop: () =>
-      new Promise((resolve) => {
-        for (const client of [...sockets.clients, ...plain.clients]) client.terminate()
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    origin,
+    async stop() {
+      for (const client of [...sockets.clients, ...plain.clients]) client.terminate()
+      await stop()
+    },
   }
 }
 

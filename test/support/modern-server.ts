@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { mcpListener } from '../../scripts/samples/listener.ts'
+import { onLoopback } from './loopback.ts'
 
 /** One request as it reached the upstream. */
 export interface RecordedRequest {
@@ -49,14 +50,9 @@ export async function startModernServer(port = 0): Promise<ModernServer> {
       },
     }),
   )
-  await new Promise<void>((resolve, reject) => {
-    server.on('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  const listening = typeof address === 'object' && address !== null ? address.port : port
+  const { origin, stop } = await onLoopback(server, port)
   return {
-    url: `http://127.0.0.1:${listening}/mcp`,
+    url: `${origin}/mcp`,
     requests,
     cancelled,
     release,
@@ -64,9 +60,7 @@ export async function startModernServer(port = 0): Promise<ModernServer> {
     async stop() {
       release()
       await handler.close()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
-      await closed
+      await stop()
     },
   }
 }

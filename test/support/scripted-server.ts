@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { type Loopback, onLoopback } from './loopback.ts'
 import {
   directStreams,
   newStreams,
@@ -16,10 +18,7 @@ import { BEHAVIOURS, TOOLS } from './scripted-tools.ts'
  * gives and empties what arrived, and `/control`, which changes its mind. GET opens streams within
  * a legacy session.
  */
-export interface ScriptedServer {
-  readonly origin: string
-  stop(): Promise<void>
-}
+export type ScriptedServer = Loopback
 
 interface Recorded {
   readonly httpMethod: string
@@ -75,17 +74,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   const server = createServer((request, response) => {
     void serve(rooms, request, response)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  return onLoopback(server)
 }
 
 async function serve(
@@ -93,9 +82,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  const body = Buffer.concat(chunks).toString()
+  const body = await text(request)
   const path = request.url ?? '/'
   const [endpoint, name = ''] = path.slice(1).split('/')
   const room = roomNamed(rooms, name)

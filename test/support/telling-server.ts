@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { type Loopback, onLoopback } from './loopback.ts'
 
 /**
  * An upstream that tells of its changes when a test says so. `/modern`, `/legacy`, `/dual` (both,
@@ -6,10 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
  * behind them names a room with things of its own. `/control/{room}` changes them and tells,
  * `/state/{room}` gives what is held open.
  */
-export interface TellingServer {
-  readonly origin: string
-  stop(): Promise<void>
-}
+export type TellingServer = Loopback
 
 /** What `GET /state` answers. */
 export interface TellingState {
@@ -73,17 +72,7 @@ export async function startTellingServer(): Promise<TellingServer> {
   const server = createServer((request, response) => {
     void serve(rooms, request, response)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  return onLoopback(server)
 }
 
 async function serve(
@@ -91,9 +80,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  const body = Buffer.concat(chunks).toString()
+  const body = await text(request)
   const [kind = '', name = ''] = (request.url ?? '/').slice(1).split('/')
   const room = rooms.get(name) ?? newRoom()
   rooms.set(name, room)

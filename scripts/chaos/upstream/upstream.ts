@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { z } from 'zod'
+import { onLoopback } from '../../../test/support/loopback.ts'
 import type { ChaosServer } from '../servers.ts'
 import { answerText, CallArguments, runTool, TOOL_NAMES, TOOLS } from './tools.ts'
 
@@ -130,17 +131,8 @@ export async function startUpstream(
   }
 
   server.keepAliveTimeout = KEEP_ALIVE_MS
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    url: (speaks) => `http://127.0.0.1:${port}/${speaks}`,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  const { origin, stop } = await onLoopback(server)
+  return { url: (speaks) => `${origin}/${speaks}`, stop }
 }
 
 function resultOf(method: string, name: string): object | undefined {

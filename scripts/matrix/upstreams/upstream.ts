@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { onLoopback } from '../../../test/support/loopback.ts'
 import { mcpListener } from '../../samples/listener.ts'
 import { createRecorder, type Handle, type Recorder } from '../wire/recorder.ts'
 import type { Stage } from './stage.ts'
@@ -42,19 +43,6 @@ export interface Host {
 export async function host(handle: Handle): Promise<Host> {
   const wire = createRecorder()
   const server = createServer(mcpListener({ fetch: wire.around(handle) }))
-  await new Promise<void>((resolve, reject) => {
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  return {
-    url: `http://127.0.0.1:${port}/mcp`,
-    wire,
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  const { origin, stop } = await onLoopback(server)
+  return { url: `${origin}/mcp`, wire, stop }
 }

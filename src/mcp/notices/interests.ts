@@ -20,13 +20,13 @@ export interface Interests {
 }
 
 /** Of one server, by all its subscribers; more are not honoured. */
-export const MAX_URIS_OF_SERVER = 1_000
+const MAX_URIS_OF_SERVER = 1_000
 /** Of these, and of the tasks, by one owner: a quarter. More are not honoured. */
 export const MAX_OF_OWNER = 250
 /** Of one stream, over all servers. */
 export const MAX_URIS_OF_STREAM = 500
 /** Of one server, by all its subscribers; more are not honoured. */
-export const MAX_TASKS_OF_SERVER = 1_000
+const MAX_TASKS_OF_SERVER = 1_000
 /** Of one stream, over all servers. */
 export const MAX_TASKS_OF_STREAM = 100
 /** That one stream may be told of. */

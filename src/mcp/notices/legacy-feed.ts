@@ -7,7 +7,7 @@ import type { Wanted } from './notice.ts'
 import { changeEvent } from './shown-events.ts'
 
 /** What a legacy client hears without asking: every list, as it declared nothing (MCP 2025-11-25). */
-export const ALL_LISTS: readonly ListName[] = ListName.options
+const ALL_LISTS: readonly ListName[] = ListName.options
 
 export interface LegacyFeedRequest extends Pick<FeedRequest, 'principal' | 'path' | 'arrive'> {
   /** The client's own URIs. */

@@ -23,7 +23,6 @@ import { proxyRequestTool } from './proxy-request.ts'
 import { registerServerTool } from './register-server.ts'
 import { toggleServerTool } from './toggle-server.ts'
 
-export type { OwnToolDefinition } from './own-tool.ts'
 export { createProxyRequest } from './proxy.ts'
 
 /** The gateway's own tools, which manage it and reach any of its servers. */

@@ -1,4 +1,10 @@
-import { type CallContext, setBounded } from '../../core/index.ts'
+import {
+  type CallContext,
+  freshnessOf,
+  mayStartConfirm,
+  REVOCABLE,
+  setBounded,
+} from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { SessionState } from './session-state.ts'
 
@@ -25,8 +31,6 @@ export interface SessionEndsDeps {
   readonly object: (key: string) => Pick<SessionState, 'isEnded'>
 }
 
-const FRESH_MS = 3_000
-const STALE_MS = 5_000
 /** Sessions that ended, remembered per isolate; oldest out. */
 const MAX_ENDED = 5_000
 /** Sessions confirmed by this isolate; the one not confirmed for longest goes first. */
@@ -71,11 +75,10 @@ export function createSessionEnds({ events, object }: SessionEndsDeps): SessionE
       if (ended.has(key)) return true
       const known = confirmed.get(key)
       const now = ctx.clock.now()
-      // A clock that went back says nothing of the age.
-      if (!known || now < known.at || now - known.at >= STALE_MS) return ask(ctx, key)
-      const isDue = now - known.at >= FRESH_MS && now - known.askedAt >= STALE_MS - FRESH_MS
-      if (isDue) {
-        // By time and not by a shared promise: a promise belongs to one request's I/O.
+      if (!known) return ask(ctx, key)
+      const freshness = freshnessOf(now - known.at, REVOCABLE)
+      if (freshness === 'confirm_first') return ask(ctx, key)
+      if (freshness === 'use_and_confirm' && mayStartConfirm(known.askedAt, now, REVOCABLE)) {
         setBounded(confirmed, key, { ...known, askedAt: now }, MAX_CONFIRMED)
         ctx.waitUntil(ask(ctx, key))
       }

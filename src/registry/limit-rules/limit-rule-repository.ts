@@ -1,15 +1,13 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
-import { type CallContext, GatewayError, type TenantId } from '../../core/index.ts'
+import { GatewayError, type TenantId } from '../../core/index.ts'
 import { type LimitRule, LimitRuleInput, MAX_LIMIT_RULES } from '../../limits/index.ts'
-import { auditStatements, type ChangeEntry } from '../../observability/index.ts'
+import { auditStatements, type ChangeEntry, type WriteContext } from '../../observability/index.ts'
 import { isConstraintFault, runBatch } from '../batch-repository.ts'
 import { jsonOf } from '../rows.ts'
 import { limitRules } from '../tables.ts'
 import type { StoredLimitRule } from './limit-rule-views.ts'
-
-type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
 
 const LimitRuleRow = z.object({
   id: z.string(),

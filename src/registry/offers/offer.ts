@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EndpointId, ServerId, ServerPath } from '../../core/index.ts'
+import { Visibility } from '../../policy/index.ts'
 import { jsonOf, names } from '../rows.ts'
 import { Health } from '../server-record.ts'
 
@@ -31,7 +32,7 @@ export const Offer = z.object({
   serverId: ServerId,
   path: ServerPath,
   owner: z.string(),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   allowedGroups: names,
   tags: names,
   health: Health,

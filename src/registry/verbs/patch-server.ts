@@ -1,8 +1,8 @@
-import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
 import { patchHeaders } from '../custom-headers.ts'
-import { checkEndpoints, namesItsGroups, ServerPatch, withoutUndefined } from '../schemas.ts'
+import { checkEndpoints, checkGroups, ServerPatch, withoutUndefined } from '../schemas.ts'
 import { updateServer } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import type { ServerOut } from '../views.ts'
@@ -26,11 +26,7 @@ export function createPatchServer(deps: VerbDeps) {
       ...withoutUndefined(patch),
       ...(transport && { transportChoice: transport }),
     }
-    if (!namesItsGroups({ ...server, ...columns })) {
-      throw invalidInput([
-        { path: 'allowedGroups', message: 'must name a group when visibility is group' },
-      ])
-    }
+    checkGroups({ ...server, ...columns })
     const choice = transport ?? server.transportChoice
     if (endpoints || transport) {
       checkEndpoints(endpoints ?? server.endpoints, deps.privateHosts, choice)

@@ -1,7 +1,7 @@
-import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
-import { namesItsGroups, withoutUndefined } from '../schemas.ts'
+import { checkGroups, withoutUndefined } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { fleetChoices } from '../virtual/fleet-choices.ts'
 import { updateChoices } from '../virtual/update-virtual.ts'
@@ -24,11 +24,7 @@ export function createPatchVirtualServer(deps: Pick<VerbDeps, 'repositories' | '
     const virtual = await authorizeVirtual(deps.repositories, actor, 'modify_service', path)
     const lists = parseInput(VirtualServerPatch, input)
     const columns = withoutUndefined(withoutLists(lists))
-    if (!namesItsGroups({ ...virtual, ...columns })) {
-      throw invalidInput([
-        { path: 'allowedGroups', message: 'must name a group when visibility is group' },
-      ])
-    }
+    checkGroups({ ...virtual, ...columns })
     const kept = itemsLeftAlone(virtual.items, lists)
     const inFleets = await fleetChoices(deps, actor, lists.fleets ?? [])
     const choices = [...choicesOf(lists), ...inFleets]

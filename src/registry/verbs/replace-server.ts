@@ -1,7 +1,7 @@
-import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
-import { checkEndpoints, ServerInput } from '../schemas.ts'
+import { checkEndpoints, checkPath, ServerInput } from '../schemas.ts'
 import { updateServer } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import type { ServerOut } from '../views.ts'
@@ -22,9 +22,7 @@ export function createReplaceServer(deps: VerbDeps) {
   ): Promise<ServerOut> {
     const server = await authorizeServer(deps.repositories, actor, 'modify_service', path)
     const { path: named, headers, endpoints, transport, ...rest } = parseInput(ServerInput, input)
-    if (named !== server.path) {
-      throw invalidInput([{ path: 'path', message: 'must be the path in the URL' }])
-    }
+    checkPath(named, server.path)
     checkEndpoints(endpoints, deps.privateHosts, transport)
     const columns = { ...rest, transportChoice: transport }
     return updateServer(deps, ctx, actor, server, { columns, headers, endpoints, ...options })

@@ -1,6 +1,7 @@
-import { type CallContext, invalidInput, parseInput } from '../../core/index.ts'
+import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeVirtual } from '../authorize.ts'
+import { checkPath } from '../schemas.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import { fleetChoices } from '../virtual/fleet-choices.ts'
 import { updateChoices } from '../virtual/update-virtual.ts'
@@ -22,9 +23,7 @@ export function createReplaceVirtualServer(deps: Pick<VerbDeps, 'repositories' |
   ): Promise<VirtualServerOut> {
     const virtual = await authorizeVirtual(deps.repositories, actor, 'modify_service', path)
     const { path: named, ...wanted } = parseInput(VirtualServerInput, input)
-    if (named !== virtual.path) {
-      throw invalidInput([{ path: 'path', message: 'must be the path in the URL' }])
-    }
+    checkPath(named, virtual.path)
     const columns = withoutLists(wanted)
     const choices = [...choicesOf(wanted), ...(await fleetChoices(deps, actor, wanted.fleets))]
     return updateChoices(deps, ctx, actor, virtual, { columns, choices, kept: [] })

@@ -8,7 +8,7 @@ import type { VirtualItem } from './virtual-record.ts'
 import type { OfferedSchema } from './virtual-repository.ts'
 import { type FleetInput, MAX_FLEET_ITEMS } from './virtual-schemas.ts'
 
-type Deps = { readonly repositories: Pick<Repositories, 'virtuals'> }
+type Deps = { readonly repositories: Pick<Repositories, 'catalog' | 'virtuals'> }
 type FleetTool = NonNullable<FleetInput['tools']>[number]
 
 /**
@@ -51,14 +51,14 @@ function withoutAbsent<T extends object>(words: T): { [K in keyof T]?: NonNullab
 }
 
 async function sharedTools(
-  { virtuals }: Deps['repositories'],
+  { catalog, virtuals }: Deps['repositories'],
   actor: Actor,
   tenant: TenantId,
   index: number,
   { members }: FleetInput,
 ): Promise<FleetTool[]> {
   const [first] = members
-  const keys = first ? await virtuals.toolsOf(tenant, first.server) : []
+  const keys = first ? await catalog.servedKeys(tenant, first.server, 'tool') : []
   if (keys.length * members.length > MAX_FLEET_ITEMS) {
     const message = `would hold more than ${MAX_FLEET_ITEMS} items: name its tools`
     throw invalidInput([{ path: `fleets.${index}`, message }])

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ServerPath, type TenantId } from '../../core/index.ts'
+import type { Visibility } from '../../policy/index.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
 import { FleetMember } from './fleet-member.ts'
 
@@ -37,7 +38,7 @@ export interface VirtualServerRecord {
   readonly instructions: string
   /** `principal.key` of the owner. */
   readonly owner: string
-  readonly visibility: 'public' | 'group' | 'private'
+  readonly visibility: Visibility
   readonly allowedGroups: readonly string[]
   readonly enabled: boolean
   readonly items: readonly PinnedItem[]

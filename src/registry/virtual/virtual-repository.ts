@@ -1,12 +1,11 @@
 import { and, asc, eq, getTableColumns, gt, isNull, type SQL, sql } from 'drizzle-orm'
 import type { DrizzleD1Database } from 'drizzle-orm/d1'
 import { z } from 'zod'
-import { type CallContext, ServerPath, type TenantId } from '../../core/index.ts'
-import { auditStatements, type ChangeEntry } from '../../observability/index.ts'
-import { notFoundServer } from '../../policy/index.ts'
+import { ServerPath, type TenantId } from '../../core/index.ts'
+import { auditStatements, type ChangeEntry, type WriteContext } from '../../observability/index.ts'
+import { notFoundServer, Visibility } from '../../policy/index.ts'
 import { isConstraintFault, runBatch } from '../batch-repository.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
-import { itemsOf } from '../catalog-repository.ts'
 import { assertPathHeld, type PathHolder, takePath } from '../path-repository.ts'
 import { jsonOf, names } from '../rows.ts'
 import { changedMeanwhile, pathTaken } from '../server-repository.ts'
@@ -31,7 +30,7 @@ export const OfferedRow = z.object({
   contentHash: z.string(),
   server: ServerPath,
   owner: z.string(),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   allowedGroups: names,
 })
 
@@ -48,11 +47,6 @@ const OfferedSchemaRow = z.object({
 
 /** What of a tool's input schema says whether a selector can be added to it. */
 export type OfferedSchema = z.infer<typeof OfferedSchemaRow>
-
-/** A server keeps no more of a kind. */
-const MAX_TOOLS = 2_000
-
-type WriteContext = Pick<CallContext, 'clock' | 'requestId'>
 
 /** Virtual servers. Every write is one batch with its change-log row. */
 export function createVirtualRepository(db: DrizzleD1Database) {
@@ -131,27 +125,6 @@ export function createVirtualRepository(db: DrizzleD1Database) {
         .limit(MAX_FLEET_ITEMS)
     },
 
-    tools: (tenant: TenantId, path: ServerPath) =>
-      db
-        .select({ key: catalogItems.key })
-        .from(catalogItems)
-        .where(
-          and(
-            itemsOf(tenant),
-            eq(
-              catalogItems.serverId,
-              sql`(${db
-                .select({ id: servers.id })
-                .from(servers)
-                .where(and(eq(servers.tenant, tenant), eq(servers.path, path)))})`,
-            ),
-            eq(catalogItems.kind, 'tool'),
-            isNull(catalogItems.problem),
-          ),
-        )
-        .orderBy(asc(catalogItems.position))
-        .limit(MAX_TOOLS),
-
     /** What is offered of the items that the virtual server at the path has. */
     offeredAt(tenant: TenantId, path: ServerPath) {
       const { items } = virtualServers
@@ -182,11 +155,6 @@ export function createVirtualRepository(db: DrizzleD1Database) {
       const named = refs.map(({ kind, server, key }) => ({ kind, server, key }))
       const rows = await queries.offered(tenant, JSON.stringify(named))
       return rows.map((row) => OfferedRow.parse(row))
-    },
-
-    /** Names of the tools that the server serves now; none of what is no server. */
-    async toolsOf(tenant: TenantId, path: ServerPath): Promise<string[]> {
-      return (await queries.tools(tenant, path)).map(({ key }) => key)
     },
 
     /** Those of the tools that are served now, in no order. */

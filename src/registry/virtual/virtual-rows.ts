@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ServerPath, TenantId } from '../../core/index.ts'
+import { Visibility } from '../../policy/index.ts'
 import { DiscoveredCounts } from '../catalog.ts'
 import { jsonOf, names } from '../rows.ts'
 import { VirtualItem } from './virtual-record.ts'
@@ -13,7 +14,7 @@ export const ListedVirtualRow = z.object({
   description: z.string(),
   instructions: z.string(),
   owner: z.string(),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   allowedGroups: names,
   enabled: z.boolean(),
   counts: jsonOf(DiscoveredCounts),

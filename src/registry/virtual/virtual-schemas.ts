@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ServerPath } from '../../core/index.ts'
 import { CatalogKind } from '../catalog-kinds.ts'
-import { fields, line, namesItsGroups } from '../schemas.ts'
+import { fields, line, NAMES_NO_GROUP, namesItsGroups, unique } from '../schemas.ts'
 import { SelectorName } from './fleet-member.ts'
 
 /** Items of all kinds together. */
@@ -54,8 +54,8 @@ const FleetInput = z.strictObject({
     .array(z.strictObject({ value: line(64), server: ServerPath }))
     .min(1)
     .max(MAX_MEMBERS)
-    .refine((members) => areUnique(members.map(({ value }) => value)), 'must not repeat a value')
-    .refine((members) => areUnique(members.map(({ server }) => server)), 'must not repeat a server')
+    .refine((members) => unique(members.map(({ value }) => value)), 'must not repeat a value')
+    .refine((members) => unique(members.map(({ server }) => server)), 'must not repeat a server')
     .describe('The first one says what the tools are.'),
   tools: z
     .array(z.strictObject({ name: key, as: ExposedName.optional(), ...about }))
@@ -65,10 +65,6 @@ const FleetInput = z.strictObject({
     .describe('Without it, all tools that every member offers now.'),
 })
 export type FleetInput = z.infer<typeof FleetInput>
-
-function areUnique(values: readonly string[]): boolean {
-  return new Set(values).size === values.length
-}
 
 const lists = {
   tools: z.array(NamedChoice).max(MAX_VIRTUAL_ITEMS),
@@ -95,10 +91,7 @@ export const VirtualServerInput = z
     resourceTemplates: lists.resourceTemplates.default([]),
     fleets: lists.fleets.default([]),
   })
-  .refine(namesItsGroups, {
-    path: ['allowedGroups'],
-    message: 'must name a group when visibility is group',
-  })
+  .refine(namesItsGroups, NAMES_NO_GROUP)
 export type VirtualServerInput = z.infer<typeof VirtualServerInput>
 
 /** The members to change; a list that is given replaces the items of its kind. */

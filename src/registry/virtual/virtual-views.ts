@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Actor, canPermission, toolFilter } from '../../policy/index.ts'
+import { type Actor, canPermission, toolFilter, Visibility } from '../../policy/index.ts'
 import { DiscoveredCounts } from '../catalog.ts'
 import { toInstant } from '../views.ts'
 import { isFleetItem } from './fleet-member.ts'
@@ -18,7 +18,7 @@ export const VirtualSummary = z.strictObject({
   description: z.string(),
   /** Issuer and a hash of the subject. */
   owner: z.string(),
-  visibility: z.enum(['public', 'group', 'private']),
+  visibility: Visibility,
   enabled: z.boolean(),
   /** How many of each kind were chosen. */
   items: DiscoveredCounts,

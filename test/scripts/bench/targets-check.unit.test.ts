@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Findings, ListFinding } from '../../../scripts/bench/findings.ts'
+import type { Findings, ListFinding, ScaleFindings } from '../../../scripts/bench/findings.ts'
 import type { Sample } from '../../../scripts/bench/measure.ts'
+import type { Estimate } from '../../../scripts/bench/stats.ts'
 import { checkTargets, SPEED_TARGETS, verdictOf } from '../../../scripts/bench/targets-check.ts'
 
 const ROUNDS = [0, 1, 2, 3, 4, 5, 6]
@@ -33,6 +34,13 @@ const list = (value: number, cachedUpstreamRequests: number): ListFinding => ({
   coldOverCached: { value, low: value, high: value, pairs: 7 },
 })
 
+/** What calls cost with 10,000 servers, over what they cost with few. */
+const grown = (costRatio: Estimate): ScaleFindings => ({
+  registered: [
+    { ...{ count: 10_000, requestsPerSecond: 1, p50Ms: 1, cpuMicrosPerRequest: 1 }, costRatio },
+  ],
+})
+
 describe('the speed targets', () => {
   it('are all met by a gateway that keeps each bound exactly', () => {
     const samples = samplesOf({
@@ -41,9 +49,7 @@ describe('the speed targets', () => {
       firstEventP50Ms: 1.15,
       p50Ms: 1.15,
     })
-    const costRatio = { value: 1.1, low: 1, high: 1.2, pairs: 7 }
-    const grown = { requestsPerSecond: 1, p50Ms: 1, cpuMicrosPerRequest: 1, costRatio }
-    const scale = { registered: [{ count: 10_000, ...grown }] }
+    const scale = grown({ value: 1.1, low: 1, high: 1.2, pairs: 7 })
     const found = verdicts({ samples, lists: [list(20, 0)], scale })
     expect(Object.keys(found)).toEqual(SPEED_TARGETS.map(({ id }) => id))
     // exp(log(x)) is not always x.
@@ -57,9 +63,7 @@ describe('the speed targets', () => {
       firstEventP50Ms: 1.16,
       p50Ms: 1.16,
     })
-    const costRatio = { value: 1.2, low: 1.11, high: 1.3, pairs: 7 }
-    const grown = { requestsPerSecond: 1, p50Ms: 1, cpuMicrosPerRequest: 1, costRatio }
-    const scale = { registered: [{ count: 10_000, ...grown }] }
+    const scale = grown({ value: 1.2, low: 1.11, high: 1.3, pairs: 7 })
     const found = verdicts({ samples, lists: [list(19, 1)], scale })
     expect(new Set(Object.values(found))).toEqual(new Set(['missed']))
   })

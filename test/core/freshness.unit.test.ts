@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { freshnessOf, mayServeStale, mayStartConfirm } from '../../src/registry/freshness.ts'
+import { freshnessOf, mayServeStale, mayStartConfirm } from '../../src/core/freshness.ts'
 
 const config = { freshMs: 3000, staleMs: 5000, policyMaxStaleMs: 60_000 }
 
