@@ -148,7 +148,19 @@ export function createGateway(
     }
   }
 
-  return { tenant, registry, app, ctx, state, events, asked, behind, send, actorOf }
+  /** Registers the server `clock`, or another one. */
+  const register = (input: object = {}, query = '') =>
+    send('admins', 'POST', `/servers${query}`, { ...VALID, ...input })
+
+  return { tenant, registry, app, ctx, state, events, asked, behind, send, register, actorOf }
+}
+
+let fresh = 0
+
+/** A gateway of a tenant that no other test has, where `suite` is the name of one file alone. */
+export function freshGateway(suite: string) {
+  fresh += 1
+  return createGateway(`${suite}-${fresh}`)
 }
 
 export type TestGateway = ReturnType<typeof createGateway>

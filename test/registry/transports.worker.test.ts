@@ -1,20 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { EndpointId, GatewayError } from '../../src/core/index.ts'
 import type { Discovery } from '../../src/registry/index.ts'
-import { createGateway, DISCOVERY, isDown, type TestGateway, VALID } from './gateway.ts'
+import { DISCOVERY, freshGateway, isDown, type TestGateway } from './gateway.ts'
 
-let suite = 0
 let gateway: TestGateway
 
 beforeEach(() => {
-  suite += 1
-  gateway = createGateway(`registry-transports-${suite}`)
+  gateway = freshGateway('registry-transports')
 })
 
 const speaking = (transport: Discovery['transport']) => () => ({ ...DISCOVERY, transport })
 const at = (url: string) => ({ endpoints: [{ url }] })
-const register = (input: object = {}, query = '') =>
-  gateway.send('admins', 'POST', `/servers${query}`, { ...VALID, ...input })
 const send = (method: string, body?: object, query = '') =>
   gateway.send('admins', method, `/servers/clock${query}`, body)
 const tried = () => gateway.asked.map(({ transports }) => transports)
@@ -22,7 +18,7 @@ const tried = () => gateway.asked.map(({ transports }) => transports)
 describe('the transport of a server', () => {
   it('is found out, and stored with its date', async () => {
     gateway.state.discover = speaking('sse')
-    const answer = await register()
+    const answer = await gateway.register()
     const stored = {
       transport: 'sse',
       transportChoice: 'auto',
@@ -35,7 +31,7 @@ describe('the transport of a server', () => {
 
   it.each(['sse', 'streamable-http'])('is what a registration names: %s', async (transport) => {
     gateway.state.discover = speaking(transport as 'sse')
-    const answer = await register({ transport })
+    const answer = await gateway.register({ transport })
     expect(answer.body).toMatchObject({
       ...{ transport, transportChoice: transport, transportDetectedAt: null },
     })
@@ -44,7 +40,7 @@ describe('the transport of a server', () => {
 
   it('is WebSocket for a URL of that scheme, and nothing else is tried', async () => {
     gateway.state.discover = speaking('websocket')
-    const answer = await register(at('wss://clock.example/mcp'))
+    const answer = await gateway.register(at('wss://clock.example/mcp'))
     expect(answer.body).toMatchObject({ transport: 'websocket', transportChoice: 'auto' })
     expect(tried()).toEqual([['websocket']])
   })
@@ -57,7 +53,7 @@ describe('the transport of a server', () => {
     ['wss://clock.example/?token=1', 'must not carry a credential'],
     ['ftp://clock.example/', 'must be an https URL'],
   ])('has the same rules for addresses: %s', async (url, message) => {
-    const answer = await register(at(url))
+    const answer = await gateway.register(at(url))
     expect(answer).toMatchObject({
       status: 400,
       body: {
@@ -83,7 +79,7 @@ describe('the transport of a server', () => {
       'must be an http(s) URL, as the first endpoint is',
     ],
   ])('is one for all endpoints: %s with %j', async (transport, urls, path, message) => {
-    const answer = await register({ transport, endpoints: urls.map((url) => ({ url })) })
+    const answer = await gateway.register({ transport, endpoints: urls.map((url) => ({ url })) })
     expect(answer).toMatchObject({
       status: 400,
       body: { problems: [{ path, message: expect.stringContaining(message) }] },
@@ -92,13 +88,15 @@ describe('the transport of a server', () => {
 
   it('is decided by the first endpoint that answers, for the others too', async () => {
     gateway.state.discover = speaking('sse')
-    await register({ endpoints: [{ url: 'https://a.example/' }, { url: 'https://b.example/' }] })
+    await gateway.register({
+      endpoints: [{ url: 'https://a.example/' }, { url: 'https://b.example/' }],
+    })
     expect(tried()).toEqual([['streamable-http', 'sse'], ['sse']])
   })
 
   it('is open while nobody could be asked, and settled by the first answer', async () => {
     gateway.state.discover = isDown
-    const answer = await register({}, '?allowUnreachable=true')
+    const answer = await gateway.register({}, '?allowUnreachable=true')
     const open = { transport: 'streamable-http', transportDetectedAt: null }
     expect(answer).toMatchObject({ status: 201, body: open })
     const [{ id }] = answer.body['endpoints'] as [{ id: string }]
@@ -114,7 +112,7 @@ describe('the transport of a server', () => {
   })
 
   it('is stored when it alone has changed', async () => {
-    await register()
+    await gateway.register()
     const [{ id }] = (await send('GET')).body['endpoints'] as [{ id: string }]
     const { probes } = gateway.registry
     const [target] = await probes.loadProbeTargets(gateway.ctx, [EndpointId.parse(id)])
@@ -125,7 +123,7 @@ describe('the transport of a server', () => {
 
   it('is found out anew by a refresh, in the order of a registration', async () => {
     gateway.state.discover = speaking('sse')
-    await register()
+    await gateway.register()
     gateway.state.now += 60_000
     gateway.state.discover = speaking('streamable-http')
     const refreshed = await gateway.send('admins', 'POST', '/servers/clock/refresh')
@@ -138,14 +136,14 @@ describe('the transport of a server', () => {
 
   it('stays as it is when a refresh reaches nobody', async () => {
     gateway.state.discover = speaking('sse')
-    await register()
+    await gateway.register()
     gateway.state.discover = isDown
     expect((await gateway.send('admins', 'POST', '/servers/clock/refresh')).status).toBe(422)
     expect((await send('GET')).body).toMatchObject({ transport: 'sse' })
   })
 
   it('can be named later, and left to the gateway again; the server is asked each time', async () => {
-    await register()
+    await gateway.register()
     gateway.state.discover = speaking('sse')
     const named = await send('PATCH', { transport: 'sse' })
     expect(named.body).toMatchObject({
@@ -161,13 +159,13 @@ describe('the transport of a server', () => {
   })
 
   it('must fit the endpoints that are stored', async () => {
-    await register()
+    await gateway.register()
     const answer = await send('PATCH', { transport: 'websocket' })
     expect(answer).toMatchObject({ status: 400, body: { problems: [{ path: 'endpoints.0.url' }] } })
   })
 
   it('is not asked for by a change of something else', async () => {
-    await register({ transport: 'streamable-http' })
+    await gateway.register({ transport: 'streamable-http' })
     gateway.asked.length = 0
     const answer = await send('PATCH', { description: 'x' })
     expect(answer.body).toMatchObject({ transportChoice: 'streamable-http' })
@@ -176,7 +174,7 @@ describe('the transport of a server', () => {
 
   it('is told to the snapshot that calls read', async () => {
     gateway.state.discover = speaking('sse')
-    await register()
+    await gateway.register()
     const snapshot = await gateway.registry.snapshots.tenant(gateway.ctx, gateway.tenant)
     expect(await snapshot.server(gateway.ctx, 'clock')).toMatchObject({ transport: 'sse' })
   })
@@ -185,7 +183,7 @@ describe('the transport of a server', () => {
     gateway.state.discover = () => {
       throw new GatewayError('upstream_unreachable', 'first')
     }
-    expect(await register()).toMatchObject({
+    expect(await gateway.register()).toMatchObject({
       status: 422,
       body: { endpoints: [{ problem: 'first' }] },
     })

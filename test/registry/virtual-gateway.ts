@@ -55,6 +55,10 @@ export async function redefine(gateway: TestGateway, path: string, tools: readon
   expect(answer.status).toBe(200)
 }
 
+/** Whether each item of a list, as REST shows it, is as it was pinned. */
+export const statesOf = (list: unknown) =>
+  Array.isArray(list) ? list.map(({ state }) => state) : list
+
 /** A member of the group `some` under a policy of its own. */
 export async function actorUnder(
   gateway: TestGateway,

@@ -4,27 +4,16 @@ import type { RequestFacts } from '../../../src/core/index.ts'
 import { type AnswerPlan, rulesFor } from '../../../src/mcp/answer/answer-rules.ts'
 import { withOnlyId } from '../../../src/mcp/answer/only-id.ts'
 import { createJsonEditor } from '../../../src/mcp/wire/json-editor.ts'
+import { OUR_ID, plan } from './answer-world.ts'
 
-const OURS = '11111111-1111-4111-8111-111111111111'
-const OUR_ID = JSON.stringify(OURS)
+const OURS: string = JSON.parse(OUR_ID)
 
 function context(facts: RequestFacts) {
   return { facts } as never
 }
 
-function plan(more: Partial<AnswerPlan> = {}): AnswerPlan {
-  return {
-    inbound: { method: 'tools/call', era: 'modern' },
-    clientId: '"mine"',
-    upstreamId: OUR_ID,
-    server: 's',
-    timeoutMs: 500,
-    showsTool: 'all',
-    showsProgress: () => true,
-    onEnd: () => undefined,
-    ...more,
-  }
-}
+const modern = (more: Partial<AnswerPlan> = {}) =>
+  plan([], { inbound: { method: 'tools/call', era: 'modern' }, ...more })
 
 const NAMES = {
   uri: (original: string) => `gw:${original}`,
@@ -103,7 +92,7 @@ describe('an answer in which only the id changes', () => {
     let quick = 0
     fc.assert(
       fc.property(message, ({ text, parsed }) => {
-        const own = plan(more)
+        const own = modern(more)
         const facts: RequestFacts = {}
         const found = withOnlyId(context(facts), own, text, parsed)
         if (found === undefined) return
@@ -120,11 +109,11 @@ describe('an answer in which only the id changes', () => {
 
   it('is found where the SDKs write it', () => {
     const first = `{"jsonrpc":"2.0","id":${OUR_ID},"result":{"x":"\\u00fc 1.0"}}`
-    expect(answered(plan(), first)).toBe(
+    expect(answered(modern(), first)).toBe(
       '{"jsonrpc":"2.0","id":"mine","result":{"x":"\\u00fc 1.0"}}',
     )
     const last = `{"result":{"x":${OUR_ID}},"jsonrpc":"2.0","id":${OUR_ID}}`
-    expect(answered(plan(), last)).toBe(`{"result":{"x":${OUR_ID}},"jsonrpc":"2.0","id":"mine"}`)
+    expect(answered(modern(), last)).toBe(`{"result":{"x":${OUR_ID}},"jsonrpc":"2.0","id":"mine"}`)
   })
 
   it.each([
@@ -134,7 +123,7 @@ describe('an answer in which only the id changes', () => {
     ['a task', {}, '{"taskId":"t"}'],
   ] as const)('is left to the editor for %s', (_what, more, body) => {
     const text = `{"jsonrpc":"2.0","id":${OUR_ID},"result":${body}}`
-    expect(answered(plan(more), text)).toBeUndefined()
+    expect(answered(modern(more), text)).toBeUndefined()
   })
 
   it.each([
@@ -149,14 +138,14 @@ describe('an answer in which only the id changes', () => {
       `{"id":"\\u0031${OURS.slice(1)}","result":{},"foo\\"id":${OUR_ID}}`,
     ],
   ])('is left to the editor where it stands %s', (_how, text) => {
-    expect(answered(plan(), text)).toBeUndefined()
+    expect(answered(modern(), text)).toBeUndefined()
   })
 
   it('is left to the editor where it is nested deeply, spelt otherwise, or not where it should be', () => {
     const of = (body: string, id = OUR_ID) => `{"jsonrpc":"2.0","x":${body},"id":${id},"result":{}}`
-    expect(answered(plan(), of('1'))).toBeUndefined()
-    expect(answered(plan(), of('1', `"\\u0031${OURS.slice(1)}"`))).toBeUndefined()
+    expect(answered(modern(), of('1'))).toBeUndefined()
+    expect(answered(modern(), of('1', `"\\u0031${OURS.slice(1)}"`))).toBeUndefined()
     const deep = `{"jsonrpc":"2.0","id":${OUR_ID},"result":{"x":${'['.repeat(500)}${']'.repeat(500)}}}`
-    expect(answered(plan(), deep)).toBeUndefined()
+    expect(answered(modern(), deep)).toBeUndefined()
   })
 })

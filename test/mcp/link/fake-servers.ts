@@ -46,6 +46,13 @@ export const fault = (kind: OutboundFault) => (): OutboundResult => ({
   message: '',
 })
 
+/** Why a link could not ask its server, as it tells the gateway. */
+export const faultOf = (response: Response) => response.headers.get('x-gatehouse-fault')
+/** The message of an event. */
+export const data = (event: string | undefined) => JSON.parse(event?.split('data: ')[1] ?? '{}')
+/** The methods of what a server got, in order. */
+export const methods = (got: readonly Got[] = []) => got.flatMap(({ method }) => method ?? [])
+
 const HELLO = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'fake' } }
 
 /** Answers the handshake, pings and whatever else has an id. */

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readEvents } from '../../support/event-reader.ts'
-import { fault, type Got, linkTo, reply } from './fake-servers.ts'
+import { data, fault, type Got, linkTo, methods, reply } from './fake-servers.ts'
 
-const data = (event: string | undefined) => JSON.parse(event?.split('data: ')[1] ?? '{}')
-const methods = (got: readonly Got[] = []) => got.flatMap(({ method }) => method ?? [])
 const of =
   (method: string) =>
   (got: readonly Got[] = []) =>
