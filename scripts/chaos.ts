@@ -1,27 +1,22 @@
-import { parseArgs } from 'node:util'
 import { countVerdicts, reportText } from './chaos/report.ts'
 import { runChaos } from './chaos/run.ts'
 import { judge } from './chaos/verdict.ts'
+import { readRunOptions } from './cli/run-options.ts'
 
 /**
  * `npm run chaos`: three minutes of clients, faults, toggles, new keys and a restart, then a minute
  * of rest. `-- --seed N` repeats a run, `-- --seconds S` makes its load longer or shorter: below 90
  * the faults are short, and the rest too.
  */
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', short: 'h', default: false },
-    seed: { type: 'string', default: '1' },
-    seconds: { type: 'string', default: '180' },
-  },
-})
-if (values.help) {
-  console.log(`npm run chaos -- [options]
+const { seed, seconds } = readRunOptions({
+  name: 'chaos',
+  seconds: 180,
+  minSeconds: 20,
+  help: `npm run chaos -- [options]
 
   --seed N       the schedule of faults and every client's choices (default 1)
-  --seconds S    of load (default 180); below 90 faults and rest are short`)
-  process.exit(0)
-}
+  --seconds S    of load (default 180, at least 20); below 90 faults and rest are short`,
+})
 
 /** The terms of a short run leave room: what a process holds has not settled, and time may be scarce. */
 const LONG_SECONDS = 90
@@ -34,8 +29,6 @@ const SHORT = {
   terms: { maxMemoryRatio: 2, minCoverage: 0.5 },
 }
 
-const seed = wholeNumber('seed', values.seed, 0)
-const seconds = wholeNumber('seconds', values.seconds, 20)
 const options = seconds >= LONG_SECONDS ? LONG : SHORT
 const say = (text: string) => console.error(`chaos: ${text}`)
 const run = await runChaos({ seed, loadMs: seconds * 1000, ...options.run, say })
@@ -44,9 +37,3 @@ const { passed, failed } = countVerdicts(verdicts)
 console.log(`\nseed ${seed}, ${seconds} s\n\n${reportText(run, verdicts)}\n`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
-
-function wholeNumber(name: string, text: string, min: number): number {
-  const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw new Error(`--${name} takes a whole number, at least ${min}`)
-}

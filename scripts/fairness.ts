@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
 import { countVerdicts } from './chaos/report.ts'
+import { readRunOptions } from './cli/run-options.ts'
 import { fairnessText, judgeFairness } from './fairness/report.ts'
 import { runFairness } from './fairness/run.ts'
 
@@ -7,23 +7,18 @@ import { runFairness } from './fairness/run.ts'
  * `npm run fairness`: 100 users over 10 tenants for a minute below the limit, and for a minute with
  * two greedy ones in each tenant. `-- --seconds S` for another length of each, `-- --seed N`.
  */
-const { values } = parseArgs({
-  options: {
-    help: { type: 'boolean', short: 'h', default: false },
-    seed: { type: 'string', default: '1' },
-    seconds: { type: 'string', default: '60' },
-  },
-})
-if (values.help) {
-  console.log(`npm run fairness -- [options]
+const { seed, seconds } = readRunOptions({
+  name: 'fairness',
+  seconds: 60,
+  minSeconds: 10,
+  help: `npm run fairness -- [options]
 
   --seed N       who calls when (default 1)
-  --seconds S    of each of the two phases (default 60)`)
-  process.exit(0)
-}
+  --seconds S    of each of the two phases (default 60, at least 10)`,
+})
 const run = await runFairness({
-  seed: Number(values.seed),
-  phaseMs: Number(values.seconds) * 1000,
+  seed,
+  phaseMs: seconds * 1000,
   say: (text) => console.error(`fairness: ${text}`),
 })
 const verdicts = judgeFairness(run)
