@@ -35,7 +35,7 @@ export function readRunOptions(command: RunCommand): RunOptions {
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     console.error(`npm run ${command.name} -- --help shows what there is.`)
-    process.exit(1)
+    process.exit(2)
   }
 }
 
