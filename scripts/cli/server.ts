@@ -15,6 +15,7 @@ const Server = z.looseObject({
   tags: z.array(z.string()),
   discovered: z.record(z.string(), z.number()),
   endpoints: z.array(z.looseObject({ url: z.string(), health: z.string() })).optional(),
+  resilience: ResilienceSettings.optional(),
 })
 type Server = z.infer<typeof Server>
 
@@ -151,10 +152,18 @@ function show(session: Session, answer: unknown): void {
   const lines = [
     `${server.path}: ${server.name}`,
     ...(server.description ? [server.description] : []),
-    `${server.enabled ? 'enabled' : 'disabled'}, ${server.health}, ${counts}`,
+    `${server.enabled ? 'enabled' : 'disabled'}, ${server.health}, ${counts || 'offers nothing yet'}`,
     ...endpoints,
+    ...balancingText(server.resilience),
   ]
   session.print(answer, lines.join('\n'))
+}
+
+/** Where it is not the default. */
+function balancingText({ balancer, hashBy }: ResilienceSettings = {}): string[] {
+  if (balancer === undefined) return []
+  const by = typeof hashBy === 'object' ? `the header ${hashBy.header}` : hashBy
+  return [`  balanced by ${balancer}${by === undefined ? '' : `, by ${by}`}`]
 }
 
 function listText(servers: readonly Server[]): string {
