@@ -1,6 +1,8 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createFakeUpstream } from '../support/fake-upstream.ts'
-import { createTestGateway, hello, legacy, rest, type TestGateway } from '../support/gateway.ts'
+import { createTestGateway, hello, legacy, type TestGateway } from '../support/gateway.ts'
+import { linesOf } from '../support/request-lines.ts'
+import { registerShop } from '../support/shop.ts'
 
 const fake = createFakeUpstream(['{"name":"echo","inputSchema":{"type":"object"}}'])
 let isFailing = false
@@ -26,21 +28,10 @@ const batch = (messages: readonly object[]): RequestInit => ({
   body: JSON.stringify(messages),
 })
 
-/** Sends, reads the answer to its end, and gives it with the lines that came of it. */
-async function linesOf(path: string, init: RequestInit) {
-  gateway.events.length = 0
-  const { response, settle } = await gateway.fetchWith(path, init)
-  const text = await response.text()
-  await settle()
-  const lines = gateway.events.filter(({ type }) => type === 'request')
-  return { status: response.status, text, lines }
-}
-
 beforeAll(async () => {
   gateway = createTestGateway({ seams: { fetcher } })
   token = await gateway.token()
-  const server = { path: 'shop', name: 'Shop', endpoints: [{ url: 'https://shop.example/mcp' }] }
-  expect((await gateway.fetch('/api/v1/servers', rest(token, 'POST', server))).status).toBe(201)
+  await registerShop(gateway, token)
 })
 
 afterEach(() => {
@@ -50,7 +41,11 @@ afterEach(() => {
 
 describe('the event line of a batch', () => {
   it('is one for a whole batch, with how many messages it held', async () => {
-    const { status, lines } = await linesOf('/shop/mcp', batch([echoed(1), echoed(2), echoed(3)]))
+    const { status, lines } = await linesOf(
+      gateway,
+      '/shop/mcp',
+      batch([echoed(1), echoed(2), echoed(3)]),
+    )
     expect(status).toBe(200)
     expect(lines).toEqual([
       {
@@ -76,14 +71,19 @@ describe('the event line of a batch', () => {
     'says of a batch the worst that came of its messages, after the last (%s)',
     async (answersBy) => {
       fake.answersBy = answersBy
-      const { text, lines } = await linesOf('/gone/mcp', batch([echoed(1), echoed(2)]))
+      const { text, lines } = await linesOf(gateway, '/gone/mcp', batch([echoed(1), echoed(2)]))
       expect(text.match(/^data: /gm)).toHaveLength(2)
       expect(lines).toMatchObject([{ server: 'gone', outcome: 'not_found', messages: 2 }])
       isFailing = true
-      const failed = await linesOf('/shop/mcp', batch([echoed(1), message('tools/list', {}, 3)]))
+      const failed = await linesOf(
+        gateway,
+        '/shop/mcp',
+        batch([echoed(1), message('tools/list', {}, 3)]),
+      )
       expect(failed.lines).toMatchObject([{ outcome: 'tool_error', messages: 2 }])
       isFailing = false
       const unclear = await linesOf(
+        gateway,
         '/shop/mcp',
         batch([echoed(1), { ...echoed(2), jsonrpc: '1.0' }]),
       )
@@ -102,17 +102,17 @@ describe('the event line of a batch', () => {
 
   it('says of a batch without requests what was refused, as the answer does', async () => {
     const note = message('notifications/initialized', {})
-    const { status, text, lines } = await linesOf('/gone/mcp', batch([note, note]))
+    const { status, text, lines } = await linesOf(gateway, '/gone/mcp', batch([note, note]))
     expect(status).toBe(404)
     expect(JSON.parse(text)).toMatchObject({ id: null, error: { data: { code: 'not_found' } } })
     expect(lines).toMatchObject([{ status: 404, outcome: 'not_found', messages: 2 }])
-    const well = await linesOf('/shop/mcp', batch([note, note]))
+    const well = await linesOf(gateway, '/shop/mcp', batch([note, note]))
     expect(well.lines).toMatchObject([{ status: 202, outcome: 'ok', messages: 2 }])
   })
 
   it('says of a batch that was refused as a whole why', async () => {
     const hellos = [message('initialize', hello(), 1), echoed(2)]
-    const { status, lines } = await linesOf('/shop/mcp', batch(hellos))
+    const { status, lines } = await linesOf(gateway, '/shop/mcp', batch(hellos))
     expect(status).toBe(400)
     expect(lines).toMatchObject([{ server: 'shop', method: 'batch', outcome: 'invalid_request' }])
   })

@@ -1,81 +1,18 @@
-import { env } from 'cloudflare:workers'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, inject, it } from 'vitest'
-import type { Bindings } from '../../src/env.ts'
-import {
-  createTestGateway,
-  hello,
-  legacy,
-  modern,
-  PUBLIC_URL,
-  rest,
-  type TestGateway,
-} from '../support/gateway.ts'
+import { AWAY, echo, expectServed, registered, switchable, typesOf } from '../support/away.ts'
+import { createTestGateway, hello, legacy, modern, PUBLIC_URL, rest } from '../support/gateway.ts'
 import { scriptedRoom } from '../support/scripted-room.ts'
+import { stoppedClock } from '../support/stopped-clock.ts'
 
 /** docs/operations.md, "When a part fails": a row, a test. Others are where they are named there. */
 
-const echo = (token: string) =>
-  modern(token, 'tools/call', { name: 'echo', arguments: {} }, {}, 'mine')
 const die = (token: string) =>
   modern(token, 'tools/call', { name: 'die_before', arguments: {} }, {}, 'mine')
-
-/** How an object is away: it says so, or says nothing. */
-const AWAY = {
-  'is gone': () => {
-    throw new Error('the object is away')
-  },
-  hangs: () => new Promise(() => undefined),
-} as const
-const ways = Object.entries(AWAY)
-
-/** A namespace whose objects are away for as long as the test says so. */
-function switchable<K extends keyof Bindings>(name: K, away: () => unknown) {
-  const state = { isAway: false, calls: 0 }
-  const real = env[name as keyof typeof env] as unknown as { getByName(name: string): object }
-  const namespace = {
-    getByName: (id: string) =>
-      new Proxy(real.getByName(id), {
-        get(target, member) {
-          const value: unknown = Reflect.get(target, member)
-          if (typeof value !== 'function') return value
-          return (...args: unknown[]) => {
-            state.calls += 1
-            return state.isAway ? away() : Reflect.apply(value, target, args)
-          }
-        },
-      }),
-  }
-  return { state, bindings: { [name]: namespace } as unknown as Partial<Bindings> }
-}
-
-function stoppedClock(now = Date.now()) {
-  return {
-    now: () => now,
-    advance: (ms: number) => {
-      now += ms
-    },
-  }
-}
-
-async function registered(gateway: TestGateway, path: string, url: string): Promise<string> {
-  const token = await gateway.token()
-  const server = { path, name: path, endpoints: [{ url }] }
-  const response = await gateway.fetch('/api/v1/servers', rest(token, 'POST', server))
-  expect(response.status).toBe(201)
-  return token
-}
-
-const typesOf = (gateway: TestGateway) => gateway.events.map(({ type }) => type)
+const WAYS = Object.entries(AWAY)
 const room = scriptedRoom('degradation')
 
-async function expectServed(gateway: TestGateway, token: string, path = 'scripted') {
-  const response = await gateway.fetch(`/${path}/mcp`, echo(token))
-  expect(response.status).toBe(200)
-  expect(await response.json()).toMatchObject({ id: 'mine', result: {} })
-}
-
-describe.each(ways)('while the limiter %s', (_how, away) => {
+describe.each(WAYS)('while the limiter %s', (_how, away) => {
   it('calls are served, and counted by the isolate alone', async () => {
     const { state, bindings } = switchable('LIMITERS', away)
     const gateway = createTestGateway({ bindings, vars: { LIMIT_PRINCIPAL_PER_MINUTE: '3' } })
@@ -97,7 +34,7 @@ describe.each(ways)('while the limiter %s', (_how, away) => {
   })
 })
 
-describe.each(ways)('while the breaker object %s', (_how, away) => {
+describe.each(WAYS)('while the breaker object %s', (_how, away) => {
   it('the isolate decides alone: it opens, probes after its time, and closes', async () => {
     const { state, bindings } = switchable('BREAKERS', away)
     const clock = stoppedClock()
@@ -127,7 +64,7 @@ describe.each(ways)('while the breaker object %s', (_how, away) => {
   })
 })
 
-describe.each(ways)(
+describe.each(WAYS)(
   'while the breaker object, which knows the load of others, %s',
   (_how, away) => {
     it('calls are spread by what the isolate runs itself, and nothing waits for ever', async () => {
@@ -153,7 +90,7 @@ describe.each(ways)(
   },
 )
 
-describe.each(ways)('while the session object %s', (_how, away) => {
+describe.each(WAYS)('while the session object %s', (_how, away) => {
   it('calls of a session at one server go on, and so do new sessions', async () => {
     const { state, bindings } = switchable('SESSIONS', away)
     const gateway = createTestGateway({ bindings })
@@ -249,45 +186,6 @@ describe('while the object of changes is gone', () => {
     const response = await gateway.fetch('/scripted/mcp', listen)
     expect(await response.json()).toMatchObject({ id: 'mine', error: {} })
     await expectServed(gateway, token)
-  })
-})
-
-describe('while D1 hangs', () => {
-  it('the last policy serves, what was never read is 503, and health says so', async () => {
-    let hangs = false
-    const stall = (): Promise<never> => new Promise(() => undefined)
-    const db = new Proxy(env.DB, {
-      get(target, member) {
-        const value: unknown = Reflect.get(target, member)
-        if (typeof value !== 'function') return value
-        if (hangs && member === 'batch') return stall
-        if (!hangs || member !== 'prepare') return value.bind(target)
-        const statement = {
-          bind: () => statement,
-          all: stall,
-          run: stall,
-          raw: stall,
-          first: stall,
-        }
-        return () => statement
-      },
-    })
-    const clock = stoppedClock()
-    const gateway = createTestGateway({ bindings: { DB: db }, seams: { clock } })
-    const token = await registered(gateway, 'scripted', room.url('modern'))
-    await expectServed(gateway, token)
-    hangs = true
-    clock.advance(10_000)
-    const cold = createTestGateway({ tenant: gateway.tenant, bindings: { DB: db } })
-    const [, refused, health] = await Promise.all([
-      expectServed(gateway, token),
-      cold.fetch('/scripted/mcp', echo(token)),
-      cold.fetch('/health'),
-    ])
-    expect(typesOf(gateway)).toContain('stale_policy')
-    expect(refused.status).toBe(503)
-    expect(await refused.json()).toMatchObject({ error: { data: { code: 'policy_unavailable' } } })
-    expect(health.status).toBe(503)
   })
 })
 

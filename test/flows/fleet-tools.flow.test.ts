@@ -1,13 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  createTestGateway,
-  hello,
-  legacy,
-  modern,
-  NOTIFICATION,
-  rest,
-  type TestGateway,
-} from '../support/gateway.ts'
+import { createTestGateway, legacy, modern, rest, type TestGateway } from '../support/gateway.ts'
+import { greet } from '../support/legacy-session.ts'
 import { manyServers } from '../support/many-servers.ts'
 
 const scale = {
@@ -167,14 +160,7 @@ describe('a fleet of servers at one virtual server', () => {
   })
 
   it('does the same for legacy clients', async () => {
-    const opened = await gateway.fetch('/k8s/mcp', legacy(ops, 'initialize', hello()))
-    await opened.text()
-    const headers = {
-      'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
-      'mcp-protocol-version': '2025-11-25',
-    }
-    const done = legacy(ops, 'notifications/initialized', {}, headers, NOTIFICATION)
-    await gateway.fetch('/k8s/mcp', done)
+    const headers = await greet(gateway, ops, '/k8s/mcp')
     const { result } = await ask(legacy(ops, 'tools/list', {}, headers))
     expect(result.tools.map(({ name }) => name)).toEqual(['scale_it', 'logs'])
     expect(result.tools[0]?.inputSchema.required).toEqual(['replicas', 'cluster'])

@@ -1,62 +1,12 @@
 import { runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { type EventReader, readEvents } from '../support/event-reader.ts'
-import { createTestGateway, modern, rest, type TestGateway } from '../support/gateway.ts'
-import {
-  changed,
-  type TellingKind,
-  type TellingRoom,
-  tellingRoom,
-  updated,
-} from '../support/telling-room.ts'
+import { nextMessage as next, readEvents } from '../support/event-reader.ts'
+import { createTestGateway, modern } from '../support/gateway.ts'
+import { listen, opened, scene, TOOLS } from '../support/listening.ts'
+import { changed, type TellingKind, updated } from '../support/telling-room.ts'
 
-const TOOLS = { toolsListChanged: true }
 const ID = 'io.modelcontextprotocol/subscriptionId'
-
-const listen = (
-  gateway: TestGateway,
-  token: string,
-  path: string,
-  notifications: object,
-  id: unknown = 'a listen',
-) =>
-  gateway.fetch(
-    path === 'mcp' ? '/mcp' : `/${path}/mcp`,
-    modern(token, 'subscriptions/listen', { notifications }, {}, id),
-  )
-
-/** The message of the next event that has one. */
-async function next(events: EventReader): Promise<Record<string, unknown> | undefined> {
-  for (;;) {
-    const event = await events.next()
-    if (event === undefined) return undefined
-    const data = /^data: (.*)$/m.exec(event)?.[1]
-    if (data !== undefined) return JSON.parse(data)
-  }
-}
-
-interface Scene {
-  readonly gateway: TestGateway
-  readonly token: string
-  readonly room: TellingRoom
-}
-
-/** One server of this kind, under the path `one`. */
-async function scene(kind: TellingKind): Promise<Scene> {
-  const gateway = createTestGateway()
-  const token = await gateway.token()
-  const room = tellingRoom()
-  await room.register(gateway, token, 'one', kind)
-  return { gateway, token, room }
-}
-
-async function opened(response: Response) {
-  expect(response.status).toBe(200)
-  expect(response.headers.get('content-type')).toBe('text/event-stream')
-  const events = readEvents(response)
-  return { events, ack: await next(events) }
-}
 
 describe('a subscription to changes (MCP 2026-07-28, subscriptions/listen)', () => {
   // req: listen-ack-first
@@ -238,79 +188,5 @@ describe('a subscription to changes (MCP 2026-07-28, subscriptions/listen)', () 
     // The first that it hears is its own.
     expect(await next(there.events)).toMatchObject({ method: 'notifications/prompts/list_changed' })
     await Promise.all([here.events.cancel(), there.events.cancel()])
-  })
-})
-
-/** A server of a clerk, who listens on one isolate while the administrator is on another. */
-async function listening() {
-  let now = Date.now()
-  const seams = { clock: { now: () => now } }
-  const here = createTestGateway({ seams })
-  const there = createTestGateway({ seams, tenant: here.tenant })
-  const admin = await there.token()
-  const room = tellingRoom()
-  await room.register(there, admin, 'one', 'modern')
-  const change = async (method: string, path: string, body: unknown) => {
-    const done = await there.fetch(`/api/v1${path}`, rest(admin, method, body))
-    expect(done.ok).toBe(true)
-  }
-  await change('PUT', '/policy', {
-    group_mappings: { clerks: ['clerk'] },
-    clerk: [{ server: 'one', methods: ['*'], tools: ['*'] }],
-  })
-  const clerk = await here.token({ subject: 'cleo', groups: ['clerks'], ttlSeconds: 60 })
-  const { events } = await opened(await listen(here, clerk, 'one', TOOLS))
-  const say = async () => room.control({ tell: [changed('tools')] })
-  const advance = (ms: number) => {
-    now += ms
-  }
-  return { here, change, events, advance, say }
-}
-
-describe('a subscription to changes and rights (DESIGN.md, Decision 4)', () => {
-  it('goes on while its client may hear it', async () => {
-    const { events, advance, say } = await listening()
-    advance(6_000)
-    await say()
-    expect(await next(events)).toMatchObject({ method: 'notifications/tools/list_changed' })
-    await events.cancel()
-  })
-
-  // req: updates-authorised
-  it.each<[string, string, string, unknown]>([
-    ['its server is disabled', 'POST', '/servers/one/toggle', { enabled: false }],
-    ['its server is hidden', 'PATCH', '/servers/one', { visibility: 'private' }],
-    ['its client lost the right', 'PUT', '/policy', { group_mappings: {} }],
-  ])('ends within 5 s when %s, and tells nothing more', async (_title, method, path, body) => {
-    const { change, events, advance, say } = await listening()
-    await change(method, path, body)
-    advance(6_000)
-    await say()
-    expect(await next(events)).toBeUndefined()
-  })
-
-  it('ends with the token of its client', async () => {
-    const { here, events, advance, say } = await listening()
-    advance(61_000)
-    await say()
-    expect(await next(events)).toBeUndefined()
-    const lines = () => here.events.filter(({ method }) => method === 'subscriptions/listen')
-    await expect.poll(() => lines().at(-1)).toMatchObject({ outcome: 'unauthenticated' })
-  })
-
-  it('is acknowledged for what the policy lets its client read', async () => {
-    const { gateway, token, room } = await scene('modern')
-    const policy = {
-      group_mappings: { clerks: ['clerk'] },
-      clerk: [{ server: 'one', methods: ['subscriptions/listen', 'tools/list'] }],
-    }
-    const put = await gateway.fetch('/api/v1/policy', rest(token, 'PUT', policy))
-    expect(put.status).toBe(200)
-    const clerk = await gateway.token({ subject: 'cleo', groups: ['clerks'] })
-    const asked = { ...TOOLS, promptsListChanged: true, resourceSubscriptions: ['memo:1'] }
-    const { events, ack } = await opened(await listen(gateway, clerk, 'one', asked))
-    expect((ack as { params: { notifications: object } }).params.notifications).toEqual(TOOLS)
-    expect((await room.state()).listens).toEqual([TOOLS])
-    await events.cancel()
   })
 })

@@ -5,7 +5,7 @@ import {
   CONNECT,
   namesOf,
   type RestClient,
-  restClient,
+  restTenant,
   watchedFetch,
 } from '../support/rest-client.ts'
 import { scriptedRoom } from '../support/scripted-room.ts'
@@ -25,17 +25,8 @@ let close: RestClient['close']
 let connect: RestClient['connect']
 
 beforeAll(async () => {
-  gateway = createTestGateway({ seams: { fetcher, clock } })
-  token = await gateway.token()
-  ;({ send, get, post, close, connect } = restClient(gateway, token))
-  await room.register(gateway, token)
-  for (const [path, url] of [
-    ['modern', inject('modernUrl')],
-    ['everything', inject('everythingUrl')],
-  ]) {
-    const server = { path, name: path, endpoints: [{ url }] }
-    expect((await post('/api/v1/servers', server)).status).toBe(201)
-  }
+  const tenant = await restTenant(room, { seams: { fetcher, clock } })
+  ;({ gateway, token, send, get, post, close, connect } = tenant)
 })
 
 beforeEach(() => {

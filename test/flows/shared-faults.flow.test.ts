@@ -10,17 +10,7 @@ import {
   type TestGateway,
 } from '../support/gateway.ts'
 import { scriptedRoom } from '../support/scripted-room.ts'
-
-/** Time stands still unless a test moves it. */
-function stoppedClock() {
-  let now = Date.now()
-  return {
-    now: () => now,
-    advance: (ms: number) => {
-      now += ms
-    },
-  }
-}
+import { stoppedClock } from '../support/stopped-clock.ts'
 
 async function open(on: TestGateway, token: string): Promise<Record<string, string>> {
   const opened = await on.fetch('/mcp', legacy(token, 'initialize', hello()))

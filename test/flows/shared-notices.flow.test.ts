@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type EventReader, readEvents } from '../support/event-reader.ts'
+import { nextMessage as next, readEvents } from '../support/event-reader.ts'
 import {
   createTestGateway,
   hello,
@@ -12,15 +12,6 @@ import { changed, tellingRoom, updated } from '../support/telling-room.ts'
 
 type Message = Record<string, unknown>
 const ALL = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true }
-
-async function next(events: EventReader): Promise<Message | undefined> {
-  for (;;) {
-    const event = await events.next()
-    if (event === undefined) return undefined
-    const data = /^data: (.*)$/m.exec(event)?.[1]
-    if (data !== undefined) return JSON.parse(data)
-  }
-}
 
 /** `/mcp` over a modern and a legacy server, and a virtual server over the modern one. */
 describe('changes at an endpoint where several servers meet', () => {

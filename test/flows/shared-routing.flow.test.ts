@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
   createTestGateway,
-  hello,
   legacy,
   modern,
   NOTIFICATION,
   rest,
   type TestGateway,
 } from '../support/gateway.ts'
+import { openSession } from '../support/legacy-session.ts'
 import { scriptedRoom } from '../support/scripted-room.ts'
 
 /** Both servers have the same of everything; only their answers say who they are. */
@@ -143,12 +143,7 @@ describe('two servers with the same names, URIs and ids behind one endpoint', ()
   // req: client-response-routed
   // req: server-request-to-its-client
   it('ask their client under ids of their own, and get each its own answer', async () => {
-    const opened = await gateway.fetch('/mcp', legacy(token, 'initialize', hello()))
-    await opened.text()
-    const session = {
-      'mcp-session-id': opened.headers.get('mcp-session-id') ?? '',
-      'mcp-protocol-version': '2025-11-25',
-    }
+    const session = await openSession(gateway, token, '/mcp')
     const running = await Promise.all(
       SERVERS.map((server) => {
         const params = { name: `${server}__link`, arguments: {} }
@@ -215,9 +210,7 @@ describe('a call that another isolate runs', () => {
     const there = createTestGateway({ tenant: here.tenant })
     const token = await here.token()
     await room.register(here, token, { endpoints: [{ url: room.url('dual') }] })
-    const opened = await here.fetch('/scripted/mcp', legacy(token, 'initialize', hello()))
-    await opened.text()
-    const session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' }
+    const session = await openSession(here, token, '/scripted/mcp')
     await room.log()
     const hang = { name: 'hang', arguments: {} }
     const running = await here.fetch(

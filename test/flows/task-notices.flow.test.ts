@@ -1,10 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type EventReader, readEvents } from '../support/event-reader.ts'
+import { nextMessage as next, readEvents } from '../support/event-reader.ts'
 import { createTestGateway, modern, rest, type TestGateway } from '../support/gateway.ts'
 import { DECLARED, TASKS } from '../support/task-server.ts'
 import { changed, tellingRoom } from '../support/telling-room.ts'
 
-type Message = Record<string, unknown>
 const ID = 'io.modelcontextprotocol/subscriptionId'
 const TOOLS = { toolsListChanged: true }
 
@@ -14,15 +13,6 @@ const POLICY = {
   lister: [
     { server: '*', methods: ['tools/list', 'tools/call', 'subscriptions/listen'], tools: ['*'] },
   ],
-}
-
-async function next(events: EventReader): Promise<Message | undefined> {
-  for (;;) {
-    const event = await events.next()
-    if (event === undefined) return undefined
-    const data = /^data: (.*)$/m.exec(event)?.[1]
-    if (data !== undefined) return JSON.parse(data)
-  }
 }
 
 describe('notices of tasks (SEP-2663, Task Status Notifications)', () => {

@@ -8,17 +8,7 @@ import {
   rest,
   type TestGateway,
 } from '../support/gateway.ts'
-
-/** Time stands still unless a test moves it, so that freshness is decided, not raced. */
-function stoppedClock() {
-  let now = Date.now()
-  return {
-    now: () => now,
-    advance: (ms: number) => {
-      now += ms
-    },
-  }
-}
+import { stoppedClock } from '../support/stopped-clock.ts'
 
 async function register(
   gateway: TestGateway,

@@ -29,3 +29,15 @@ export function readEvents(response: Response): EventReader {
     },
   }
 }
+
+/** The message of the next event that has one; undefined at the end. */
+export async function nextMessage(
+  events: EventReader,
+): Promise<Record<string, unknown> | undefined> {
+  for (;;) {
+    const event = await events.next()
+    if (event === undefined) return undefined
+    const data = /^data: (.*)$/m.exec(event)?.[1]
+    if (data !== undefined) return JSON.parse(data)
+  }
+}

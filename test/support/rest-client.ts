@@ -1,5 +1,6 @@
-import { expect } from 'vitest'
-import { rest, type TestGateway } from './gateway.ts'
+import { expect, inject } from 'vitest'
+import { createTestGateway, rest, type TestGateway } from './gateway.ts'
+import type { ScriptedRoom } from './scripted-room.ts'
 
 export const CONNECT = '/api/v1/mcp/servers/connect'
 
@@ -62,6 +63,30 @@ export function restClient(gateway: TestGateway, token: string): RestClient {
       return String(body['session_id'])
     },
   }
+}
+
+export interface RestTenant extends RestClient {
+  readonly gateway: TestGateway
+  readonly token: string
+}
+
+/** A client of a tenant with the servers `scripted`, `modern` and `everything`. */
+export async function restTenant(
+  room: ScriptedRoom,
+  options: Parameters<typeof createTestGateway>[0],
+): Promise<RestTenant> {
+  const gateway = createTestGateway(options)
+  const token = await gateway.token()
+  const client = restClient(gateway, token)
+  await room.register(gateway, token)
+  for (const [path, url] of [
+    ['modern', inject('modernUrl')],
+    ['everything', inject('everythingUrl')],
+  ]) {
+    const server = { path, name: path, endpoints: [{ url }] }
+    expect((await client.post('/api/v1/servers', server)).status).toBe(201)
+  }
+  return { ...client, gateway, token }
 }
 
 export const namesOf = (items: unknown) => (items as { name: string }[]).map(({ name }) => name)

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import { modern, rest, type TestGateway } from './gateway.ts'
+import { createFakeUpstream, type FakeUpstream } from './fake-upstream.ts'
+import { createTestGateway, modern, rest, type TestGateway } from './gateway.ts'
 
 export const LIST_ITEMS =
   '{"name":"list_items","inputSchema":{"type":"object"},"x-vendor":{"n":1.0}}'
@@ -76,4 +77,54 @@ export async function setUp(gateway: TestGateway, admin: string): Promise<void> 
   }
   const replaced = await gateway.fetch('/api/v1/policy', rest(admin, 'PUT', POLICY))
   expect(replaced.status).toBe(200)
+}
+
+/** A tenant with those servers, all of them one upstream, and that policy. */
+export interface ShopTenant {
+  readonly gateway: TestGateway
+  readonly admin: string
+  /** Of somebody in `clerks`. */
+  readonly clerk: string
+  readonly upstream: FakeUpstream
+  /** To the server `shop`. */
+  shop(init: RequestInit): Promise<Response>
+  /** Before each test. */
+  reset(): void
+}
+
+/** @see ShopTenant */
+export async function shopTenant(): Promise<ShopTenant> {
+  const upstream = createFakeUpstream(SHOP_TOOLS)
+  const gateway = createTestGateway({ seams: { fetcher: upstream.fetcher } })
+  const admin = await gateway.token()
+  await setUp(gateway, admin)
+  const clerk = await gateway.token({ subject: 'cleo', groups: ['clerks'] })
+  return {
+    gateway,
+    admin,
+    clerk,
+    upstream,
+    shop: (init) => gateway.fetch('/shop/mcp', init),
+    reset() {
+      upstream.answersBy = 'json'
+      upstream.seen.length = 0
+    },
+  }
+}
+
+/** One server that no policy names: administrators alone may call it. */
+export const SHOP = {
+  path: 'shop',
+  name: 'Shop',
+  endpoints: [{ url: 'https://shop.example/mcp' }],
+}
+
+/** Registers `SHOP`; `more` overrides. */
+export async function registerShop(
+  gateway: TestGateway,
+  admin: string,
+  more: object = {},
+): Promise<void> {
+  const created = await gateway.fetch('/api/v1/servers', rest(admin, 'POST', { ...SHOP, ...more }))
+  expect(created.status).toBe(201)
 }
