@@ -32,13 +32,18 @@ describe('streams that a client opens', () => {
   it('end cleanly when their time is over, between two messages', async () => {
     const { gateway, open, advance } = await gatewayWith({ STREAM_MAX_MS: '3600000' })
     const events = readEvents(await open())
+    // A clock that leaps may find a sign of life due before the message.
+    const next = async () => {
+      const event = await events.next()
+      return event === ': keep-alive' ? events.next() : event
+    }
     const told = 'data: {"jsonrpc":"2.0","method":"notifications/x"}'
     await room.control({ say: `${told}\n\n` })
-    expect(await events.next()).toBe(told)
+    expect(await next()).toBe(told)
     advance(3_600_001)
     await room.control({ say: `${told}\n\n` })
-    expect(await events.next()).toBe(told)
-    expect(await events.next()).toBeUndefined()
+    expect(await next()).toBe(told)
+    expect(await next()).toBeUndefined()
     await expect.poll(async () => (await room.log()).streams).toBe(0)
     const lines = () => gateway.events.filter(({ httpMethod }) => httpMethod === 'GET')
     await expect.poll(lines).toMatchObject([{ outcome: 'ok', status: 200 }])
