@@ -80,7 +80,9 @@ describe('a limit that somebody tries to get round (ATTACKS.md 22)', () => {
       ['/mcpgw/mcp', modern(root, 'tools/call', { name: 'proxy_request', arguments: proxied })],
     ]
     const refusals: string[] = []
-    for (let round = 0; round < 4; round += 1) {
+    // So often that the one who asks once a round wants more than his half as well.
+    const rounds = 8
+    for (let round = 0; round < rounds; round += 1) {
       for (const [path, init] of ways) {
         const response = await gateway.fetch(path, init)
         const text = await response.text()
@@ -88,8 +90,9 @@ describe('a limit that somebody tries to get round (ATTACKS.md 22)', () => {
       }
     }
     // Two share the rule's counter: it keeps what a third one would need (docs/decisions/0013).
-    expect(refusals.length).toBeGreaterThanOrEqual(16 - 9)
-    expect(refusals.length).toBeLessThanOrEqual(16 - 5)
+    const calls = rounds * ways.length
+    expect(refusals.length).toBeGreaterThanOrEqual(calls - 9)
+    expect(refusals.length).toBeLessThanOrEqual(calls - 5)
     expect(new Set(refusals)).toEqual(new Set(ways.map(([path]) => path)))
     expect(await statusOf(gateway, '/twin/mcp', echo(caller))).toBe(200)
     expect(await statusOf(gateway, '/modern/mcp', modern(caller, 'tools/list'))).toBe(200)
