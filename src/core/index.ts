@@ -54,5 +54,5 @@ export {
 } from './outbound.ts'
 export { type InputProblem, invalidInput, parseInput } from './parse-input.ts'
 export { type Principal, principalKey } from './principal.ts'
-export { type Span, scanJson } from './scan-json.ts'
+export { type Span, scanJson, stringEnd } from './scan-json.ts'
 export { createSealer, MAX_SEALED_CHARS, type Sealer, type SealPurpose } from './seal.ts'

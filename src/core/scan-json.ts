@@ -64,8 +64,8 @@ function refused(reason: string): JsonScan {
   return { kind: 'refused', reason }
 }
 
-/** Index behind the closing quote of the string that opens at `open`. */
-function stringEnd(text: string, open: number): number {
+/** Index behind the closing quote of the string that opens at `open`; the text's end where none is. */
+export function stringEnd(text: string, open: number): number {
   let close = text.indexOf('"', open + 1)
   while (close !== -1 && isEscaped(text, close)) close = text.indexOf('"', close + 1)
   return close === -1 ? text.length : close + 1

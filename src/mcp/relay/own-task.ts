@@ -2,8 +2,7 @@ import { GatewayError } from '../../core/index.ts'
 import { type Actor, decide, type Target } from '../../policy/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { declaresExtension, keepExtensions, offersExtension, TASKS } from '../extensions.ts'
-import { withText } from '../inbound-text.ts'
-import { replaceMember } from '../wire/replace-member.ts'
+import { withMember } from '../inbound-text.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { TaskIds, TaskOf } from './task-ids.ts'
 
@@ -63,11 +62,11 @@ export async function withOwnTask(taskIds: TaskIds, outgoing: Outgoing): Promise
       ? new GatewayError('method_not_found', 'Method not found')
       : unknownTask()
   }
-  const text = replaceMember(inbound.text, ['params', 'taskId'], JSON.stringify(task.id))
+  const own = withMember(inbound, ['params', 'taskId'], JSON.stringify(task.id))
   const params = { ...inbound.params, taskId: task.id }
   return {
     ...outgoing,
-    inbound: { ...withText(inbound, text), params, name: task.id },
+    inbound: { ...own, params, name: task.id },
     taskId: String(sealed),
   }
 }

@@ -1,6 +1,5 @@
 import type { InboundRequest } from '../eras.ts'
-import { withText } from '../inbound-text.ts'
-import { replaceMember } from '../wire/replace-member.ts'
+import { withMember } from '../inbound-text.ts'
 import type { Named } from './items.ts'
 
 /** The request as the server it is for must see it: its own name where the client wrote ours. */
@@ -10,10 +9,9 @@ export function rewriteRequest(
   original: string,
   version: string | undefined,
 ): InboundRequest {
-  const text = replaceMember(inbound.text, ['params', ...named.at], JSON.stringify(original))
   const isTopLevel = named.at.length === 1
   return {
-    ...withText(inbound, text),
+    ...withMember(inbound, ['params', ...named.at], JSON.stringify(original)),
     params: isTopLevel ? { ...inbound.params, [named.at[0] ?? '']: original } : inbound.params,
     ...(inbound.name === undefined ? {} : { name: original }),
     ...(version === undefined ? {} : { version }),

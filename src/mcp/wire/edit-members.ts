@@ -1,3 +1,6 @@
+import { type Span, stringEnd } from '../../core/index.ts'
+import { replaceSpan } from './scan-request.ts'
+
 /**
  * What becomes of one member of an object: raw JSON in, undefined where it is not there; raw JSON out,
  * undefined to leave it out.
@@ -108,6 +111,27 @@ function readObject(text: string): ReadObject | undefined {
   return text[at] === '}' ? { open, close: at, members } : undefined
 }
 
+/**
+ * Replaces one value of a JSON object that parses, without duplicate members, by the members that
+ * lead to it; every other byte stays. A text without it comes back as it is.
+ */
+export function replaceMember(text: string, at: readonly string[], value: string): string {
+  const span = memberSpan(text, at)
+  return span ? replaceSpan(text, span, value) : text
+}
+
+/** Where the value stands that these members lead to; undefined when it is not there. */
+export function memberSpan(text: string, at: readonly string[]): Span | undefined {
+  let span: Span = { start: 0, end: text.length }
+  for (const name of at) {
+    const object = readObject(text.slice(span.start, span.end))
+    const member = object?.members.find((one) => one.name === name)
+    if (!member) return undefined
+    span = { start: span.start + member.valueStart, end: span.start + member.end }
+  }
+  return span
+}
+
 /** Raw JSON of one member; undefined when it is not there. */
 export function rawMember(text: string, name: string): string | undefined {
   const member = readObject(text)?.members.find((one) => one.name === name)
@@ -139,13 +163,6 @@ function valueEnd(text: string, start: number): number {
     }
   }
   return text.length
-}
-
-/** Index behind the closing quote. */
-function stringEnd(text: string, open: number): number {
-  let at = open + 1
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
-  return at + 1
 }
 
 function skipSpace(text: string, from: number): number {

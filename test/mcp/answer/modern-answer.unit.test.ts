@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AnswerPlan } from '../../../src/mcp/answer/answer-rules.ts'
-import { replaceMember } from '../../../src/mcp/wire/replace-member.ts'
+import { replaceMember } from '../../../src/mcp/wire/edit-members.ts'
 import { BIG, event, isError, json, OUR_ID, response, sse } from './answer-world.ts'
 
 describe('the state of a request', () => {

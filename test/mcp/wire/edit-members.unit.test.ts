@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   each,
@@ -6,6 +7,7 @@ import {
   type MemberEdits,
   rawMember,
   remove,
+  replaceMember,
   set,
   within,
 } from '../../../src/mcp/wire/edit-members.ts'
@@ -65,5 +67,56 @@ describe('the raw JSON of a member', () => {
     ['null', 'a', undefined],
   ])('of %s, %s is %s', (text, name, raw) => {
     expect(rawMember(text, name)).toBe(raw)
+  })
+})
+
+describe('the value that members lead to', () => {
+  it.each<[string, string, string[], string]>([
+    ['is replaced', '{"p":{"n":"a","x":1.0}}', ['p', 'n'], '{"p":{"n":9,"x":1.0}}'],
+    [
+      'is replaced where it nests',
+      '{"p" : { "n" : {"n":[1]} }, "q":2}',
+      ['p', 'n'],
+      '{"p" : { "n" : 9 }, "q":2}',
+    ],
+    [
+      'is found under another spelling',
+      '{"\\u0070":{"n":"}\\""}}',
+      ['p', 'n'],
+      '{"\\u0070":{"n":9}}',
+    ],
+    [
+      'is not another of its name',
+      '{"n":1,"q":{"n":2},"p":{}}',
+      ['p', 'n'],
+      '{"n":1,"q":{"n":2},"p":{}}',
+    ],
+    ['is not in what is no object', '{"p":[{"n":1}]}', ['p', 'n'], '{"p":[{"n":1}]}'],
+    ['is not inherited', '{"p":{}}', ['p', 'constructor'], '{"p":{}}'],
+  ])('%s', (_title, text, at, wanted) => {
+    expect(replaceMember(text, at, '9')).toBe(wanted)
+  })
+
+  it('is the only thing that is another one after it', () => {
+    const names = fc.constantFrom('name', 'uri', 'a"b', '\u00e9', '')
+    const objects = fc.dictionary(names, fc.jsonValue(), { maxKeys: 4 })
+    fc.assert(
+      fc.property(
+        objects,
+        objects,
+        names,
+        fc.integer({ min: 0, max: 2 }),
+        (outer, inner, name, indent) => {
+          const message = { ...outer, params: inner, last: 1 }
+          const text = JSON.stringify(message, null, indent)
+          const wanted = Object.hasOwn(inner, name)
+            ? { ...message, params: { ...inner, [name]: 'other' } }
+            : message
+          const replaced = replaceMember(text, ['params', name], '"other"')
+          expect(JSON.parse(replaced)).toEqual(JSON.parse(JSON.stringify(wanted)))
+        },
+      ),
+      { seed: 7, numRuns: 300 },
+    )
   })
 })
