@@ -94,9 +94,13 @@ export function leaveDeadline(ctx: CallContext, deadline: Deadline): void {
   spare.set(ctx, deadline)
 }
 
-/** The deadline that was left in this context, once; who takes it ends it. */
+/**
+ * The deadline that was left in this context, once; who takes it ends it. Undefined where it passed
+ * while nobody waited under it: what comes next has not used any of its own time.
+ */
 export function takeDeadline(ctx: CallContext): Deadline | undefined {
   const left = spare.get(ctx)
-  if (left) spare.delete(ctx)
-  return left
+  if (left === undefined) return undefined
+  spare.delete(ctx)
+  return left.isPassed() ? undefined : left
 }

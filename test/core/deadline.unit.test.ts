@@ -53,6 +53,16 @@ describe('a deadline', () => {
     deadline.end()
   })
 
+  it('is taken by nobody once it passed while nobody waited under it', () => {
+    const deadline = createDeadline(1_000)
+    const ctx = {} as CallContext
+    leaveDeadline(ctx, deadline)
+    vi.advanceTimersByTime(1_000)
+    expect(takeDeadline(ctx)).toBeUndefined()
+    expect(takeDeadline(ctx)).toBeUndefined()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('never passes once it was ended', () => {
     const deadline = createDeadline(1_000)
     deadline.restart(1_000)

@@ -161,6 +161,21 @@ describe('a server with room for one call', () => {
     expect((await gateway.fetch('/scripted/mcp', call(token, 'echo'))).status).toBe(200)
   })
 
+  it('gives who waited for it all of the time that a server has, however long the wait was', async () => {
+    const { gateway, token } = await gatewayFor(
+      room,
+      { timeoutMs: 30_000, resilience: { bulkhead: { maxConcurrent: 1, queueMs: 10_000 } } },
+      { vars: { BODY_TIMEOUT_MS: '200' } },
+    )
+    const first = gateway.fetch('/scripted/mcp', call(token, 'held'))
+    await expect.poll(async () => (await room.log()).log.length).toBe(1)
+    const second = gateway.fetch('/scripted/mcp', call(token, 'echo'))
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    await room.control({ release: true })
+    await (await first).text()
+    expect(await (await second).json()).toMatchObject({ id: 'mine', result: {} })
+  })
+
   it('is full until the last byte of a stream, or until its reader leaves', async () => {
     const { gateway, token } = await gatewayFor(room, { ...body, timeoutMs: 30_000 })
     const streamed = await gateway.fetch('/scripted/mcp', call(token, 'drip'))
