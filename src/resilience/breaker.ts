@@ -69,7 +69,10 @@ export interface ProbeAnswer {
 
 export const CLOSED: BreakerState = { kind: 'closed', failures: 0, window: [] }
 
-/** A probe that was not reported for so long went down with its isolate; no call waits longer. */
+/**
+ * A probe that was not reported for so long is taken to have gone down with its isolate, and another
+ * one is let through. One that is just that slow may then run beside it.
+ */
 const PROBE_LOST_MS = 30_000
 
 /** Doubling is of no use beyond it, and `2 ** openings` stays a number. */

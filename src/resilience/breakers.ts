@@ -225,7 +225,8 @@ export function createBreakers({ config: defaults, events, object }: BreakersDep
         const copy = copies.get(endpoint) ?? remember(endpoint)
         const config = configOf(copy)
         const { state } = copy
-        if (outcome === 'success' && state.kind === 'closed' && state.failures === 0) {
+        const isOwed = probe !== undefined && !probe.isSpent
+        if (outcome === 'success' && state.kind === 'closed' && state.failures === 0 && !isOwed) {
           return countSuccess(copy, config.windowMs, now)
         }
         const opening = spend(probe)

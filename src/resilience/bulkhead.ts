@@ -106,10 +106,10 @@ export function createBulkhead<Key extends string = string>(
     return seat
   }
 
-  function remove(group: string, line: Line<Key>, waiter: Waiter<Key>): void {
+  function remove(group: string, line: Line<Key>, waiter: Waiter<Key>, hadTurn: boolean): void {
     const own = line.get(waiter.who)?.filter((each) => each !== waiter) ?? []
-    // Whose turn it was is last in line with what else he has.
-    line.delete(waiter.who)
+    // Whose turn it was is last in line with what else he has; who gives up keeps his place for it.
+    if (hadTurn || own.length === 0) line.delete(waiter.who)
     if (own.length > 0) line.set(waiter.who, own)
     if (line.size === 0 && lines.get(group) === line) lines.delete(group)
   }
@@ -157,7 +157,7 @@ export function createBulkhead<Key extends string = string>(
         settle(waited) {
           if (isSettled) return
           isSettled = true
-          remove(group, line, waiter)
+          remove(group, line, waiter, waited.kind === 'entered')
           resolve(waited)
         },
       }

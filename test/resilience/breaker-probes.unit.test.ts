@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CLOSED } from '../../src/resilience/breaker.ts'
-import { failureThreshold, one, openMs, world } from './breakers-world.ts'
+import { endpointOf, failureThreshold, one, openMs, world } from './breakers-world.ts'
 
 describe('the breakers of an isolate', () => {
   it('let one probe through among all isolates, and close for all on its success', async () => {
@@ -34,6 +34,19 @@ describe('the breakers of an isolate', () => {
     expect(await second.admit(ctx, one)).toEqual({ kind: 'open', retryAfterSeconds: 1 })
     expect(calls.length).toBe(before)
     expect(second.peek(one, w.now + 1_000)).toBe('half_open')
+  })
+
+  it('close on the success of a probe whose endpoint was forgotten meanwhile', async () => {
+    const { isolate, ctx, fail, settle, states, world: w } = world()
+    const breakers = isolate()
+    await fail(breakers, failureThreshold)
+    w.now += openMs
+    const { probe } = await breakers.admit(ctx, one)
+    for (let other = 10; other < 2_011; other += 1) await breakers.admit(ctx, endpointOf(other))
+    expect(breakers.peek(one, w.now)).toBe('closed')
+    breakers.record(ctx, one, 'success', probe)
+    await settle()
+    expect(states.get(one)).toMatchObject({ kind: 'closed' })
   })
 
   it('open again when the probe fails', async () => {

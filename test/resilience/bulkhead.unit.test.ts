@@ -125,6 +125,19 @@ describe('a bulkhead', () => {
     expect(entered).toEqual(['ann 1', 'bob 1', 'cid 1', 'ann 2', 'bob 2', 'ann 3'])
   })
 
+  it('keeps the place in line of who gives up one of his calls', async () => {
+    const { enter, wait, leave, entered } = setUp()
+    const first = enter()
+    const leaving = new AbortController()
+    const given = wait('ann', 'ann 1', ['a'], leaving.signal)
+    void wait('ann', 'ann 2')
+    void wait('bob')
+    leaving.abort()
+    expect(await given).toBe('left')
+    await leave(first)
+    expect(entered).toEqual(['ann 2'])
+  })
+
   it('shares a full line: a newcomer gets the last place of who has two more than he', async () => {
     const { enter, wait, leave, entered } = setUp()
     const bounds = { ...BOUNDS, maxQueued: 3 }
