@@ -5,7 +5,7 @@ import { type LimitDimension, type LimitRule, windowOf } from './rules.ts'
 import { type Window, type WindowState, windowSeconds } from './window.ts'
 
 /** Object storage takes keys of 2,048 bytes; a member stands behind the counter's. */
-const MAX_KEY_CHARS = 900
+const MAX_KEY_BYTES = 900
 
 /** One limit for one combination of what it is counted by. All of an isolate's accounts of it share it. */
 export interface Counter {
@@ -69,14 +69,24 @@ function counterOf(
 /** The window is in it: of another length it is another counter. */
 function keyOf({ rule, partition }: CounterName, window: Window): string {
   const key = JSON.stringify([rule, window, partition])
-  if (key.length <= MAX_KEY_CHARS) return key
+  if (bytesOf(key) <= MAX_KEY_BYTES) return key
   const cut = Object.entries(partition).map(([name, value]) => [name, shortened(value)])
   return JSON.stringify([rule, window, Object.fromEntries(cut)])
 }
 
-/** As long as the four of them may be, with a mark of the rest. */
+/** As long as the five of them may be, with a mark of the rest. */
 function shortened(value: string): string {
-  return value.length <= 128 ? value : `${value.slice(0, 112)}~${fnv1a(value).toString(16)}`
+  const bytes = bytesOf(value)
+  if (bytes <= 128) return value
+  // A character takes three bytes at most, six where it is half of one and is written as an escape.
+  const kept = bytes === value.length ? 112 : 37
+  return `${value.slice(0, kept)}~${fnv1a(value).toString(16)}`
+}
+
+const encoder = new TextEncoder()
+
+function bytesOf(text: string): number {
+  return encoder.encode(text).byteLength
 }
 
 /** What the key of a counter says; undefined for what is none. */

@@ -20,6 +20,21 @@ describe('a rule', () => {
     expect(matchesCaller(rule({ principals: [admin.key], groups: ['x'] }), admin)).toBe(false)
   })
 
+  it.each(['a', '\u00e9', '\u20ac', '\ud83d\ude00', '"', '\ud800'])(
+    'has a counter whose key fits into storage, whatever long names of %s it counts by',
+    (char) => {
+      const long = char.repeat(512)
+      const who = principal(long, 'acme', { claims: { client_id: long } })
+      const target = { server: long, method: 'tools/call', tool: long }
+      const per = ['principal', 'key', 'server', 'tool'] as const
+      const { key } = ruleCounter(rule({}, [...per]), who, target)
+      const other = ruleCounter(rule({}, [...per]), who, { ...target, tool: `${long}!` })
+      expect(new TextEncoder().encode(key).byteLength).toBeLessThan(1_500)
+      expect(other.key).not.toBe(key)
+      expect(Object.keys(readCounterKey(key)?.partition ?? {})).toEqual([...per])
+    },
+  )
+
   it.each([
     [{}, true],
     [{ servers: ['books'] }, true],
