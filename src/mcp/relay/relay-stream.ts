@@ -61,8 +61,11 @@ export function createStreamRelay(deps: StreamRelayDeps) {
     const { server, actor } = wanted.target
     const answered = await sendGet(ctx, deps, wanted)
     // To be asked for again would cost the client its session at the server every time.
-    if (answered.isRefusedAnew) throw noStream()
-    const body = await eventsOf(answered.response, server.path)
+    if (answered.isRefusedAnew) {
+      answered.end()
+      throw noStream()
+    }
+    const body = await eventsOf(answered, server.path)
     const key = shared?.session?.key ?? session?.key ?? ''
     const request = resume?.request
     const stream = { session: key, server: server.id, ...(request ? { request } : {}) }
@@ -130,9 +133,13 @@ async function sendGet(
 }
 
 /** Throws what the response is instead of a stream. */
-async function eventsOf(response: Response, server: string): Promise<ReadableStream<Uint8Array>> {
+async function eventsOf(
+  { response, end }: UpstreamAnswer,
+  server: string,
+): Promise<ReadableStream<Uint8Array>> {
   const type = mediaType(response.headers.get('content-type'))
   if (response.body && response.ok && type === 'text/event-stream') return response.body
+  end()
   await response.body?.cancel()
   throw response.status === 405 ? noStream() : statusError(response.status, server)
 }
@@ -142,7 +149,7 @@ function endOfStream(
   ctx: CallContext,
   { inFlight, upstreams }: StreamRelayDeps,
   wanted: StreamRequest,
-  { endpoint }: UpstreamAnswer,
+  { endpoint, end: endAnswer }: UpstreamAnswer,
 ): (end: StreamEnd) => void {
   const { target, resume } = wanted
   const running = resume?.request
@@ -154,6 +161,7 @@ function endOfStream(
     : undefined
   return (end) => {
     wanted.onOver?.()
+    endAnswer()
     // A client that leaves may come back, and the request goes on meanwhile.
     if (end === 'suspended' || end === 'cancelled') running?.suspend()
     else running?.forget()
