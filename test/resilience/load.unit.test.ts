@@ -242,6 +242,21 @@ describe('the load of an isolate', () => {
     expect(second.latencyMs(one, now())).toBeCloseTo(20)
   })
 
+  it('makes and marks nothing for who only looks at a latency', async () => {
+    const { isolate, ctx, told, settle } = world()
+    const load = isolate()
+    load.begin(ctx, one)(80)
+    const end = load.begin(ctx, one)
+    expect(load.peekLatencyMs(one, now())).toBe(80)
+    for (let call = 0; call < 100; call += 1) load.begin(ctx, one)(80)
+    for (let index = 10; index < 2_100; index += 1) load.peekLatencyMs(endpointOf(index), now())
+    await settle()
+    expect(told).toEqual([])
+    end()
+    expect(load.peekLatencyMs(one, now())).toBe(80)
+    expect(load.peekLatencyMs(endpointOf(10), now())).toBeUndefined()
+  })
+
   it('remembers 2,000 endpoints, and never forgets a call in flight', () => {
     const { isolate, ctx } = world()
     const load = isolate()
