@@ -14,7 +14,7 @@ const REFUSAL = writtenProblem(
   }),
 )
 
-/** Whether the address that sends a request may send more. */
+/** Whether the sender of these headers may send more: asked before anything else is looked at. */
 export type AllowAddress = (headers: Headers) => boolean | Promise<boolean>
 
 /**

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../core/index.ts'
+import type { AllowAddress } from '../../http/index.ts'
 import type { Events } from '../../observability/index.ts'
 import { type AddressWords, addressWords } from './client-address.ts'
 import { createSketch, type Sketch } from './sketch.ts'
@@ -24,18 +25,12 @@ export interface AddressLimitDeps {
   readonly binding?: RateLimitBinding | undefined
 }
 
-/**
- * Whether the sender of these headers may go on, before anything else is looked at. Undefined where
- * addresses are not limited.
- */
-export type AllowAddress = (headers: Headers) => boolean | Promise<boolean>
-
 /** Refusals are told at most this often, as one number: a flood must not write a log. */
 const TELL_MS = 10_000
 /** What has no address, or none that can be read, counts as one. */
 const NOBODY: AddressWords = [4, 0, 0]
 
-/** @see AllowAddress */
+/** @see AllowAddress. Undefined where addresses are not limited. */
 export function createAddressLimit(deps: AddressLimitDeps): AllowAddress | undefined {
   const { clock, random, events, binding } = deps
   const { addressHeader: header, addressPerMinute: limit } = deps.config
