@@ -25,6 +25,7 @@ export interface LimiterStub {
   usage(): Promise<readonly CounterUse[]>
 }
 
+/** What the limits of an isolate are made of. */
 export interface LimitsDeps {
   readonly config: LimitsConfig
   readonly events: Events

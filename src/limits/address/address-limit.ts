@@ -9,13 +9,15 @@ export interface RateLimitBinding {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>
 }
 
+/** What counts as an address, and how often one may call. */
 export interface AddressLimitConfig {
   /** The header that says who calls, lower case; undefined where nothing trusted does. */
   readonly addressHeader: string | undefined
-  /** Requests a minute of one address; 0 for no limit. */
+  /** Requests a minute of one address; 0 for no limit, also with a `binding`. */
   readonly addressPerMinute: number
 }
 
+/** What the limit of addresses is made of. */
 export interface AddressLimitDeps {
   readonly config: AddressLimitConfig
   readonly clock: Clock
