@@ -15,8 +15,6 @@ export interface LimitsConfig {
   readonly tenantPerMinute: number
 }
 
-export const DEFAULT_LIMITS: LimitsConfig = { principalPerMinute: 600, tenantPerMinute: 6_000 }
-
 /** The tenant's `LimiterObject`. */
 export interface LimiterStub {
   /** One grant per request, in their order. */

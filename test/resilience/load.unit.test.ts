@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EndpointId } from '../../src/core/index.ts'
 import type { GatewayEvent } from '../../src/observability/index.ts'
-import { createLoad, type LoadReport } from '../../src/resilience/index.ts'
+import { createLoad } from '../../src/resilience/index.ts'
 import { HALF_LIFE_MS, REPORT_MS } from '../../src/resilience/load.ts'
-import { BATCH_TTL_MS, createLoadBatches } from '../../src/resilience/load-batches.ts'
+import {
+  BATCH_TTL_MS,
+  createLoadBatches,
+  type LoadReport,
+} from '../../src/resilience/load-batches.ts'
 
 const endpointOf = (index: number): EndpointId =>
   EndpointId.parse(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
