@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest'
 import { breakerConfig } from '../src/deps.ts'
 import { type Config, type ConfigProblem, type EnvVars, parseConfig } from '../src/env.ts'
 import { DEFAULT_BODY_TIMEOUT_MS } from '../src/http/request-body.ts'
-import { DEFAULT_LIMITS } from '../src/limits/index.ts'
 import { MAX_STREAMS_OF_PRINCIPAL, MAX_STREAMS_OF_TENANT } from '../src/mcp/notices/socket.ts'
 import { DEFAULT_SENDING } from '../src/mcp/upstream/send-policy.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../src/mcp/wire/stream-bounds.ts'
@@ -55,7 +54,7 @@ describe('the configuration', () => {
 
   it('has the defaults that its readers have by themselves', () => {
     const config = configOf({})
-    expect(config).toMatchObject(DEFAULT_LIMITS)
+    expect(config).toMatchObject({ principalPerMinute: 600, tenantPerMinute: 6_000 })
     expect(config).toMatchObject(DEFAULT_SENDING)
     expect(breakerConfig(config)).toEqual(DEFAULT_BREAKER)
     expect(config).toMatchObject({

@@ -22,6 +22,7 @@ export type Outcome =
   /** The client itself left before the answer. */
   | { readonly kind: 'left' }
 
+/** One request of a run, and all that came back to it. */
 export interface CallRecord {
   /** Unique in the run. */
   readonly nonce: string

@@ -28,6 +28,7 @@ export interface Deadline {
 export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief = false): Deadline {
   let isPassed = false
   let isEnded = false
+  // The clock that the platform's timers go by: one of a test, which leaps, would not move them.
   let dueAt = systemClock.now() + timeoutMs
   let firesAt = dueAt
   let timer = setTimeout(expire, timeoutMs)

@@ -1,16 +1,20 @@
+import { GatewayError } from '../core/index.ts'
+import { writtenProblem } from './problem.ts'
+
 /** A sliding minute: by then a part of it is free again. */
 const RETRY_AFTER_SECONDS = 10
 
-const BODY = JSON.stringify({
-  type: 'urn:gatehouse:error:rate_limited',
-  title: 'Too many requests',
-  status: 429,
-  code: 'rate_limited',
-  detail: 'Too many requests come from your address.',
-  fix: 'Wait for Retry-After seconds.',
-})
+/** Without a `requestId`: nothing of a request was looked at that could have one. */
+const REFUSAL = writtenProblem(
+  new GatewayError('rate_limited', 'Too many requests come from your address.', {
+    headers: {
+      'retry-after': String(RETRY_AFTER_SECONDS),
+      'x-content-type-options': 'nosniff',
+    },
+  }),
+)
 
-/** Whether the address that sends a request may send more. */
+/** Whether the sender of these headers may send more: asked before anything else is looked at. */
 export type AllowAddress = (headers: Headers) => boolean | Promise<boolean>
 
 /**
@@ -18,13 +22,5 @@ export type AllowAddress = (headers: Headers) => boolean | Promise<boolean>
  * anyone looks at: a flood costs one look at a counter, and an answer that is always the same.
  */
 export function addressRefusal(): Response {
-  return new Response(BODY, {
-    status: 429,
-    headers: {
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      'retry-after': String(RETRY_AFTER_SECONDS),
-      'x-content-type-options': 'nosniff',
-    },
-  })
+  return new Response(REFUSAL.text, REFUSAL.init)
 }

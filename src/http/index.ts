@@ -1,4 +1,5 @@
 /** Rank 1: what is true of every HTTP request. */
+export type { AllowAddress } from './address-guard.ts'
 export { createEventLine, type EventLine } from './event-line.ts'
 export { createRenderProblem, notFoundHandler, problemHandler } from './on-error.ts'
 export { problemResponse } from './problem.ts'

@@ -8,11 +8,24 @@ export interface Problem {
   readonly code: string
   readonly detail: string
   readonly fix: string
-  readonly requestId: string
+  /** Absent where nothing of the request was looked at. */
+  readonly requestId?: string
+}
+
+/** A problem document as it is sent, again and again where it is always the same. */
+export interface WrittenProblem {
+  readonly text: string
+  readonly init: { readonly status: number; readonly headers: Readonly<Record<string, string>> }
 }
 
 /** The HTTP answer to an error outside MCP. */
 export function problemResponse(error: GatewayError, requestId: string): Response {
+  const { text, init } = writtenProblem(error, requestId)
+  return new Response(text, init)
+}
+
+/** @see WrittenProblem */
+export function writtenProblem(error: GatewayError, requestId?: string): WrittenProblem {
   const wire = ERROR_WIRE[error.code]
   const problem: Problem = {
     ...error.detail.data,
@@ -22,14 +35,12 @@ export function problemResponse(error: GatewayError, requestId: string): Respons
     code: error.code,
     detail: error.message,
     fix: error.detail.fix ?? wire.fix,
-    requestId,
+    ...(requestId !== undefined && { requestId }),
   }
-  return new Response(JSON.stringify(problem), {
-    status: wire.status,
-    headers: {
-      ...error.detail.headers,
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-    },
-  })
+  const headers = {
+    ...error.detail.headers,
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+  }
+  return { text: JSON.stringify(problem), init: { status: wire.status, headers } }
 }

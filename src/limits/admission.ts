@@ -1,5 +1,6 @@
 import type { CallContext } from '../core/index.ts'
 
+/** A call that is refused, by what, and when to come again. */
 export interface Limited {
   readonly kind: 'limited'
   /** At least 1. */
@@ -12,9 +13,13 @@ export interface Limited {
   readonly isOfServer?: true
 }
 
+/** Whether a call may go on; one that may has spent its permits. */
 export type Admission = { readonly kind: 'admitted' } | Limited
+
+/** The one that says yes. */
 export const ADMITTED: Admission = { kind: 'admitted' }
 
+/** What limits need of a call; into its `rateLimit` goes what headers tell of what is left. */
 export type LimitsContext = Pick<CallContext, 'clock' | 'requestId' | 'waitUntil' | 'rateLimit'>
 
 /** Hands the permits of one call back that came to nothing; to be called once. */

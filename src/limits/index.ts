@@ -2,15 +2,8 @@
 export { createAddressLimit, type RateLimitBinding } from './address/address-limit.ts'
 export { ADMITTED, type HandBack, type Limited } from './admission.ts'
 export { readCounterKey } from './counter.ts'
-export type { LeaseRequest } from './lease.ts'
 export type { CounterUse } from './ledger.ts'
-export {
-  createLimits,
-  DEFAULT_LIMITS,
-  type LimiterStub,
-  type Limits,
-  type LimitsConfig,
-} from './limits.ts'
+export { createLimits, type LimiterStub, type Limits } from './limits.ts'
 export { limitRefusal, requireAdmission, requireTargetAdmission } from './require-admission.ts'
 export { compileRules, type LimitTarget, NO_RULES, type RuleSet } from './rule-set.ts'
 export {

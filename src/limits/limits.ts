@@ -15,8 +15,6 @@ export interface LimitsConfig {
   readonly tenantPerMinute: number
 }
 
-export const DEFAULT_LIMITS: LimitsConfig = { principalPerMinute: 600, tenantPerMinute: 6_000 }
-
 /** The tenant's `LimiterObject`. */
 export interface LimiterStub {
   /** One grant per request, in their order. */
@@ -25,6 +23,7 @@ export interface LimiterStub {
   usage(): Promise<readonly CounterUse[]>
 }
 
+/** What the limits of an isolate are made of. */
 export interface LimitsDeps {
   readonly config: LimitsConfig
   readonly events: Events

@@ -94,7 +94,7 @@ export function createMcp(deps: McpDeps) {
   const taskIds = createTaskIds({ sealer, clock })
   const bridge = createBridge({ ...deps, upstreams })
   const relayRequest = createRequestRelay({
-    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge, bounds },
+    ...{ upstreams, sessions, inFlight, eventIds, requestStates, taskIds, bridge, bounds, events },
     openCalls: createOpenCalls(deps.maxCallsOfPrincipal),
   })
   const sendOneWay = createOneWaySender({ upstreams, sessions })

@@ -14,6 +14,7 @@ import { createCatalogReader } from './catalog-reader.ts'
 import { createCursors } from './cursor.ts'
 import { createHeaderVault } from './custom-headers.ts'
 import { createDiscoverEndpoints } from './discover-endpoints.ts'
+import type { WantedOffer } from './offers/offer.ts'
 import { createProbes } from './probes.ts'
 import { createRepositories } from './repository.ts'
 import type { DiscoverUpstream } from './server-record.ts'
@@ -82,7 +83,8 @@ export function createRegistry(options: RegistryDeps) {
       (await repositories.limitRules.list(tenant)).map(({ rule }) => rule),
     endpoint: repositories.snapshots.endpoint,
     index: repositories.snapshots.index,
-    offers: repositories.offers.offers,
+    offers: async (tenant: TenantId, wanted: WantedOffer) =>
+      (await repositories.offers.offers(tenant, wanted)).offers,
   }
   const snapshots = createSnapshots({ source, headers, events, freshness, bootstrapAdmin })
   const deps: VerbDeps = {

@@ -73,7 +73,7 @@ export interface TenantSnapshotDeps {
   readonly source: {
     endpoint(tenant: TenantId, path: ServerPath): Promise<LoadedEndpoint | undefined>
     index(tenant: TenantId, after: string, limit: number): Promise<IndexedServer[]>
-    offers(tenant: TenantId, wanted: WantedOffer): Promise<Offer[]>
+    offers(tenant: TenantId, wanted: WantedOffer): Promise<readonly Offer[]>
   }
   readonly headers: HeaderVault
   readonly events: Events

@@ -1,6 +1,7 @@
 /** A circuit breaker as a pure reducer. The state is plain data: storage and RPC carry it. */
 import { counted, type FailureWindow, isFailing } from './failure-window.ts'
 
+/** When a breaker opens, and for how long: the deployment's numbers, or one server's. */
 export interface BreakerConfig {
   /** Failures in a row that open it. */
   readonly failureThreshold: number
@@ -17,6 +18,7 @@ export interface BreakerConfig {
   readonly halfOpenPermits: number
 }
 
+/** What holds where neither the deployment nor the server names a number. */
 export const DEFAULT_BREAKER: BreakerConfig = {
   failureThreshold: 5,
   failurePercent: 50,
@@ -27,6 +29,7 @@ export const DEFAULT_BREAKER: BreakerConfig = {
   halfOpenPermits: 1,
 }
 
+/** All that a breaker knows; times are epoch ms. */
 export type BreakerState =
   | {
       readonly kind: 'closed'
@@ -48,6 +51,7 @@ export type BreakerState =
       readonly openings: number
     }
 
+/** Whether calls pass (`closed`), do not (`open`), or a few of them try (`half_open`). */
 export type BreakerPhase = BreakerState['kind']
 
 /** What happened since the last report; successes are taken to have come first. */
@@ -67,6 +71,7 @@ export interface ProbeAnswer {
   readonly retryAfterMs: number
 }
 
+/** As it begins, and as a probe that succeeds leaves it: what failed before is forgotten. */
 export const CLOSED: BreakerState = { kind: 'closed', failures: 0, window: [] }
 
 /**

@@ -1,5 +1,6 @@
 /** Calls that run at once are bounded, and so are those that wait for one of them to end. */
 
+/** How many calls may hold a seat of one key, and how many may wait for one. */
 export interface BulkheadBounds {
   readonly maxConcurrent: number
   readonly maxQueued: number
@@ -25,10 +26,12 @@ export interface Waiting<Key extends string = string> {
   readonly signal: AbortSignal
 }
 
+/** What waiting came to: a seat, or a full line, too long a wait, a caller who left. */
 export type Waited<Key extends string = string> =
   | { readonly kind: 'entered'; readonly seat: Seat<Key> }
   | { readonly kind: 'refused'; readonly why: 'full' | 'late' | 'left' }
 
+/** The seats of one isolate, and the lines before them. Lines are of a group, seats of a key. */
 export interface Bulkhead<Key extends string = string> {
   /** Seats that are taken. */
   running(key: Key): number

@@ -8,6 +8,7 @@ export interface Slot {
   readonly failures: number
 }
 
+/** Oldest first; at most ten. */
 export type FailureWindow = readonly Slot[]
 
 const SLOTS = 10

@@ -1,20 +1,7 @@
 /** Rank 2: what keeps one bad endpoint from hurting anything else. */
 export { attempt } from './attempt.ts'
-export {
-  BALANCERS,
-  type BalancerName,
-  type Candidate,
-  createRotation,
-  createRotations,
-  type Picking,
-  pickEndpoint,
-} from './balancing/index.ts'
-export {
-  type BreakerPhase,
-  type BreakerState,
-  breakerConfigOf,
-  DEFAULT_BREAKER,
-} from './breaker.ts'
+export { createRotations } from './balancing/index.ts'
+export { type BreakerPhase, breakerConfigOf, DEFAULT_BREAKER } from './breaker.ts'
 export {
   type BreakerProbe,
   type BreakerStub,
@@ -31,9 +18,8 @@ export {
 } from './bulkhead.ts'
 export { type Choice, chooseEndpoint } from './choose.ts'
 export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'
-export { type HealthState, nextHealth } from './health.ts'
+export { nextHealth } from './health.ts'
 export { hedge } from './hedge.ts'
 export { createLoad, type Load, type LoadStub } from './load.ts'
-export type { LoadReport } from './load-batches.ts'
 export { afterCall, afterRetry, newBudget, type RetryBudget } from './retry-budget.ts'
 export { BALANCER_NAMES, ResilienceSettings } from './settings.ts'

@@ -20,6 +20,8 @@ export interface Load {
   inFlight(endpoint: EndpointId, now: number): number
   /** Decayed mean, of this isolate or else of the others; undefined when nobody knows. */
   latencyMs(endpoint: EndpointId, now: number): number | undefined
+  /** The same for who only looks: that is no reading, and makes no entry. */
+  peekLatencyMs(endpoint: EndpointId, now: number): number | undefined
   /**
    * For a call that the others' numbers keep out: asks for newer ones, where they are a second old.
    * What it gives never rejects.
@@ -144,11 +146,11 @@ export function createLoad({ events, object }: LoadDeps): Load {
         if (isOver) return
         isOver = true
         entry.inFlight -= 1
-        if (entry.readAt === 0) return
+        // Also where nobody reads it: somebody may look.
         if (latencyMs !== undefined) {
           entry.latency = measured(entry.latency, latencyMs, HALF_LIFE_MS, ctx.clock.now())
         }
-        tellWhenDue(ctx, endpoint, entry)
+        if (entry.readAt > 0) tellWhenDue(ctx, endpoint, entry)
       }
     },
 
@@ -157,10 +159,11 @@ export function createLoad({ events, object }: LoadDeps): Load {
       return now - othersAt < BATCH_TTL_MS ? inFlight + others.inFlight : inFlight
     },
 
-    latencyMs(endpoint, now) {
-      const { latency, others, othersAt } = read(endpoint, now)
-      if (latency) return fadedValue(latency, HALF_LIFE_MS, now)
-      return now - othersAt < BATCH_TTL_MS ? others.latencyMs : undefined
+    latencyMs: (endpoint, now) => latencyOf(read(endpoint, now), now),
+
+    peekLatencyMs(endpoint, now) {
+      const entry = entries.get(endpoint)
+      return entry && latencyOf(entry, now)
     },
 
     refresh(ctx, endpoint) {
@@ -169,6 +172,11 @@ export function createLoad({ events, object }: LoadDeps): Load {
       return now - entry.toldAt < REPORT_MS ? undefined : tell(ctx, endpoint, entry)
     },
   }
+}
+
+function latencyOf({ latency, others, othersAt }: Entry, now: number): number | undefined {
+  if (latency) return fadedValue(latency, HALF_LIFE_MS, now)
+  return now - othersAt < BATCH_TTL_MS ? others.latencyMs : undefined
 }
 
 /** By time: what was put off is lost when the platform ends the request that was to send it. */

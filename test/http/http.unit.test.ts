@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type CallContext, ERROR_WIRE, GatewayError, systemRandom } from '../../src/core/index.ts'
+import { addressRefusal } from '../../src/http/address-guard.ts'
 import {
   createRenderProblem,
   createServe,
@@ -240,6 +241,23 @@ describe('a problem document', () => {
         detail: 'What.',
         fix,
         requestId: 'request-1',
+      })
+    }
+  })
+
+  it('is the same for every request of an address that floods, and has no id of any', async () => {
+    const { title, fix } = ERROR_WIRE.rate_limited
+    for (const response of [addressRefusal(), addressRefusal()]) {
+      expect(response.status).toBe(429)
+      expect(Object.fromEntries(response.headers)).toEqual({
+        'cache-control': 'no-store',
+        'content-type': 'application/problem+json',
+        'retry-after': '10',
+        'x-content-type-options': 'nosniff',
+      })
+      expect(await response.json()).toEqual({
+        ...{ type: 'urn:gatehouse:error:rate_limited', title, status: 429, code: 'rate_limited' },
+        ...{ detail: 'Too many requests come from your address.', fix },
       })
     }
   })

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import type { LeaseRequest } from '../../src/limits/index.ts'
+import type { LeaseRequest } from '../../src/limits/lease.ts'
 
 const request = (key: string, want: number, part: Partial<LeaseRequest> = {}): LeaseRequest => ({
   key,

@@ -2,15 +2,14 @@ import { type Principal, type RateLimitNote, TenantId } from '../../src/core/ind
 import {
   compileRules,
   createLimits,
-  DEFAULT_LIMITS,
-  type LeaseRequest,
   type LimitRule,
   LimitRuleInput,
   type Limits,
-  type LimitsConfig,
   type LimitTarget,
 } from '../../src/limits/index.ts'
+import type { LeaseRequest } from '../../src/limits/lease.ts'
 import { createLedger, type Ledger, type LedgerStore } from '../../src/limits/ledger.ts'
+import type { LimitsConfig } from '../../src/limits/limits.ts'
 import type { GatewayEvent } from '../../src/observability/index.ts'
 
 /** The beginning of a minute, an hour and a day, in the middle of a month. */
@@ -36,6 +35,8 @@ export function ruleOf(
   return { id: `id-of-${rule.name}`, ...rule }
 }
 
+const USUAL: LimitsConfig = { principalPerMinute: 600, tenantPerMinute: 6_000 }
+
 export interface WorldOptions {
   readonly config?: LimitsConfig
   readonly rules?: readonly LimitRule[]
@@ -45,7 +46,7 @@ export interface WorldOptions {
 
 /** The limiter objects of all tenants as the real ones work, and any number of isolates before them. */
 export function world(options: WorldOptions = {}) {
-  const { config = DEFAULT_LIMITS, rules: given = [], startAt = T } = options
+  const { config = USUAL, rules: given = [], startAt = T } = options
   const ledgers = new Map<string, Ledger>()
   const events: GatewayEvent[] = []
   const behind: Promise<unknown>[] = []

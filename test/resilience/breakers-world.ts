@@ -4,13 +4,13 @@ import {
   acquireProbe,
   applyOutcomes,
   type BreakerConfig,
+  type BreakerState,
   CLOSED,
   changeBetween,
   type Outcomes,
   phaseOf,
 } from '../../src/resilience/breaker.ts'
 import {
-  type BreakerState,
   createBreakers,
   DEFAULT_BREAKER,
   type EndpointBreakers,

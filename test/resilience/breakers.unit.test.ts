@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type BreakerState, createBreakers, DEFAULT_BREAKER } from '../../src/resilience/index.ts'
+import type { BreakerState } from '../../src/resilience/breaker.ts'
+import { createBreakers, DEFAULT_BREAKER } from '../../src/resilience/index.ts'
 import { endpointOf, failureThreshold, one, openMs, T, two, world } from './breakers-world.ts'
 
 describe('the breakers of an isolate', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type HealthState, nextHealth } from '../../src/resilience/index.ts'
+import { type HealthState, nextHealth } from '../../src/resilience/health.ts'
 
 /** u = a probe that found the endpoint up, d = down; the verdict after each. */
 function verdicts(probes: string, start: HealthState = { health: 'unknown', against: 0 }) {

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EndpointId } from '../../src/core/index.ts'
 import type { GatewayEvent } from '../../src/observability/index.ts'
-import { createLoad, type LoadReport } from '../../src/resilience/index.ts'
+import { createLoad } from '../../src/resilience/index.ts'
 import { HALF_LIFE_MS, REPORT_MS } from '../../src/resilience/load.ts'
-import { BATCH_TTL_MS, createLoadBatches } from '../../src/resilience/load-batches.ts'
+import {
+  BATCH_TTL_MS,
+  createLoadBatches,
+  type LoadReport,
+} from '../../src/resilience/load-batches.ts'
 
 const endpointOf = (index: number): EndpointId =>
   EndpointId.parse(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
@@ -240,6 +244,21 @@ describe('the load of an isolate', () => {
     expect(second.latencyMs(one, now())).toBeGreaterThan(70)
     end(20)
     expect(second.latencyMs(one, now())).toBeCloseTo(20)
+  })
+
+  it('makes and marks nothing for who only looks at a latency', async () => {
+    const { isolate, ctx, told, settle } = world()
+    const load = isolate()
+    load.begin(ctx, one)(80)
+    const end = load.begin(ctx, one)
+    expect(load.peekLatencyMs(one, now())).toBe(80)
+    for (let call = 0; call < 100; call += 1) load.begin(ctx, one)(80)
+    for (let index = 10; index < 2_100; index += 1) load.peekLatencyMs(endpointOf(index), now())
+    await settle()
+    expect(told).toEqual([])
+    end()
+    expect(load.peekLatencyMs(one, now())).toBe(80)
+    expect(load.peekLatencyMs(endpointOf(10), now())).toBeUndefined()
   })
 
   it('remembers 2,000 endpoints, and never forgets a call in flight', () => {

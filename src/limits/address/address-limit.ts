@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../core/index.ts'
+import type { AllowAddress } from '../../http/index.ts'
 import type { Events } from '../../observability/index.ts'
 import { type AddressWords, addressWords } from './client-address.ts'
 import { createSketch, type Sketch } from './sketch.ts'
@@ -8,13 +9,15 @@ export interface RateLimitBinding {
   limit(options: { readonly key: string }): Promise<{ readonly success: boolean }>
 }
 
+/** What counts as an address, and how often one may call. */
 export interface AddressLimitConfig {
   /** The header that says who calls, lower case; undefined where nothing trusted does. */
   readonly addressHeader: string | undefined
-  /** Requests a minute of one address; 0 for no limit. */
+  /** Requests a minute of one address; 0 for no limit, also with a `binding`. */
   readonly addressPerMinute: number
 }
 
+/** What the limit of addresses is made of. */
 export interface AddressLimitDeps {
   readonly config: AddressLimitConfig
   readonly clock: Clock
@@ -24,18 +27,12 @@ export interface AddressLimitDeps {
   readonly binding?: RateLimitBinding | undefined
 }
 
-/**
- * Whether the sender of these headers may go on, before anything else is looked at. Undefined where
- * addresses are not limited.
- */
-export type AllowAddress = (headers: Headers) => boolean | Promise<boolean>
-
 /** Refusals are told at most this often, as one number: a flood must not write a log. */
 const TELL_MS = 10_000
 /** What has no address, or none that can be read, counts as one. */
 const NOBODY: AddressWords = [4, 0, 0]
 
-/** @see AllowAddress */
+/** @see AllowAddress. Undefined where addresses are not limited. */
 export function createAddressLimit(deps: AddressLimitDeps): AllowAddress | undefined {
   const { clock, random, events, binding } = deps
   const { addressHeader: header, addressPerMinute: limit } = deps.config

@@ -7,7 +7,10 @@ export interface OpenCalls {
   enter(principal: Pick<Principal, 'key'>, now: number): () => void
 }
 
-/** Principals with an open call whom an isolate counts; whoever opened one first goes first. */
+/**
+ * Principals with an open call whom an isolate counts. Past it, whoever opened one first is
+ * forgotten: his open calls count no more, and he may open as many again.
+ */
 const MAX_PRINCIPALS = 10_000
 
 /** @see OpenCalls. A call whose end is never told counts for 65 min. */

@@ -19,7 +19,7 @@ import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { StreamBounds } from '../wire/stream-bounds.ts'
 import { buildCall, headerParams } from './build-call.ts'
-import { createCancelLate } from './cancel-late.ts'
+import { type CancelLateDeps, createCancelLate } from './cancel-late.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { OpenCalls } from './open-calls.ts'
 import type { Outgoing } from './outgoing.ts'
@@ -28,7 +28,7 @@ import type { RequestStates } from './request-states.ts'
 import { type SealAnswerDeps, sealersOf, stateOf } from './seal-answer.ts'
 import { sendInSession } from './send-in-session.ts'
 
-export interface RequestRelayDeps extends SealAnswerDeps {
+export interface RequestRelayDeps extends SealAnswerDeps, CancelLateDeps {
   readonly upstreams: Upstreams
   readonly sessions: Sessions
   readonly inFlight: InFlight

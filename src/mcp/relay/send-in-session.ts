@@ -23,9 +23,10 @@ export interface SendInSessionDeps {
 }
 
 /**
- * Sends; when the upstream forgot the session, opens it again, once, and sends once more. What is
- * refused there too has no body, and its status is the server's answer. A session whose endpoint is
- * lost moves before anything is sent (`placeToSend`).
+ * Sends; when the upstream forgot the session, sends again in the one that another isolate opened
+ * meanwhile, or else in one that is opened now: three sends at most, only one of them in one opened
+ * now. What is refused there too has no body, and its status is the server's answer. A session
+ * whose endpoint is lost moves before anything is sent (`placeToSend`).
  */
 export async function sendInSession(
   ctx: CallContext,

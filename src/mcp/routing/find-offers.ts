@@ -67,7 +67,7 @@ export function createFindOffers({ offers: source, cursors, router }: FindOffers
     const lower = text?.toLowerCase()
     const isMeant = (one: string) => lower === undefined || one.toLowerCase().includes(lower)
     if (key !== undefined) {
-      const offers = isMeant(key) ? await source.offers(tenant, { kind, key }) : []
+      const offers = isMeant(key) ? (await source.offers(tenant, { kind, key })).offers : []
       const shown = show({ key, offers })
       return { items: shown === undefined ? [] : [shown] }
     }

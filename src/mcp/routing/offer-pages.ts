@@ -24,7 +24,10 @@ export interface OfferPage<T> {
   readonly next: string | undefined
 }
 
-/** Reads of D1 for a page: one that shows little ends early, and its position goes on. */
+/**
+ * Reads of D1 for a page: one that shows little ends early, and its position goes on. A page that
+ * begins can always read all of one name: 1 for names, 6 that halve, and at most 10 for it alone.
+ */
 const MAX_READS = 20
 const KEYS_PER_READ = 1_000
 /** Names whose offers are read together, and offers of them all. */
@@ -48,10 +51,9 @@ export async function offerPage<T>(
     for (let at = 0; at < keys.length; ) {
       if (reads >= MAX_READS) return { items, next: after }
       const some = keys.slice(at, at + together)
-      reads += 1
       const found = await offersOf(some)
       if (found === undefined) {
-        // They are offered by more servers than one read brings.
+        if (some.length === 1) return { items, next: after }
         together = Math.ceil(together / 2)
         continue
       }
@@ -69,13 +71,16 @@ export async function offerPage<T>(
   }
   return { items, next: after }
 
+  /** Undefined where they are offered by more servers than one read, or those that are left, bring. */
   async function offersOf(keys: readonly string[]) {
     const [only = '', ...others] = keys
-    const offers =
-      others.length === 0
-        ? await source.offers(tenant, { kind, key: only })
-        : await source.ofKeys(tenant, kind, keys, OFFERS_PER_READ)
-    if (others.length > 0 && offers.length === OFFERS_PER_READ) return undefined
-    return Map.groupBy(offers, ({ key }) => key)
+    if (others.length === 0) {
+      const read = await source.offers(tenant, { kind, key: only }, MAX_READS - reads)
+      reads += read.reads
+      return read.isWhole ? new Map([[only, read.offers]]) : undefined
+    }
+    reads += 1
+    const offers = await source.ofKeys(tenant, kind, keys, OFFERS_PER_READ)
+    return offers.length === OFFERS_PER_READ ? undefined : Map.groupBy(offers, ({ key }) => key)
   }
 }

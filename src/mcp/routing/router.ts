@@ -1,7 +1,7 @@
-import type { CallContext, EndpointId } from '../../core/index.ts'
+import type { CallContext } from '../../core/index.ts'
 import { type Actor, decide } from '../../policy/index.ts'
 import type { Offer, TenantSnapshot, WantedOffer } from '../../registry/index.ts'
-import type { BreakerPhase, Breakers } from '../../resilience/index.ts'
+import type { BreakerPhase, Breakers, Load } from '../../resilience/index.ts'
 import { type Candidate, type Ranked, rank } from './score.ts'
 import type { RouteWish } from './wish.ts'
 
@@ -44,8 +44,11 @@ export interface Router {
 
 export interface RouterDeps {
   readonly breakers: Pick<Breakers, 'peek'>
-  /** What the isolate measured; where it has not, the last health check's latency counts. */
-  readonly load?: { latencyMs(endpoint: EndpointId, now: number): number | undefined }
+  /**
+   * What the isolate measured; where it has not, the last health check's latency counts. To rank is
+   * to look: a page of names must not have the calls of all their servers told to other isolates.
+   */
+  readonly load?: Pick<Load, 'peekLatencyMs'>
 }
 
 /** @see Router */
@@ -54,7 +57,7 @@ export function createRouter({ breakers, load }: RouterDeps): Router {
     const phases = offer.endpoints.map(({ id }) => breakers.peek(id, now))
     const usable = offer.endpoints.filter((_, index) => phases[index] !== 'open')
     const latencies = usable.flatMap(({ id, lastLatencyMs }) => {
-      return load?.latencyMs(id, now) ?? lastLatencyMs ?? []
+      return load?.peekLatencyMs(id, now) ?? lastLatencyMs ?? []
     })
     const { path, health, registeredAt, definition } = offer
     return {

@@ -10,7 +10,10 @@ export interface Silence {
   end(): void
 }
 
-/** @see Silence */
+/**
+ * @see Silence. By the clock that the platform's timers go by: one of a test, which leaps, would not
+ * move them.
+ */
 export function createSilence(): Silence {
   let timer: ReturnType<typeof setTimeout> | undefined
   let firesAt = 0

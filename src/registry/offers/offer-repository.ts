@@ -6,8 +6,16 @@ import { Offer, type OfferKind, type WantedOffer } from './offer.ts'
 
 /** Rows of one read: D1 answers in some milliseconds, and an isolate holds them beside the rest. */
 const ROWS_PER_READ = 1_000
-/** Servers of a tenant that an isolate looks at, as for its index. */
-const MAX_OFFERS = 10_000
+/** For the 10,000 servers of a tenant that an isolate looks at, as for its index. */
+const MAX_READS = 10
+
+/** What some reads of D1 brought. */
+export interface ReadOffers {
+  readonly offers: readonly Offer[]
+  readonly reads: number
+  /** Whether that is all of them, as far as an isolate looks. */
+  readonly isWhole: boolean
+}
 
 /** Who offers what, by an index over a tenant's catalogue. */
 export function createOfferRepository(db: DrizzleD1Database) {
@@ -108,21 +116,26 @@ export function createOfferRepository(db: DrizzleD1Database) {
   return {
     queries,
 
-    /** Every enabled server that has it, at most 10,000, in no order that means anything. */
-    async offers(tenant: TenantId, wanted: WantedOffer): Promise<Offer[]> {
-      const all: Offer[] = []
-      for (let after = ''; all.length < MAX_OFFERS; ) {
+    /**
+     * Every enabled server that has it, at most 10,000, in no order that means anything; what
+     * `maxReads` bring, where they end before.
+     */
+    async offers(tenant: TenantId, wanted: WantedOffer, maxReads = MAX_READS): Promise<ReadOffers> {
+      const offers: Offer[] = []
+      const most = Math.min(maxReads, MAX_READS)
+      let after = ''
+      for (let reads = 1; reads <= most; reads += 1) {
         const rows =
           wanted.kind === 'tag'
             ? await queries.tagged(tenant, wanted.key, after)
             : await queries.offers(tenant, wanted.kind, wanted.key, after)
         const read = rows.map((row) => Offer.parse(row))
-        all.push(...read)
-        if (rows.length < ROWS_PER_READ) return all
+        offers.push(...read)
+        if (rows.length < ROWS_PER_READ) return { offers, reads, isWhole: true }
         const last = read.at(-1)
         after = (wanted.kind === 'tag' ? last?.path : last?.serverId) ?? ''
       }
-      return all
+      return { offers, reads: most, isWhole: most === MAX_READS }
     },
 
     /** Names and URIs behind `after` (empty for the first), in order; one may stand several times. */

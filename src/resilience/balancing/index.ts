@@ -10,7 +10,7 @@ import { roundRobin } from './round-robin.ts'
 import { weighted } from './weighted.ts'
 
 export type { Candidate, Picking } from './candidate.ts'
-export { createRotation, createRotations, type Rotations } from './rotation.ts'
+export { createRotations, type Rotations } from './rotation.ts'
 
 export type BalancerName = (typeof BALANCER_NAMES)[number]
 

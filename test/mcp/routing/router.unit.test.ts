@@ -1,10 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EndpointId, ServerId, ServerPath, TenantId } from '../../../src/core/index.ts'
+import {
+  EndpointId,
+  ServerId,
+  ServerPath,
+  systemRandom,
+  TenantId,
+} from '../../../src/core/index.ts'
 import { createRouter } from '../../../src/mcp/routing/router.ts'
 import { routingNote } from '../../../src/mcp/routing/routing-note.ts'
 import { type Actor, parsePolicySeed, rightsOf } from '../../../src/policy/index.ts'
 import type { Offer } from '../../../src/registry/index.ts'
+import { createLoad } from '../../../src/resilience/index.ts'
 
 const ALLOWED = ['a', 'b', 'c']
 const HIDDEN = ['h', 'i', 'j']
@@ -123,7 +130,7 @@ describe('the router', () => {
     const slow = a.endpoints[0]?.id
     const measured = createRouter({
       breakers: { peek: () => 'closed' },
-      load: { latencyMs: (endpoint) => (endpoint === slow ? 5_000 : undefined) },
+      load: { peekLatencyMs: (endpoint) => (endpoint === slow ? 5_000 : undefined) },
     })
     expect(measured.choose(ctx, request, [a, b])).toMatchObject({
       ranked: [
@@ -131,6 +138,33 @@ describe('the router', () => {
         { server: 'a', latencyMs: 5_000 },
       ],
     })
+  })
+
+  it('has no call told to other isolates because its server was ranked', () => {
+    const told: unknown[] = []
+    const load = createLoad({
+      events: { emit: () => undefined },
+      object: () => ({
+        load: async (report) => {
+          told.push(report)
+          return { inFlight: 0 }
+        },
+      }),
+    })
+    const ranking = createRouter({ breakers: { peek: () => 'closed' }, load })
+    const one = offer('a')
+    const [endpoint] = one.endpoints
+    if (!endpoint) throw new Error('no endpoint')
+    const calling = {
+      ...ctx,
+      ...{ clock: { now: () => 1_000 }, random: systemRandom, requestId: 'r' },
+      waitUntil: () => undefined,
+    }
+    ranking.choose(calling, request, [one])
+    load.begin(calling, endpoint.id)(70)
+    expect(ranking.choose(calling, request, [one])).toMatchObject({ ranked: [{ latencyMs: 70 }] })
+    load.begin(calling, endpoint.id)(70)
+    expect(told).toEqual([])
   })
 
   it('counts the endpoints that a call could go to', () => {

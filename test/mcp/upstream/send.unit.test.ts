@@ -70,6 +70,7 @@ function upstreamsOver(
       begin: () => () => undefined,
       inFlight: () => 0,
       latencyMs: () => undefined,
+      peekLatencyMs: () => undefined,
       refresh: () => undefined,
     },
     sending: options.sending ?? DEFAULT_SENDING,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { BALANCER_NAMES, BALANCERS, type BalancerName } from '../../../src/resilience/index.ts'
+import { BALANCERS, type BalancerName } from '../../../src/resilience/balancing/index.ts'
+import { BALANCER_NAMES } from '../../../src/resilience/settings.ts'
 import { counts, endpoint, type Named, picker, times } from './fixtures.ts'
 
 const CALLS = 6_000

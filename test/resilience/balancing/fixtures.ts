@@ -2,10 +2,10 @@ import { EndpointId } from '../../../src/core/index.ts'
 import {
   type BalancerName,
   type Candidate,
-  createRotation,
   type Picking,
   pickEndpoint,
-} from '../../../src/resilience/index.ts'
+} from '../../../src/resilience/balancing/index.ts'
+import { createRotation } from '../../../src/resilience/balancing/rotation.ts'
 
 /** An endpoint with a name that a test can read. */
 export interface Named extends Candidate {
