@@ -31,10 +31,17 @@ export interface Account {
   spend(now: number): Lease | undefined
   /** Gives back a permit of a call that another limit refused. */
   putBack(lease: Lease): void
-  /** True when under a quarter of a lease is left and nobody is asking for more. */
+  /**
+   * True when under a quarter of a lease is left and nobody is asking for more. Never of one permit:
+   * most of those who get no more do not come back, and the next would be lost.
+   */
   isLow(now: number): boolean
   /** The next question for the object; hands back expired permits. */
   request(now: number): LeaseRequest
+  /** Hands back expired permits and asks for nothing; undefined when there are none. */
+  handBack(now: number): LeaseRequest | undefined
+  /** When the last lease expires; 0 without one. */
+  heldUntil(): number
   /** Takes the answer to the question asked at `askedAt`. */
   settle(grant: LeaseGrant, askedAt: number, now: number): void
   /** The question failed; what it handed back stays counted. */
@@ -67,6 +74,17 @@ export function createAccount(counter: Counter, member?: Member): Account {
   let lastGrant = size
   let spentSince = 0
   let askedAt: number | undefined
+
+  function takeExpired(now: number): Unspent[] {
+    const unspent: Unspent[] = []
+    for (const one of leases) {
+      if (one.permits === 0 || one.expiresAt > now) continue
+      unspent.push({ count: one.permits, grantedAt: one.grantedAt })
+      one.permits = 0
+    }
+    leases = leases.filter(({ permits }) => permits > 0)
+    return unspent
+  }
 
   /** What the isolate spends in the time of a lease at its pace of late; at most twice as before. */
   function pace(now: number): number {
@@ -109,16 +127,11 @@ export function createAccount(counter: Counter, member?: Member): Account {
       spentSince -= 1
     },
 
-    isLow: (now) => held(now) < lastGrant / 4 && askingUntil <= now && refusedUntil <= now,
+    isLow: (now) =>
+      lastGrant > 1 && held(now) < lastGrant / 4 && askingUntil <= now && refusedUntil <= now,
 
     request(now) {
-      const unspent: Unspent[] = []
-      for (const one of leases) {
-        if (one.permits === 0 || one.expiresAt > now) continue
-        unspent.push({ count: one.permits, grantedAt: one.grantedAt })
-        one.permits = 0
-      }
-      leases = leases.filter(({ permits }) => permits > 0)
+      const unspent = takeExpired(now)
       // While one request fetches a lease, the others ask for their own permit alone: a burst on
       // a cold isolate must not lease the whole limit.
       const isAsking = askingUntil > now
@@ -127,6 +140,15 @@ export function createAccount(counter: Counter, member?: Member): Account {
       askingUntil = now + ASK_MS
       return { key, limit, window, want, unspent, ...(member ? { member } : {}) }
     },
+
+    handBack(now) {
+      const unspent = takeExpired(now)
+      return unspent.length === 0
+        ? undefined
+        : { key, limit, window, want: 0, unspent, ...(member ? { member } : {}) }
+    },
+
+    heldUntil: () => leases.at(-1)?.expiresAt ?? 0,
 
     settle(grant, askedAt, now) {
       const { granted, grantedAt, retryAfterMs } = grant

@@ -1,4 +1,4 @@
-import type { TenantId } from '../core/index.ts'
+import { setBounded, type TenantId } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Account } from './account.ts'
 import type { LimitsContext } from './admission.ts'
@@ -7,9 +7,17 @@ import type { LeaseGrant, LeaseRequest } from './lease.ts'
 /** After a failed call the object is left alone this long, so that calls do not queue on it. */
 const BACK_OFF_MS = 1_000
 
+/** Of others, with each question. */
+const MAX_HANDED_BACK = 20
+/** Accounts of a tenant that are known to hold a lease. */
+const MAX_HOLDERS = 5_000
+
+/** What an isolate knows of one tenant's object. */
 export interface TenantState {
   readonly id: TenantId
   unreachableUntil: number
+  /** Who holds a lease, the one that was asked for longest ago first. */
+  readonly holders: Map<Account, true>
 }
 
 export interface AskDeps {
@@ -37,12 +45,14 @@ export function createAsk({ events, object }: AskDeps): Ask {
     const askedAt = ctx.clock.now()
     try {
       const requests = asking.map((account) => account.request(askedAt))
-      const grants = await object(tenant.id).lease(requests)
+      const grants = await object(tenant.id).lease([...requests, ...handedBack(tenant, askedAt)])
       const now = ctx.clock.now()
       return asking.map((account, index) => {
         const grant = grants[index]
         if (grant === undefined) account.abandon()
         else account.settle(grant, askedAt, now)
+        tenant.holders.delete(account)
+        if (account.heldUntil() > now) setBounded(tenant.holders, account, true, MAX_HOLDERS)
         return onSettled(account, now)
       })
     } catch {
@@ -52,4 +62,16 @@ export function createAsk({ events, object }: AskDeps): Ask {
       return undefined
     }
   }
+}
+
+/** What lies expired in accounts whose callers do not come back: nobody else would return it. */
+function handedBack({ holders }: TenantState, now: number): LeaseRequest[] {
+  const requests: LeaseRequest[] = []
+  for (const account of holders.keys()) {
+    if (requests.length === MAX_HANDED_BACK || account.heldUntil() > now) break
+    holders.delete(account)
+    const request = account.handBack(now)
+    if (request) requests.push(request)
+  }
+  return requests
 }

@@ -42,7 +42,7 @@ export interface Ledger {
 
 const COUNTER = 'counter:'
 const MEMBER = 'member:'
-/** Members told apart in one counter; those beyond share one part. */
+/** Members told apart in one counter; those beyond share one part, as large as that of as many. */
 const MAX_MEMBERS = 1_000
 const REST: string = ''
 /** Shared counters whose members are held in memory. */
@@ -55,6 +55,8 @@ const QUOTA_LOTS = 4
 /** A shared limit of which less than this part is free is contended. */
 const SCARCE_PART = 0.25
 const CONTENDED_LOTS = 10
+/** What members may hold that are not known to spend it is such a part of a shared limit. */
+const UNSPENT_PARTS = 16
 
 const WindowShape = z.strictObject({
   bucket: z.number().int(),
@@ -67,9 +69,11 @@ type StoredCounter = z.infer<typeof StoredCounter>
 const StoredMember = z.strictObject({
   window: WindowShape,
   weight: z.number(),
+  isMany: z.boolean().optional(),
   want: z.number(),
   askedAt: z.number(),
   hungryAt: z.number(),
+  granted: z.number(),
   since: z.number(),
   windowMs: z.number(),
 })
@@ -114,6 +118,7 @@ export function createLedger(store: LedgerStore): Ledger {
   function leaseOne(request: LeaseRequest, now: number): LeaseGrant {
     const { key, limit, window, unspent } = request
     const state = giveBack(read(key), window, unspent, now)
+    if (request.want === 0) return takeBack(request, state, now)
     const { state: next, ...grant } =
       request.member && typeof window === 'number'
         ? grantShared({ ...request, member: request.member, window }, state, now)
@@ -121,6 +126,21 @@ export function createLedger(store: LedgerStore): Ledger {
     store.put(COUNTER + key, { state: next, limit, window } satisfies StoredCounter)
     const left = Math.max(0, Math.floor(limit - usedPermits(next, window, now)))
     return { ...grant, grantedAt: now, left }
+  }
+
+  /** For who asks for nothing and is not heard of: permits that an isolate did not spend. */
+  function takeBack(request: LeaseRequest, state: WindowState, now: number): LeaseGrant {
+    const { key, limit, window, unspent, member } = request
+    store.put(COUNTER + key, { state, limit, window } satisfies StoredCounter)
+    const name = member && nameIn(membersOf(key), member.key)
+    const known = name === undefined ? undefined : membersOf(key).get(name)
+    if (name !== undefined && known && typeof window === 'number') {
+      const after = { ...known, window: giveBack(known.window, window, unspent, now) }
+      membersOf(key).set(name, after)
+      store.put(memberKey(key, name), { ...after, windowMs: window })
+    }
+    const left = Math.max(0, Math.floor(limit - usedPermits(state, window, now)))
+    return { granted: 0, retryAfterMs: 0, grantedAt: now, left }
   }
 
   function grantShared(
@@ -134,14 +154,16 @@ export function createLedger(store: LedgerStore): Ledger {
     const { key, limit, window: windowMs, unspent, member } = request
     const want = contendedLot(request.want, limit, usedPermits(total, windowMs, now))
     const members = membersOf(key)
-    const name = members.size < MAX_MEMBERS || members.has(member.key) ? member.key : REST
+    if (members.size >= MAX_MEMBERS) forgetIdle(key, members, windowMs, now)
+    const name = nameIn(members, member.key)
     const before = members.get(name)
     const asker: MemberState = {
       window: giveBack(before?.window, windowMs, unspent, now),
-      weight: member.weight,
+      ...(name === REST ? { isMany: true, weight: MAX_MEMBERS } : { weight: member.weight }),
       want,
       askedAt: now,
       hungryAt: before?.hungryAt ?? 0,
+      granted: 0,
       since: before && !isIdle(before.window, windowMs, now) ? before.since : now,
     }
     members.set(name, asker)
@@ -149,13 +171,30 @@ export function createLedger(store: LedgerStore): Ledger {
     const times = { activeMs: leaseMs(windowMs), hungryMs: 2 * retryAfterMs }
     const shared = { limit, windowMs, ...times, total, members: members.values(), asker }
     const room = fairRoom(shared, now)
-    const taken = takePermits(total, { limit, window: windowMs }, Math.min(want, room), now)
+    const known = asker.isMany ? 0 : usedPermits(asker.window, windowMs, now)
+    const lot = Math.min(want, room, lotOfMember(limit, members.size, known))
+    const taken = takePermits(total, { limit, window: windowMs }, lot, now)
     const { granted } = taken
     const window = { ...asker.window, current: asker.window.current + granted }
-    const after = { ...asker, window, hungryAt: granted < want ? now : asker.hungryAt }
+    const hungryAt = granted < lot || room < want ? now : asker.hungryAt
+    const after = { ...asker, window, hungryAt, granted }
     members.set(name, after)
     store.put(memberKey(key, name), { ...after, windowMs })
     return room > 0 ? taken : { ...taken, retryAfterMs }
+  }
+
+  /** Who has nothing on his window any more must not keep anyone out. */
+  function forgetIdle(
+    key: string,
+    members: Map<string, MemberState>,
+    windowMs: number,
+    now: number,
+  ): void {
+    for (const [name, { window }] of members) {
+      if (!isIdle(window, windowMs, now)) continue
+      members.delete(name)
+      store.delete(memberKey(key, name))
+    }
   }
 
   function membersOf(key: string): Map<string, MemberState> {
@@ -200,12 +239,25 @@ function contendedLot(want: number, limit: number, used: number): number {
   return limit - used >= limit * SCARCE_PART ? want : Math.ceil(want / CONTENDED_LOTS)
 }
 
+/**
+ * Of many members most come once: all together hold a small part of what is shared, until they have
+ * shown that they spend it.
+ */
+function lotOfMember(limit: number, members: number, used: number): number {
+  return Math.max(1, Math.floor(limit / (UNSPENT_PARTS * members)), Math.floor(used))
+}
+
 function lotOf({ limit, window, want }: LeaseRequest, state: WindowState, now: number): number {
   if (typeof window === 'number') return want
   return Math.min(
     want,
     Math.max(1, Math.ceil((limit - usedPermits(state, window, now)) / QUOTA_LOTS)),
   )
+}
+
+/** Under which name a member is counted. */
+function nameIn(members: ReadonlyMap<string, MemberState>, key: string): string {
+  return members.size < MAX_MEMBERS || members.has(key) ? key : REST
 }
 
 /** The counter's length stands in front, so that no key is the beginning of another. */

@@ -23,7 +23,9 @@ export function createLimiterObject({ clock }: { readonly clock: Clock }) {
     async lease(requests: readonly LeaseRequest[]): Promise<LeaseGrant[]> {
       const now = clock.now()
       const grants = this.#open().lease(requests, now)
-      if ((await this.ctx.storage.getAlarm()) === null) {
+      const alarm = await this.ctx.storage.getAlarm()
+      // One that waits for the end of a month must not let minutes lie until then.
+      if (alarm === null || alarm > now + SWEEP_MS) {
         await this.ctx.storage.setAlarm(now + SWEEP_MS)
       }
       return grants

@@ -83,7 +83,9 @@ export function idleAt(state: WindowState, window: Window): number {
 /** The state as it is now. */
 export function advance(state: WindowState, window: Window, now: number): WindowState {
   const bucket = bucketOf(window, now)
-  // A clock that went back a little stays in the bucket it had reached.
+  // A clock that went back a little stays in the bucket it had reached; one that had run far ahead
+  // must not hold what was spent then until it is there again.
+  if (state.bucket > bucket + 1) return { ...state, bucket }
   if (bucket <= state.bucket) return state
   const isNext = typeof window === 'number' && bucket === state.bucket + 1
   return { bucket, current: 0, previous: isNext ? state.current : 0 }

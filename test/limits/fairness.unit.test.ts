@@ -1,71 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { fairShares } from '../../scripts/fairness/shares.ts'
-import type { Limits } from '../../src/limits/index.ts'
-import { principal, ruleOf, T, type WorldOptions, world } from './world.ts'
-
-/** A user who wants so many calls a minute, evenly spread over three isolates. */
-interface User {
-  readonly name: string
-  readonly tenant: string
-  readonly perMinute: number
-  /** Minutes from the beginning. */
-  readonly from?: number
-}
-
-const TICK_MS = 250
-const TICKS_PER_MINUTE = 60_000 / TICK_MS
-
-/** What each user was served in each minute. */
-async function served(users: readonly User[], minutes: number, options: WorldOptions) {
-  const { isolate, admit, settle, state } = world(options)
-  const isolates: Limits[] = [isolate(), isolate(), isolate()]
-  const counts = new Map(users.map(({ name }) => [name, new Array<number>(minutes).fill(0)]))
-  const people = users.map((user) => ({ user, who: principal(user.name, user.tenant), debt: 0 }))
-  for (let tick = 0; tick < minutes * TICKS_PER_MINUTE; tick += 1) {
-    for (const one of people) {
-      if (tick < (one.user.from ?? 0) * TICKS_PER_MINUTE) continue
-      one.debt += one.user.perMinute / TICKS_PER_MINUTE
-      for (; one.debt >= 1; one.debt -= 1) {
-        const limits = isolates[tick % 3]
-        if (limits === undefined) continue
-        const { kind } = await admit(limits, one.who)
-        const minute = Math.floor(tick / TICKS_PER_MINUTE)
-        const count = counts.get(one.user.name)
-        if (kind === 'admitted' && count) count[minute] = (count[minute] ?? 0) + 1
-      }
-    }
-    await settle()
-    state.now += TICK_MS
-  }
-  return counts
-}
+import { expectWithin, mean, served, type User } from './users.ts'
+import { ruleOf, T } from './world.ts'
 
 const config = { principalPerMinute: 100_000, tenantPerMinute: 3_000 }
-const mean = (counts: readonly number[], from: number): number => {
-  const kept = counts.slice(from)
-  return kept.reduce((sum, count) => sum + count, 0) / kept.length
-}
-const within = (count: number, wanted: number, part: number) => {
-  expect(count).toBeGreaterThanOrEqual(wanted * (1 - part))
-  expect(count).toBeLessThanOrEqual(wanted * (1 + part))
-}
 
 describe('users who share the limit of their tenant', () => {
   it('are served within 5% of max-min: 100 of them over 10 tenants, one of each is greedy', async () => {
     const users = Array.from({ length: 10 }, (_, tenant) =>
       Array.from({ length: 10 }, (_, n): User => {
         // 2, 4 and 6 tenths of an equal share of 300, and in the first tenant ten times the limit.
-        const perMinute = n === 0 ? (tenant === 0 ? 30_000 : 6_000) : ([60, 120, 180][n % 3] ?? 0)
-        return { name: `u${tenant}-${n}`, tenant: `t${tenant}`, perMinute }
+        const perWindow = n === 0 ? (tenant === 0 ? 30_000 : 6_000) : ([60, 120, 180][n % 3] ?? 0)
+        return { name: `u${tenant}-${n}`, tenant: `t${tenant}`, perWindow }
       }),
     ).flat()
     const counts = await served(users, 6, { config })
-    for (const { name, perMinute, tenant } of users) {
+    for (const { name, perWindow, tenant } of users) {
       const modest = users
-        .filter((other) => other.tenant === tenant && other.perMinute < 300)
-        .reduce((sum, other) => sum + other.perMinute, 0)
-      const share = perMinute < 300 ? perMinute : 3_000 - modest
-      within(mean(counts.get(name) ?? [], 2), share, 0.05)
+        .filter((other) => other.tenant === tenant && other.perWindow < 300)
+        .reduce((sum, other) => sum + other.perWindow, 0)
+      const share = perWindow < 300 ? perWindow : 3_000 - modest
+      expectWithin(mean(counts.get(name) ?? [], 2), share, 0.05)
     }
   }, 120_000)
 
@@ -73,17 +28,17 @@ describe('users who share the limit of their tenant', () => {
     'are so in their first minute, which begins %f of a window after its bucket',
     async (part) => {
       const users = Array.from({ length: 10 }, (_, n): User => {
-        return { name: `u${n}`, tenant: 'acme', perMinute: n < 2 ? 2_000 : 200 }
+        return { name: `u${n}`, tenant: 'acme', perWindow: n < 2 ? 2_000 : 200 }
       })
       const counts = await served(users, 1, { config, startAt: T + part * 60_000 })
       const totals = users.map(({ name }) => counts.get(name)?.[0] ?? 0)
       const all = totals.reduce((sum, count) => sum + count, 0)
       const shares = fairShares(
-        users.map(({ perMinute }) => perMinute),
+        users.map(({ perWindow }) => perWindow),
         all,
       )
       totals.forEach((count, n) => {
-        within(count, shares[n] ?? 0, 0.05)
+        expectWithin(count, shares[n] ?? 0, 0.05)
       })
       // What is kept for those who come evenly is not thrown away.
       expect(all).toBeGreaterThanOrEqual(3_000 * 0.9)
@@ -93,47 +48,47 @@ describe('users who share the limit of their tenant', () => {
 
   it('have equal shares when all are greedy, and weighted ones where a rule says so', async () => {
     const users = ['a', 'b', 'c', 'd'].map(
-      (name): User => ({ name, tenant: 'acme', perMinute: 6_000 }),
+      (name): User => ({ name, tenant: 'acme', perWindow: 6_000 }),
     )
     const heavy = { principals: ['https://idp.example#a'] }
     const weight = { name: 'weight', per: ['principal' as const], limit: 1_000_000, weight: 3 }
     const rules = [ruleOf({ ...weight, match: heavy })]
     const equal = await served(users, 6, { config })
-    for (const { name } of users) within(mean(equal.get(name) ?? [], 2), 750, 0.05)
+    for (const { name } of users) expectWithin(mean(equal.get(name) ?? [], 2), 750, 0.05)
     const weighted = await served(users, 6, { config, rules })
-    within(mean(weighted.get('a') ?? [], 2), 1_500, 0.05)
-    for (const name of ['b', 'c', 'd']) within(mean(weighted.get(name) ?? [], 2), 500, 0.05)
+    expectWithin(mean(weighted.get('a') ?? [], 2), 1_500, 0.05)
+    for (const name of ['b', 'c', 'd']) expectWithin(mean(weighted.get(name) ?? [], 2), 500, 0.05)
   }, 120_000)
 
   it('find their share at once though another had all of the limit before', async () => {
     for (const from of [2, 2.25, 2.5, 2.75]) {
       const users: User[] = [
-        { name: 'greedy', tenant: 'acme', perMinute: 60_000 },
-        { name: 'new', tenant: 'acme', perMinute: 1_200, from },
+        { name: 'greedy', tenant: 'acme', perWindow: 60_000 },
+        { name: 'new', tenant: 'acme', perWindow: 1_200, from },
       ]
       const counts = await served(users, 5, { config })
       const first = counts.get('new')?.[2] ?? 0
       // In the part of a minute that was left: at least what its equal share of 1,500 gives, or all.
       expect(first).toBeGreaterThanOrEqual(Math.min(1_200, 1_500) * (3 - from) * 0.95)
-      within(mean(counts.get('new') ?? [], 3), 1_200, 0.05)
-      within(mean(counts.get('greedy') ?? [], 3), 1_800, 0.05)
+      expectWithin(mean(counts.get('new') ?? [], 3), 1_200, 0.05)
+      expectWithin(mean(counts.get('greedy') ?? [], 3), 1_800, 0.05)
     }
   }, 120_000)
 
   it('leave what they do not want to the one who does', async () => {
     const users: User[] = [
-      { name: 'greedy', tenant: 'acme', perMinute: 60_000 },
-      { name: 'idle', tenant: 'acme', perMinute: 6 },
+      { name: 'greedy', tenant: 'acme', perWindow: 60_000 },
+      { name: 'idle', tenant: 'acme', perWindow: 6 },
     ]
     const counts = await served(users, 6, { config })
-    within(mean(counts.get('greedy') ?? [], 2), 2_994, 0.05)
+    expectWithin(mean(counts.get('greedy') ?? [], 2), 2_994, 0.05)
     expect(mean(counts.get('idle') ?? [], 2)).toBe(6)
   }, 120_000)
 
   it('are untouched by the users of another tenant', async () => {
     const users: User[] = [
-      { name: 'flood', tenant: 'loud', perMinute: 120_000 },
-      { name: 'calm', tenant: 'quiet', perMinute: 2_900 },
+      { name: 'flood', tenant: 'loud', perWindow: 120_000 },
+      { name: 'calm', tenant: 'quiet', perWindow: 2_900 },
     ]
     const counts = await served(users, 3, { config })
     expect(counts.get('calm')?.slice(1)).toEqual([2_900, 2_900])

@@ -107,6 +107,18 @@ describe('what a limiter object keeps', () => {
     expect(await stub.usage()).toEqual([])
   })
 
+  it('are no reason to let minutes lie: who asks brings a far alarm near', async () => {
+    const stub = env.LIMITERS.getByName('limiter-far-alarm')
+    const alarm = () => runInDurableObject(stub, (_instance, { storage }) => storage.getAlarm())
+    await stub.lease([request('q', 1, { window: 'month' })])
+    expect(await runDurableObjectAlarm(stub)).toBe(true)
+    await runInDurableObject(stub, (_instance, { storage }) =>
+      storage.setAlarm(Date.now() + 20 * 86_400_000),
+    )
+    await stub.lease([request('minute', 1)])
+    expect(await alarm()).toBeLessThanOrEqual(Date.now() + 120_000)
+  })
+
   it('are shares, over evictions: who had nothing is served, and together they have the limit', async () => {
     const stub = env.LIMITERS.getByName('limiter-shares')
     const of = (key: string, want: number) => request('t', want, { member: { key, weight: 1 } })
