@@ -1,27 +1,18 @@
-import { createCleanups } from './bench/cleanups.ts'
 import { environmentOf } from './bench/environment.ts'
 import { HELP, type Options, parseOptions } from './bench/options.ts'
 import { resultsText, writeResults } from './bench/report.ts'
 import { loadToolOf, type Outcome, run } from './bench/run.ts'
 import { checkTargets } from './bench/targets-check.ts'
 import { type RunningWorld, startWorld } from './bench/world.ts'
-import { stopEveryChild } from './start/child.ts'
+import { withCleanups } from './workerd/cleanups.ts'
 
 /** `npm run bench`: what a call costs through the gateway, next to the least it could cost. */
 
 const options = readOptions()
-const cleanups = createCleanups()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void Promise.all([cleanups.run(), stopEveryChild()]).finally(() => process.exit(1))
-  })
-}
-try {
+await withCleanups(async (cleanups) => {
   const world = await startWorld({ ...options, cleanups, say })
   process.exitCode = await report(await measure(world))
-} finally {
-  await cleanups.run()
-}
+})
 
 function measure(running: RunningWorld): Promise<Outcome> {
   const tool = loadToolOf(running)

@@ -1,3 +1,4 @@
+import type { Cleanups } from '../workerd/cleanups.ts'
 import { type Crowd, gatherCrowd } from './crowd.ts'
 import type { MemoryUse, RunRecord } from './records.ts'
 import { type Action, makeSchedule } from './schedule.ts'
@@ -12,6 +13,8 @@ export interface ChaosOptions {
   readonly warmCalls: number
   /** How long the gateway is left alone before its memory is measured. */
   readonly idleMs: number
+  /** Gets an entry for whatever is started. */
+  readonly cleanups: Cleanups
   readonly say: (text: string) => void
 }
 
@@ -29,27 +32,20 @@ const WARM_POLL_MS = 200
 const RECOVERY_MS = 30_000
 const RECOVERY_POLL_MS = 500
 
-/** Starts a world, hurts it by the seed's plan, and tells what happened. Everything is stopped. */
+/** Starts a world, hurts it by the seed's plan, and tells what happened. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
-  const { seed, loadMs, say } = options
+  const { seed, loadMs, cleanups, say } = options
   const schedule = makeSchedule({ seed, loadMs, servers: SHAKY, tenants: TENANTS })
-  const world = await startWorld(say)
-  try {
-    const crowd = await gatherCrowd(world.gateway, seed)
-    try {
-      say(`load for ${loadMs / 1000} s, seed ${seed}`)
-      crowd.start()
-      const record = await play(world, crowd, schedule, options)
-      return {
-        ...{ record, schedule },
-        events: world.gateway.events.counts,
-        samples: world.gateway.events.samples,
-      }
-    } finally {
-      await crowd.stop()
-    }
-  } finally {
-    await world.stop()
+  const world = await startWorld(cleanups, say)
+  const crowd = await gatherCrowd(world.gateway, seed)
+  cleanups.add(crowd.stop)
+  say(`load for ${loadMs / 1000} s, seed ${seed}`)
+  crowd.start()
+  const record = await play(world, crowd, schedule, options)
+  return {
+    ...{ record, schedule },
+    events: world.gateway.events.counts,
+    samples: world.gateway.events.samples,
   }
 }
 
