@@ -4,6 +4,7 @@ import type { MemoryUse, RunRecord } from './records.ts'
 import { type Action, makeSchedule } from './schedule.ts'
 import { SHAKY } from './servers.ts'
 import { createStage, type Stage } from './stage.ts'
+import { after, allOrNone } from './timeline.ts'
 import { startWorld, TENANTS, type World } from './world.ts'
 
 export interface ChaosOptions {
@@ -53,18 +54,17 @@ async function play(
   world: World,
   crowd: Crowd,
   schedule: readonly Action[],
-  { loadMs, warmCalls, idleMs, say }: ChaosOptions,
+  { loadMs, warmCalls, idleMs, cleanups, say }: ChaosOptions,
 ): Promise<RunRecord> {
   const stage = createStage(world, crowd)
   const stopCron = stage.cron(CRON_MS)
   let warm: MemoryUse
   try {
-    const [use] = await Promise.all([
-      memoryWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs }),
-      ...schedule.map(({ atMs, ...action }) => after(atMs, () => stage.act(action))),
-      after(loadMs),
+    warm = await allOrNone(cleanups, (signal) => [
+      memoryWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs, signal }),
+      ...schedule.map(({ atMs, ...action }) => after(atMs, () => stage.act(action), signal)),
+      after(loadMs, undefined, signal),
     ])
-    warm = use
     await crowd.stop()
     say('waiting until every server is served again')
     await recover(crowd)
@@ -88,13 +88,13 @@ async function memoryWhenWarm(
   { gateway }: World,
   { calls }: Crowd,
   { done }: Stage,
-  { warmCalls, until }: { readonly warmCalls: number; readonly until: number },
+  terms: { readonly warmCalls: number; readonly until: number; readonly signal: AbortSignal },
 ): Promise<MemoryUse> {
   let before: number | undefined
-  while (Date.now() < until) {
+  while (Date.now() < terms.until) {
     if (done.restarts.length > 0) before ??= calls.length
-    if (before !== undefined && calls.length - before >= warmCalls) break
-    await after(WARM_POLL_MS)
+    if (before !== undefined && calls.length - before >= terms.warmCalls) break
+    await after(WARM_POLL_MS, undefined, terms.signal)
   }
   return gateway.memory()
 }
@@ -122,9 +122,4 @@ async function recover(crowd: Crowd): Promise<void> {
       }
     }),
   )
-}
-
-async function after(ms: number, run?: () => Promise<void>): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms))
-  await run?.()
 }
