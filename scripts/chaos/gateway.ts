@@ -1,5 +1,4 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TenantId } from '../../src/core/index.ts'
 import { SigningKeyJwk, signToken } from '../../src/identity/index.ts'
@@ -7,6 +6,7 @@ import { type Api, createApi } from '../cli/api.ts'
 import type { Cleanups } from '../workerd/cleanups.ts'
 import { freePort } from '../workerd/free-port.ts'
 import { collectGarbage } from '../workerd/heap.ts'
+import { residentBytes } from '../workerd/resident.ts'
 import { startWorkerd } from '../workerd.ts'
 import { createEventCount, type EventCount } from './event-count.ts'
 import { type Issuer, startIssuer } from './issuer.ts'
@@ -121,7 +121,7 @@ export async function startChaosGateway(options: ChaosGatewayOptions): Promise<C
     wakeCron: async () => void (await worker.scheduled()),
     memory: async () => ({
       heapBytes: await collectGarbage(inspectorPort),
-      residentBytes: await residentBytes(worker.pid()),
+      residentBytes: await residentBytes([worker.pid()]),
     }),
   }
   for (const tenant of options.tenants) {
@@ -142,10 +142,4 @@ function newSigningKey(): SigningKeyJwk {
   return SigningKeyJwk.parse(
     generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }),
   )
-}
-
-async function residentBytes(pid: number): Promise<number | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
-  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
 }
