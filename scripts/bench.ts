@@ -2,7 +2,7 @@ import { environmentOf } from './bench/environment.ts'
 import { HELP, type Options, parseOptions } from './bench/options.ts'
 import { resultsText, writeResults } from './bench/report.ts'
 import { loadToolOf, type Outcome, run } from './bench/run.ts'
-import { checkTargets } from './bench/targets-check.ts'
+import { checkProblem, checkTargets } from './bench/targets-check.ts'
 import { type RunningWorld, startWorld } from './bench/world.ts'
 import { withCleanups } from './workerd/cleanups.ts'
 
@@ -24,7 +24,7 @@ function measure(running: RunningWorld): Promise<Outcome> {
   return run({ world: running, options, tool, measured, say })
 }
 
-/** Prints and writes what was found; 1 when a target is missed. */
+/** Prints and writes what was found; 1 when a target is missed, or could not be judged. */
 async function report({ findings, results }: Outcome): Promise<0 | 1> {
   const checked = options.checks ? checkTargets(findings) : []
   console.log(`\n${resultsText(results, checked)}\n`)
@@ -32,8 +32,10 @@ async function report({ findings, results }: Outcome): Promise<0 | 1> {
     await writeResults(results)
     say('wrote docs/bench/results.json and docs/bench/results.md')
   }
+  const problem = options.checks ? checkProblem(checked) : undefined
+  if (problem) say(`the check fails: ${problem}`)
   const hasErrors = (results.scale?.soak?.errors ?? 0) > 0
-  return hasErrors || checked.some(({ verdict }) => verdict === 'missed') ? 1 : 0
+  return hasErrors || problem ? 1 : 0
 }
 
 function readOptions(): Options {
