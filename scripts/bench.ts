@@ -1,27 +1,18 @@
-import { createCleanups } from './bench/cleanups.ts'
 import { environmentOf } from './bench/environment.ts'
 import { HELP, type Options, parseOptions } from './bench/options.ts'
 import { resultsText, writeResults } from './bench/report.ts'
 import { loadToolOf, type Outcome, run } from './bench/run.ts'
-import { checkTargets } from './bench/targets-check.ts'
+import { checkProblem, checkTargets } from './bench/targets-check.ts'
 import { type RunningWorld, startWorld } from './bench/world.ts'
-import { stopEveryChild } from './start/child.ts'
+import { withCleanups } from './workerd/cleanups.ts'
 
 /** `npm run bench`: what a call costs through the gateway, next to the least it could cost. */
 
 const options = readOptions()
-const cleanups = createCleanups()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    void Promise.all([cleanups.run(), stopEveryChild()]).finally(() => process.exit(1))
-  })
-}
-try {
+await withCleanups(async (cleanups) => {
   const world = await startWorld({ ...options, cleanups, say })
   process.exitCode = await report(await measure(world))
-} finally {
-  await cleanups.run()
-}
+})
 
 function measure(running: RunningWorld): Promise<Outcome> {
   const tool = loadToolOf(running)
@@ -33,7 +24,7 @@ function measure(running: RunningWorld): Promise<Outcome> {
   return run({ world: running, options, tool, measured, say })
 }
 
-/** Prints and writes what was found; 1 when a target is missed. */
+/** Prints and writes what was found; 1 when a target is missed, or could not be judged. */
 async function report({ findings, results }: Outcome): Promise<0 | 1> {
   const checked = options.checks ? checkTargets(findings) : []
   console.log(`\n${resultsText(results, checked)}\n`)
@@ -41,8 +32,10 @@ async function report({ findings, results }: Outcome): Promise<0 | 1> {
     await writeResults(results)
     say('wrote docs/bench/results.json and docs/bench/results.md')
   }
+  const problem = options.checks ? checkProblem(checked) : undefined
+  if (problem) say(`the check fails: ${problem}`)
   const hasErrors = (results.scale?.soak?.errors ?? 0) > 0
-  return hasErrors || checked.some(({ verdict }) => verdict === 'missed') ? 1 : 0
+  return hasErrors || problem ? 1 : 0
 }
 
 function readOptions(): Options {

@@ -2,6 +2,7 @@ import { countVerdicts, reportText } from './chaos/report.ts'
 import { runChaos } from './chaos/run.ts'
 import { judge } from './chaos/verdict.ts'
 import { readRunOptions } from './cli/run-options.ts'
+import { withCleanups } from './workerd/cleanups.ts'
 
 /**
  * `npm run chaos`: three minutes of clients, faults, toggles, new keys and a restart, then a minute
@@ -31,7 +32,9 @@ const SHORT = {
 
 const options = seconds >= LONG_SECONDS ? LONG : SHORT
 const say = (text: string) => console.error(`chaos: ${text}`)
-const run = await runChaos({ seed, loadMs: seconds * 1000, ...options.run, say })
+const run = await withCleanups((cleanups) =>
+  runChaos({ seed, loadMs: seconds * 1000, ...options.run, cleanups, say }),
+)
 const verdicts = judge(run.record, options.terms)
 const { passed, failed } = countVerdicts(verdicts)
 console.log(`\nseed ${seed}, ${seconds} s\n\n${reportText(run, verdicts)}\n`)

@@ -2,6 +2,7 @@ import { countVerdicts } from './chaos/report.ts'
 import { readRunOptions } from './cli/run-options.ts'
 import { fairnessText, judgeFairness } from './fairness/report.ts'
 import { runFairness } from './fairness/run.ts'
+import { withCleanups } from './workerd/cleanups.ts'
 
 /**
  * `npm run fairness`: 100 users over 10 tenants for a minute below the limit, and for a minute with
@@ -16,11 +17,10 @@ const { seed, seconds } = readRunOptions({
   --seed N       who calls when (default 1)
   --seconds S    of each of the two phases (default 60, at least 10)`,
 })
-const run = await runFairness({
-  seed,
-  phaseMs: seconds * 1000,
-  say: (text) => console.error(`fairness: ${text}`),
-})
+const say = (text: string) => console.error(`fairness: ${text}`)
+const run = await withCleanups((cleanups) =>
+  runFairness({ seed, phaseMs: seconds * 1000, cleanups, say }),
+)
 const verdicts = judgeFairness(run)
 const { passed, failed } = countVerdicts(verdicts)
 console.log(`\n${fairnessText(run, verdicts)}\n`)

@@ -1,8 +1,8 @@
-import { createCleanups } from './bench/cleanups.ts'
 import { modern } from './bench/rows/gateway.ts'
 import { loadToolOf } from './bench/run.ts'
 import { startWorld } from './bench/world.ts'
 import { table } from './cli/table.ts'
+import { withCleanups } from './workerd/cleanups.ts'
 import { freePort } from './workerd/free-port.ts'
 import { profileDuring } from './workerd/profile.ts'
 
@@ -14,9 +14,8 @@ const SECONDS = 8
 const CONCURRENCY = 32
 const ROWS = 45
 
-const cleanups = createCleanups()
 const say = (text: string) => console.error(`profile: ${text}`)
-try {
+await withCleanups(async (cleanups) => {
   const inspectorPort = await freePort()
   const world = await startWorld({ cleanups, inspectorPort, say })
   const targets = await modern.start(world)
@@ -44,6 +43,4 @@ try {
   console.log(
     `${result.requests} calls, ${(busyMicros / result.requests).toFixed(0)} us busy each, sampling included`,
   )
-} finally {
-  await cleanups.run()
-}
+})

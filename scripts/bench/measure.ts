@@ -1,6 +1,6 @@
+import { residentMiB } from '../workerd/resident.ts'
 import { cpuSecondsOf } from './cpu.ts'
 import type { LoadResult, LoadTool } from './load/load.ts'
-import { residentMiB } from './memory.ts'
 import type { Target } from './rows/row.ts'
 
 /** One target at one concurrency in one round. */

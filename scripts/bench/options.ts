@@ -29,7 +29,7 @@ export const HELP = `npm run bench [-- options]
 Measures the gateway beside what it could be at best, on a bare workerd, everything on loopback.
 
   --quick              rows a, b, c, d, f at 1 and 32 at once, seven rounds of 1 s
-  --check              judge the speed targets; exit 1 when one is missed
+  --check              judge the speed targets; exit 1 when one is missed, or none can be judged
   --only a,c,g         these rows alone (b comes with each); writes no results
   --rounds N           interleaved rounds (7)
   --seconds N          of each row in each round (1 when quick, else 2)

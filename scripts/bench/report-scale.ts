@@ -1,31 +1,30 @@
-import type { GrowthFinding, ScaleFindings } from './findings.ts'
+import type { GrowthFinding, SessionsFinding, SoakFinding, StreamsFinding } from './findings.ts'
 import { estimateText } from './report-cells.ts'
+import type { Measured, ScaleResults } from './results.ts'
 
-/** What the scale runs found, as lines of Markdown that a terminal shows as well. Pure. */
-export function scaleLines(scale: ScaleFindings): string[] {
+/** One scale run in the report: lines of Markdown that a terminal shows as well. */
+export interface ScaleSection {
+  readonly title: string
+  readonly measured: Measured
+  readonly lines: readonly string[]
+}
+
+/** Those that were measured, in an order of their own. Pure. */
+export function scaleSections(scale: ScaleResults): ScaleSection[] {
   const { registered, tenants, sessions, streams, soak } = scale
+  const section = <T extends { readonly measured: Measured }>(
+    title: string,
+    part: T | undefined,
+    linesOf: (part: T) => readonly string[],
+  ): ScaleSection[] => (part ? [{ title, measured: part.measured, lines: linesOf(part) }] : [])
   return [
-    ...(registered ?? []).map((one) => growthLine('registered servers', one)),
-    ...(tenants ?? []).map((one) => growthLine('tenants', one)),
-    ...(sessions
-      ? [
-          `- ${sessions.sessions} legacy sessions at once, ${sessions.calls} calls spread over them: ` +
-            `${sessions.requestsPerSecond.toFixed(0)} req/s, p50 ${sessions.p50Ms.toFixed(1)} ms, ` +
-            `p99 ${sessions.p99Ms.toFixed(1)} ms; ${memoryText(sessions)}`,
-        ]
-      : []),
-    ...(streams
-      ? [
-          `- ${streams.streams} open SSE streams for ${streams.seconds} s: ${streams.survived} still open; ` +
-            `${streams.kibPerStream?.toFixed(0) ?? '-'} KiB resident a stream`,
-        ]
-      : []),
-    ...(soak
-      ? [
-          `- soak of ${soak.seconds} s at ${soak.wantedPerSecond} req/s: ${soak.requests} requests, ` +
-            `${soak.errors} errors, p50 ${soak.p50Ms.toFixed(2)} ms, p99 ${soak.p99Ms.toFixed(2)} ms; ${memoryText(soak)}`,
-        ]
-      : []),
+    ...section('Registered servers', registered, ({ rows }) =>
+      rows.map((one) => growthLine('registered servers', one)),
+    ),
+    ...section('Tenants', tenants, ({ rows }) => rows.map((one) => growthLine('tenants', one))),
+    ...section('Legacy sessions', sessions, (one) => [sessionsLine(one)]),
+    ...section('Open streams', streams, (one) => [streamsLine(one)]),
+    ...section('Soak', soak, (one) => [soakLine(one)]),
   ]
 }
 
@@ -34,6 +33,28 @@ function growthLine(what: string, one: GrowthFinding): string {
     `- ${one.count} ${what}: ${one.requestsPerSecond.toFixed(0)} req/s, p50 ${one.p50Ms.toFixed(2)} ms, ` +
     `CPU ${one.cpuMicrosPerRequest?.toFixed(0) ?? '-'} us a call, ` +
     `${estimateText(one.costRatio)} of the smallest`
+  )
+}
+
+function sessionsLine(one: SessionsFinding): string {
+  return (
+    `- ${one.sessions} legacy sessions at once, ${one.calls} calls spread over them: ` +
+    `${one.requestsPerSecond.toFixed(0)} req/s, p50 ${one.p50Ms.toFixed(1)} ms, ` +
+    `p99 ${one.p99Ms.toFixed(1)} ms; ${memoryText(one)}`
+  )
+}
+
+function streamsLine(one: StreamsFinding): string {
+  return (
+    `- ${one.streams} open SSE streams for ${one.seconds} s: ${one.survived} still open; ` +
+    `${one.kibPerStream?.toFixed(0) ?? '-'} KiB resident a stream`
+  )
+}
+
+function soakLine(one: SoakFinding): string {
+  return (
+    `- soak of ${one.seconds} s at ${one.wantedPerSecond} req/s: ${one.requests} requests, ` +
+    `${one.errors} errors, p50 ${one.p50Ms.toFixed(2)} ms, p99 ${one.p99Ms.toFixed(2)} ms; ${memoryText(one)}`
   )
 }
 

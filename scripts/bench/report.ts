@@ -2,8 +2,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { table } from '../cli/table.ts'
 import { ROOT } from '../start/state.ts'
-import type { Environment } from './environment.ts'
-import type { ListFinding, ScaleFindings } from './findings.ts'
 import {
   CALL_HEAD,
   CHECK_HEAD,
@@ -12,47 +10,27 @@ import {
   LIST_HEAD,
   listCells,
 } from './report-cells.ts'
-import { scaleLines } from './report-scale.ts'
-import type { CallRow } from './summary.ts'
+import { type ScaleSection, scaleSections } from './report-scale.ts'
+import { type Measured, mergeResults, type Results } from './results.ts'
 import type { CheckedTarget } from './targets-check.ts'
-
-/** What one run adds to the results; parts it did not measure keep what an earlier run wrote. */
-export interface Results {
-  readonly calls?: Part<{
-    readonly rounds: number
-    readonly seconds: number
-    readonly rows: readonly CallRow[]
-  }>
-  readonly lists?: Part<{ readonly rows: readonly ListFinding[] }>
-  readonly scale?: Part<ScaleFindings>
-}
-
-/** Each part says where and how it was measured. */
-type Part<T> = { readonly measured: Measured } & T
-
-export interface Measured extends Environment {
-  /** Such as `npm run bench -- --quick`. */
-  readonly command: string
-  /** Day of the run, ISO 8601. */
-  readonly day: string
-}
 
 /** For the terminal. */
 export function resultsText(results: Results, checked: readonly CheckedTarget[]): string {
-  const { calls, lists, scale } = results
+  const { calls, lists, scale = {} } = results
+  const scaleText = scaleSections(scale).flatMap(({ lines }) => lines)
   return [
     ...(calls ? [table(CALL_HEAD, calls.rows.map(callCells))] : []),
     ...(lists ? [table(LIST_HEAD, lists.rows.map(listCells))] : []),
-    ...(scale ? [scaleLines(scale).join('\n')] : []),
+    ...(scaleText.length > 0 ? [scaleText.join('\n')] : []),
     ...(checked.length > 0 ? [table(CHECK_HEAD, checked.map(checkCells))] : []),
   ].join('\n\n')
 }
 
-/** Writes docs/bench/results.json and results.md. */
+/** Writes docs/bench/results.json and results.md: what was found, other parts as they were. */
 export async function writeResults(found: Results): Promise<void> {
   const folder = join(ROOT, 'docs/bench')
   const jsonPath = join(folder, 'results.json')
-  const results = { ...(await earlier(jsonPath)), ...found }
+  const results = mergeResults(await earlier(jsonPath), found)
   await mkdir(folder, { recursive: true })
   await writeFile(jsonPath, `${JSON.stringify(results, null, 2)}\n`)
   await writeFile(join(folder, 'results.md'), resultsMarkdown(results))
@@ -94,8 +72,12 @@ export function resultsMarkdown({ calls, lists, scale }: Results): string {
           ...markdownTable(LIST_HEAD, lists.rows.map(listCells)),
         ]
       : []),
-    ...(scale ? ['## Scale', '', measuredText(scale.measured), '', ...scaleLines(scale), ''] : []),
+    ...(scale ? ['## Scale', '', ...scaleSections(scale).flatMap(scaleMarkdown)] : []),
   ].join('\n')
+}
+
+function scaleMarkdown({ title, measured, lines }: ScaleSection): string[] {
+  return [`### ${title}`, '', measuredText(measured), '', ...lines, '']
 }
 
 function measuredText(measured: Measured): string {

@@ -7,7 +7,7 @@ import { streamTool } from './load/streams.ts'
 import { findWrk } from './load/wrk.ts'
 import { measureInterleaved } from './measure.ts'
 import type { Options } from './options.ts'
-import type { Measured, Results } from './report.ts'
+import { type Measured, type Results, scaleResults } from './results.ts'
 import { ROWS } from './rows/index.ts'
 import type { Target } from './rows/row.ts'
 import { measureRegistered, measureTenants, type ScalePlan } from './scale/growth.ts'
@@ -97,5 +97,8 @@ async function runScale({ world, options, tool, measured, say }: RunContext): Pr
     ...(asked('streams') && { streams: await measureStreams(world, plan) }),
     ...(seconds > 0 && { soak: await soak(world, { seconds, say }) }),
   }
-  return { findings: { samples: [], scale }, results: { scale: { measured, ...scale } } }
+  return {
+    findings: { samples: [], scale },
+    results: { scale: scaleResults(scale, measured) },
+  }
 }

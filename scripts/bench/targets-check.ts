@@ -86,6 +86,24 @@ export function checkTargets(findings: Findings): CheckedTarget[] {
   })
 }
 
+/** Why a check fails, in a line; undefined when it judged what was measured, and none is missed. */
+export function checkProblem(checked: readonly CheckedTarget[]): string | undefined {
+  const problems = [
+    { says: 'missed', of: checked.filter(({ verdict }) => verdict === 'missed') },
+    {
+      says: `fewer than ${MIN_PAIRS} paired rounds`,
+      of: checked.filter(({ estimate }) => estimate && estimate.pairs < MIN_PAIRS),
+    },
+  ].filter(({ of }) => of.length > 0)
+  if (problems.length > 0) {
+    return problems
+      .map(({ says, of }) => `${says}: ${of.map(({ target }) => target.id).join(', ')}`)
+      .join('; ')
+  }
+  const isJudged = checked.some(({ verdict }) => verdict !== 'not measured')
+  return isJudged ? undefined : 'no target was judged: the run measured none of their rows'
+}
+
 /** @see Verdict */
 export function verdictOf(
   { bound, wanted }: Pick<SpeedTarget, 'bound' | 'wanted'>,

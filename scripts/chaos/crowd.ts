@@ -31,7 +31,7 @@ interface Principal {
 }
 
 const SUBJECTS = ['ann', 'ben', 'cat', 'dan'] as const
-/** Clients of each era and principal, the second of each by hand as well. */
+/** Clients written by hand of each era, for each principal. */
 const RAW_PER_ERA = 2
 const RENEWAL_GAP_MS = 150
 

@@ -1,11 +1,12 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TenantId } from '../../src/core/index.ts'
 import { SigningKeyJwk, signToken } from '../../src/identity/index.ts'
 import { type Api, createApi } from '../cli/api.ts'
+import type { Cleanups } from '../workerd/cleanups.ts'
 import { freePort } from '../workerd/free-port.ts'
 import { collectGarbage } from '../workerd/heap.ts'
+import { residentBytes } from '../workerd/resident.ts'
 import { startWorkerd } from '../workerd.ts'
 import { createEventCount, type EventCount } from './event-count.ts'
 import { type Issuer, startIssuer } from './issuer.ts'
@@ -27,7 +28,6 @@ export interface ChaosGateway {
   wakeCron(): Promise<void>
   /** Has its isolates collect their garbage, and tells what they then hold. Throws while it is away. */
   memory(): Promise<MemoryUse>
-  stop(): Promise<void>
 }
 
 export interface ChaosGatewayOptions {
@@ -35,6 +35,8 @@ export interface ChaosGatewayOptions {
   readonly folder: string
   readonly tenants: readonly string[]
   readonly vars?: Readonly<Record<string, string>>
+  /** Gets an entry for each process and server. */
+  readonly cleanups: Cleanups
 }
 
 const ISOLATES = 2
@@ -50,6 +52,7 @@ export async function startChaosGateway(options: ChaosGatewayOptions): Promise<C
   const origin = `http://127.0.0.1:${port}`
   const inspectorPort = await freePort()
   const idp = await startIssuer(origin)
+  options.cleanups.add(idp.stop)
   let secret = newSecret()
   let signingKey = newSigningKey()
   const events = createEventCount()
@@ -75,14 +78,8 @@ export async function startChaosGateway(options: ChaosGatewayOptions): Promise<C
       PRIVATE_UPSTREAMS: '127.0.0.1',
       ...options.vars,
     },
-  }).catch(async (error) => {
-    await idp.stop()
-    throw error
   })
-  const stop = async (): Promise<void> => {
-    await worker.stop()
-    await idp.stop()
-  }
+  options.cleanups.add(worker.stop)
 
   const gateway: ChaosGateway = {
     urls: worker.urls,
@@ -124,19 +121,13 @@ export async function startChaosGateway(options: ChaosGatewayOptions): Promise<C
     wakeCron: async () => void (await worker.scheduled()),
     memory: async () => ({
       heapBytes: await collectGarbage(inspectorPort),
-      residentBytes: await residentBytes(worker.pid()),
+      residentBytes: await residentBytes([worker.pid()]),
     }),
-    stop,
   }
-  try {
-    for (const tenant of options.tenants) {
-      await (await gateway.admin(tenant)).request('PUT', '/api/v1/policy', POLICY)
-    }
-    return gateway
-  } catch (error) {
-    await stop()
-    throw error
+  for (const tenant of options.tenants) {
+    await (await gateway.admin(tenant)).request('PUT', '/api/v1/policy', POLICY)
   }
+  return gateway
 }
 
 function adminToken(idp: Issuer, tenant: string): Promise<string> {
@@ -151,10 +142,4 @@ function newSigningKey(): SigningKeyJwk {
   return SigningKeyJwk.parse(
     generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }),
   )
-}
-
-async function residentBytes(pid: number): Promise<number | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]
-  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024
 }

@@ -1,8 +1,10 @@
+import type { Cleanups } from '../workerd/cleanups.ts'
 import { type Crowd, gatherCrowd } from './crowd.ts'
 import type { MemoryUse, RunRecord } from './records.ts'
 import { type Action, makeSchedule } from './schedule.ts'
 import { SHAKY } from './servers.ts'
 import { createStage, type Stage } from './stage.ts'
+import { after, allOrNone } from './timeline.ts'
 import { startWorld, TENANTS, type World } from './world.ts'
 
 export interface ChaosOptions {
@@ -12,6 +14,8 @@ export interface ChaosOptions {
   readonly warmCalls: number
   /** How long the gateway is left alone before its memory is measured. */
   readonly idleMs: number
+  /** Gets an entry for whatever is started. */
+  readonly cleanups: Cleanups
   readonly say: (text: string) => void
 }
 
@@ -29,27 +33,20 @@ const WARM_POLL_MS = 200
 const RECOVERY_MS = 30_000
 const RECOVERY_POLL_MS = 500
 
-/** Starts a world, hurts it by the seed's plan, and tells what happened. Everything is stopped. */
+/** Starts a world, hurts it by the seed's plan, and tells what happened. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
-  const { seed, loadMs, say } = options
+  const { seed, loadMs, cleanups, say } = options
   const schedule = makeSchedule({ seed, loadMs, servers: SHAKY, tenants: TENANTS })
-  const world = await startWorld(say)
-  try {
-    const crowd = await gatherCrowd(world.gateway, seed)
-    try {
-      say(`load for ${loadMs / 1000} s, seed ${seed}`)
-      crowd.start()
-      const record = await play(world, crowd, schedule, options)
-      return {
-        ...{ record, schedule },
-        events: world.gateway.events.counts,
-        samples: world.gateway.events.samples,
-      }
-    } finally {
-      await crowd.stop()
-    }
-  } finally {
-    await world.stop()
+  const world = await startWorld(cleanups, say)
+  const crowd = await gatherCrowd(world.gateway, seed)
+  cleanups.add(crowd.stop)
+  say(`load for ${loadMs / 1000} s, seed ${seed}`)
+  crowd.start()
+  const record = await play(world, crowd, schedule, options)
+  return {
+    ...{ record, schedule },
+    events: world.gateway.events.counts,
+    samples: world.gateway.events.samples,
   }
 }
 
@@ -57,18 +54,17 @@ async function play(
   world: World,
   crowd: Crowd,
   schedule: readonly Action[],
-  { loadMs, warmCalls, idleMs, say }: ChaosOptions,
+  { loadMs, warmCalls, idleMs, cleanups, say }: ChaosOptions,
 ): Promise<RunRecord> {
   const stage = createStage(world, crowd)
   const stopCron = stage.cron(CRON_MS)
   let warm: MemoryUse
   try {
-    const [use] = await Promise.all([
-      memoryWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs }),
-      ...schedule.map(({ atMs, ...action }) => after(atMs, () => stage.act(action))),
-      after(loadMs),
+    warm = await allOrNone(cleanups, (signal) => [
+      memoryWhenWarm(world, crowd, stage, { warmCalls, until: Date.now() + loadMs, signal }),
+      ...schedule.map(({ atMs, ...action }) => after(atMs, () => stage.act(action), signal)),
+      after(loadMs, undefined, signal),
     ])
-    warm = use
     await crowd.stop()
     say('waiting until every server is served again')
     await recover(crowd)
@@ -92,13 +88,13 @@ async function memoryWhenWarm(
   { gateway }: World,
   { calls }: Crowd,
   { done }: Stage,
-  { warmCalls, until }: { readonly warmCalls: number; readonly until: number },
+  terms: { readonly warmCalls: number; readonly until: number; readonly signal: AbortSignal },
 ): Promise<MemoryUse> {
   let before: number | undefined
-  while (Date.now() < until) {
+  while (Date.now() < terms.until) {
     if (done.restarts.length > 0) before ??= calls.length
-    if (before !== undefined && calls.length - before >= warmCalls) break
-    await after(WARM_POLL_MS)
+    if (before !== undefined && calls.length - before >= terms.warmCalls) break
+    await after(WARM_POLL_MS, undefined, terms.signal)
   }
   return gateway.memory()
 }
@@ -126,9 +122,4 @@ async function recover(crowd: Crowd): Promise<void> {
       }
     }),
   )
-}
-
-async function after(ms: number, run?: () => Promise<void>): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms))
-  await run?.()
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { FaultKind } from '../../test/support/faults.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../test/support/faulty-proxy.ts'
 import { buildBundle } from '../workerd/build.ts'
+import type { Cleanups } from '../workerd/cleanups.ts'
 import { type ChaosGateway, startChaosGateway } from './gateway.ts'
 import { SERVERS } from './servers.ts'
 import { type Execution, startUpstream } from './upstream/upstream.ts'
@@ -16,7 +17,6 @@ export interface World {
   use(server: string, fault: FaultKind | undefined): Promise<void>
   /** How many requests met each fault so far. */
   faultsMet(): ReadonlyMap<FaultKind, number>
-  stop(): Promise<void>
 }
 
 export const TENANTS = ['north', 'south'] as const
@@ -26,59 +26,47 @@ const SHAKY_TIMEOUT_MS = 1_500
 /** Breakers open after three failures for a second, and for at most four, to be seen at work. */
 const BREAKER = { failureThreshold: 3, openMs: 1_000, maxOpenMs: 4_000 }
 
-/** Builds and starts all of it with fresh state, on ports of its own. */
-export async function startWorld(say: (text: string) => void): Promise<World> {
-  const cleanups: (() => Promise<unknown>)[] = []
-  const stop = async (): Promise<void> => {
-    for (const cleanup of cleanups.toReversed()) await cleanup()
-    cleanups.length = 0
-  }
-  try {
-    const folder = await mkdtemp(join(tmpdir(), 'gatehouse-chaos-'))
-    cleanups.push(() => rm(folder, { recursive: true, force: true }))
-    say('building the gateway')
-    await buildBundle(join(folder, 'dist'))
+/** Builds and starts all of it with fresh state, on ports of its own. `cleanups` gets each part. */
+export async function startWorld(cleanups: Cleanups, say: (text: string) => void): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-chaos-'))
+  cleanups.add(() => rm(folder, { recursive: true, force: true }))
+  say('building the gateway')
+  await buildBundle(join(folder, 'dist'))
 
-    say('starting the gateway and its upstreams')
-    const executions: Execution[] = []
-    const proxies = new Map<string, readonly FaultyProxy[]>()
-    for (const server of SERVERS) {
-      const upstream = await startUpstream(server, (execution) => executions.push(execution))
-      cleanups.push(upstream.stop)
-      const own: FaultyProxy[] = []
-      while (own.length < server.endpoints) {
-        const proxy = await startFaultyProxy({
-          target: upstream.url(server.speaks),
-          flipped: upstream.url(server.speaks === 'legacy' ? 'modern' : 'legacy'),
-        })
-        cleanups.push(proxy.stop)
-        own.push(proxy)
-      }
-      proxies.set(server.name, own)
+  say('starting the gateway and its upstreams')
+  const executions: Execution[] = []
+  const proxies = new Map<string, readonly FaultyProxy[]>()
+  for (const server of SERVERS) {
+    const upstream = await startUpstream(server, (execution) => executions.push(execution))
+    cleanups.add(upstream.stop)
+    const own: FaultyProxy[] = []
+    while (own.length < server.endpoints) {
+      const proxy = await startFaultyProxy({
+        target: upstream.url(server.speaks),
+        flipped: upstream.url(server.speaks === 'legacy' ? 'modern' : 'legacy'),
+      })
+      cleanups.add(proxy.stop)
+      own.push(proxy)
     }
-    const gateway = await startChaosGateway({
-      folder,
-      tenants: TENANTS,
-      vars: {
-        // Limits have a run of their own (`npm run fairness`).
-        LIMIT_PRINCIPAL_PER_MINUTE: '1000000',
-        LIMIT_TENANT_PER_MINUTE: '10000000',
-        BREAKER_FAILURE_THRESHOLD: String(BREAKER.failureThreshold),
-        BREAKER_OPEN_MS: String(BREAKER.openMs),
-      },
-    })
-    cleanups.push(gateway.stop)
-    await registerAll(gateway, proxies)
-    return {
-      gateway,
-      executions,
-      use: async (server, fault) => proxies.get(server)?.[0]?.use(fault),
-      faultsMet: () => addUp([...proxies.values()].flat().map(({ met }) => met)),
-      stop,
-    }
-  } catch (error) {
-    await stop()
-    throw error
+    proxies.set(server.name, own)
+  }
+  const gateway = await startChaosGateway({
+    ...{ folder, cleanups },
+    tenants: TENANTS,
+    vars: {
+      // Limits have a run of their own (`npm run fairness`).
+      LIMIT_PRINCIPAL_PER_MINUTE: '1000000',
+      LIMIT_TENANT_PER_MINUTE: '10000000',
+      BREAKER_FAILURE_THRESHOLD: String(BREAKER.failureThreshold),
+      BREAKER_OPEN_MS: String(BREAKER.openMs),
+    },
+  })
+  await registerAll(gateway, proxies)
+  return {
+    gateway,
+    executions,
+    use: async (server, fault) => proxies.get(server)?.[0]?.use(fault),
+    faultsMet: () => addUp([...proxies.values()].flat().map(({ met }) => met)),
   }
 }
 

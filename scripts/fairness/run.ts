@@ -5,6 +5,7 @@ import { type ChaosGateway, startChaosGateway } from '../chaos/gateway.ts'
 import { createRandom, seedFor } from '../chaos/random.ts'
 import { startUpstream } from '../chaos/upstream/upstream.ts'
 import { buildBundle } from '../workerd/build.ts'
+import type { Cleanups } from '../workerd/cleanups.ts'
 import type { UserTally } from './shares.ts'
 import { SERVER, type User, useFor } from './users.ts'
 
@@ -12,6 +13,8 @@ export interface FairnessOptions {
   readonly seed: number
   /** Of each of the two phases. */
   readonly phaseMs: number
+  /** Gets an entry for the folder and for each process and server. */
+  readonly cleanups: Cleanups
   readonly say: (text: string) => void
 }
 
@@ -35,49 +38,44 @@ const MODEST_PER_MINUTE = 20
 const GREEDY_PER_MINUTE = 200
 
 /** A hundred users over ten tenants, twice; each phase has tenants of its own, hence fresh windows. */
-export async function runFairness({ seed, phaseMs, say }: FairnessOptions): Promise<FairnessRun> {
-  const cleanups: (() => Promise<unknown>)[] = []
-  try {
-    const folder = await mkdtemp(join(tmpdir(), 'gatehouse-fairness-'))
-    cleanups.push(() => rm(folder, { recursive: true, force: true }))
-    say('building the gateway')
-    await buildBundle(join(folder, 'dist'))
-    const upstream = await startUpstream({ name: SERVER, streams: false }, () => {})
-    cleanups.push(upstream.stop)
-    const below = tenantNames('below')
-    const above = tenantNames('above')
-    say('starting the gateway')
-    const gateway = await startChaosGateway({
-      folder,
-      tenants: [...below, ...above],
-      vars: {
-        LIMIT_TENANT_PER_MINUTE: String(LIMIT_PER_MINUTE),
-        // The tenant's limit alone binds: what is in question is how it is shared.
-        LIMIT_PRINCIPAL_PER_MINUTE: '1000000',
-      },
-    })
-    cleanups.push(gateway.stop)
-    for (const tenant of [...below, ...above]) {
-      const admin = await gateway.admin(tenant)
-      const input = { path: SERVER, name: SERVER, endpoints: [{ url: upstream.url('modern') }] }
-      await admin.request('POST', '/api/v1/servers', input)
-    }
-    const phase = async (name: string, tenants: readonly string[], greedy: number) => {
-      say(`${name} the limit, for ${phaseMs / 1000} s`)
-      const users = await usersOf(gateway, tenants, greedy)
-      return Promise.all(
-        users.map((user) => {
-          const random = createRandom(seedFor(seed, `${user.tenant} ${user.name}`))
-          return useFor(user, gateway.urls, phaseMs, random)
-        }),
-      )
-    }
-    return {
-      below: await phase('below', below, 0),
-      above: await phase('above', above, GREEDY_PER_TENANT),
-    }
-  } finally {
-    for (const cleanup of cleanups.toReversed()) await cleanup()
+export async function runFairness(options: FairnessOptions): Promise<FairnessRun> {
+  const { seed, phaseMs, cleanups, say } = options
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-fairness-'))
+  cleanups.add(() => rm(folder, { recursive: true, force: true }))
+  say('building the gateway')
+  await buildBundle(join(folder, 'dist'))
+  const upstream = await startUpstream({ name: SERVER, streams: false }, () => {})
+  cleanups.add(upstream.stop)
+  const below = tenantNames('below')
+  const above = tenantNames('above')
+  say('starting the gateway')
+  const gateway = await startChaosGateway({
+    ...{ folder, cleanups },
+    tenants: [...below, ...above],
+    vars: {
+      LIMIT_TENANT_PER_MINUTE: String(LIMIT_PER_MINUTE),
+      // The tenant's limit alone binds: what is in question is how it is shared.
+      LIMIT_PRINCIPAL_PER_MINUTE: '1000000',
+    },
+  })
+  for (const tenant of [...below, ...above]) {
+    const admin = await gateway.admin(tenant)
+    const input = { path: SERVER, name: SERVER, endpoints: [{ url: upstream.url('modern') }] }
+    await admin.request('POST', '/api/v1/servers', input)
+  }
+  const phase = async (name: string, tenants: readonly string[], greedy: number) => {
+    say(`${name} the limit, for ${phaseMs / 1000} s`)
+    const users = await usersOf(gateway, tenants, greedy)
+    return Promise.all(
+      users.map((user) => {
+        const random = createRandom(seedFor(seed, `${user.tenant} ${user.name}`))
+        return useFor(user, gateway.urls, phaseMs, random)
+      }),
+    )
+  }
+  return {
+    below: await phase('below', below, 0),
+    above: await phase('above', above, GREEDY_PER_TENANT),
   }
 }
 

@@ -1,5 +1,5 @@
+import { residentMiB } from '../../workerd/resident.ts'
 import type { SessionsFinding } from '../findings.ts'
-import { residentMiB } from '../memory.ts'
 import { legacyCall, openSession } from '../rows/messages.ts'
 import type { Target } from '../rows/row.ts'
 import type { RunningWorld } from '../world.ts'

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
+import { residentMiB } from '../../workerd/resident.ts'
 import { answerProblem } from '../check-answer.ts'
 import type { SoakFinding } from '../findings.ts'
-import { residentMiB } from '../memory.ts'
 import { modernCall } from '../rows/messages.ts'
 import type { Target } from '../rows/row.ts'
 import { percentile } from '../stats.ts'

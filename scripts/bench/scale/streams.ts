@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
+import { residentMiB } from '../../workerd/resident.ts'
 import type { StreamsFinding } from '../findings.ts'
-import { residentMiB } from '../memory.ts'
 import { LEGACY_VERSION } from '../rows/messages.ts'
 import type { RunningWorld } from '../world.ts'
 import type { ScalePlan } from './growth.ts'

@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { environmentOf } from '../../../scripts/bench/environment.ts'
 import type { Sample } from '../../../scripts/bench/measure.ts'
 import { resultsMarkdown, resultsText } from '../../../scripts/bench/report.ts'
 import { estimateText } from '../../../scripts/bench/report-cells.ts'
+import { mergeResults, type Results, scaleResults } from '../../../scripts/bench/results.ts'
 import { summarise } from '../../../scripts/bench/summary.ts'
 import { checkTargets } from '../../../scripts/bench/targets-check.ts'
 import { ROOT } from '../../../scripts/start/state.ts'
@@ -27,6 +30,12 @@ const measured = {
   ...environmentOf({ upstream: 'nginx/1 with Lua', load: 'wrk' }),
   ...{ command: 'npm run bench -- --quick', day: '2026-11-21' },
 }
+
+const soak = {
+  ...{ seconds: 600, wantedPerSecond: 300, requests: 180_000, errors: 0, p50Ms: 1, p99Ms: 2 },
+  ...{ residentMiBBefore: 200, residentMiBAfter: 210 },
+}
+const streams = { streams: 500, seconds: 60, survived: 500, kibPerStream: 100 }
 
 describe('summarise', () => {
   it('takes medians of the rounds', () => {
@@ -60,10 +69,6 @@ describe('the report', () => {
       },
     ],
   }
-  const soak = {
-    ...{ seconds: 600, wantedPerSecond: 300, requests: 180_000, errors: 0, p50Ms: 1, p99Ms: 2 },
-    ...{ residentMiBBefore: 200, residentMiBAfter: 210 },
-  }
 
   it('says how it was measured and holds one row per target and concurrency', () => {
     const text = resultsMarkdown(results)
@@ -74,10 +79,28 @@ describe('the report', () => {
   })
 
   it('holds lists and scale runs where they were measured', () => {
-    const text = resultsMarkdown({ ...results, lists, scale: { measured, soak } })
+    const text = resultsMarkdown({ ...results, lists, scale: scaleResults({ soak }, measured) })
     expect(text).toContain('| 50 | 10000 | 10 | 500.0 | 10.00 | 200.0 | - | 25.0 (20.0 to 30.0) |')
     expect(text).toContain('180000 requests, 0 errors')
     expect(resultsMarkdown(results)).not.toContain('## Scale')
+  })
+
+  it('says of each scale run by what command and when it was measured', () => {
+    const earlier = { ...measured, command: 'npm run bench -- --scale', day: '2026-11-20' }
+    const text = resultsMarkdown({
+      scale: { ...scaleResults({ streams }, earlier), ...scaleResults({ soak }, measured) },
+    })
+    const [, ofStreams, ofSoak] = text.split('### ')
+    expect(ofStreams).toMatch(/^Open streams\n\n`npm run bench -- --scale`, 2026-11-20: /)
+    expect(ofStreams).toContain('500 still open')
+    expect(ofSoak).toMatch(/^Soak\n\n`npm run bench -- --quick`, 2026-11-21: /)
+    expect(ofSoak).toContain('180000 requests, 0 errors')
+  })
+
+  it('in docs/bench is that of the results beside it', async () => {
+    const folder = join(ROOT, 'docs/bench')
+    const written = JSON.parse(await readFile(join(folder, 'results.json'), 'utf8')) as Results
+    expect(await readFile(join(folder, 'results.md'), 'utf8')).toBe(resultsMarkdown(written))
   })
 
   it('names no path of the machine', () => {
@@ -96,5 +119,32 @@ describe('the report', () => {
       '0.50',
     )
     expect(estimateText(undefined)).toBe('-')
+  })
+})
+
+describe('the results of a run', () => {
+  const later = { ...measured, day: '2026-11-22' }
+  const calls = { measured, rounds: 3, seconds: 1, rows }
+  const earlier: Results = { calls, scale: scaleResults({ streams, soak }, measured) }
+
+  it('leave the scale runs that it did not repeat', () => {
+    const merged = mergeResults(earlier, { scale: scaleResults({ soak }, later) })
+    expect(merged.calls).toBe(earlier.calls)
+    expect(merged.scale?.streams).toEqual({ measured, ...streams })
+    expect(merged.scale?.soak).toEqual({ measured: later, ...soak })
+  })
+
+  it('leave every scale run when it is of rows alone', () => {
+    const merged = mergeResults(earlier, { calls: { ...calls, measured: later } })
+    expect(merged.calls?.measured).toBe(later)
+    expect(merged.scale).toEqual(earlier.scale)
+    expect(mergeResults({}, { calls })).toEqual({ calls })
+  })
+
+  it('hold the scale runs that were asked for, and no others', () => {
+    expect(Object.keys(scaleResults({ registered: [], soak }, measured))).toEqual([
+      'registered',
+      'soak',
+    ])
   })
 })

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest'
 import type { Findings, ListFinding, ScaleFindings } from '../../../scripts/bench/findings.ts'
 import type { Sample } from '../../../scripts/bench/measure.ts'
 import type { Estimate } from '../../../scripts/bench/stats.ts'
-import { checkTargets, SPEED_TARGETS, verdictOf } from '../../../scripts/bench/targets-check.ts'
+import {
+  checkProblem,
+  checkTargets,
+  SPEED_TARGETS,
+  verdictOf,
+} from '../../../scripts/bench/targets-check.ts'
 
 const ROUNDS = [0, 1, 2, 3, 4, 5, 6]
 
@@ -87,6 +92,37 @@ describe('the speed targets', () => {
       ({ round, target }) => !(round === 3 && target === 'ceiling-modern'),
     )
     expect(verdicts({ samples })).toMatchObject({ 'modern-rate': 'not measured' })
+  })
+})
+
+describe('a check', () => {
+  const problem = (findings: Findings) => checkProblem(checkTargets(findings))
+  const fast = { requestsPerSecond: 900 }
+
+  it('holds when every row that was measured keeps its targets', () => {
+    expect(problem({ samples: samplesOf(fast) })).toBeUndefined()
+    const quick = samplesOf(fast).filter(({ target }) => !target.endsWith('-shared'))
+    expect(problem({ samples: quick })).toBeUndefined()
+  })
+
+  it('fails when a target is missed', () => {
+    const samples = samplesOf({ ...fast, firstEventP50Ms: 2 })
+    expect(problem({ samples })).toBe('missed: first-event')
+  })
+
+  it('fails when nothing was judged', () => {
+    const direct = samplesOf(fast).map((one) => ({ ...one, target: 'direct' }))
+    expect(problem({ samples: direct })).toContain('no target was judged')
+    expect(problem({ samples: [], scale: {} })).toContain('no target was judged')
+  })
+
+  it('fails when a row was measured in fewer than seven rounds, whatever the others say', () => {
+    const samples = samplesOf(fast).filter(
+      ({ round, target }) => round < 3 || !target.endsWith('-legacy'),
+    )
+    expect(problem({ samples })).toBe('fewer than 7 paired rounds: legacy-rate')
+    const scale = grown({ value: 1, low: 1, high: 1, pairs: 3 })
+    expect(problem({ samples: [], scale })).toBe('fewer than 7 paired rounds: registered-cost')
   })
 })
 
