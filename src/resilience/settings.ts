@@ -73,6 +73,10 @@ export const ResilienceSettings = z.strictObject({
       maxOpenMs: ms(100, 3_600_000).describe('At most.').optional(),
       halfOpenPermits: count(1, 100).describe('Calls let through at a time to try it.').optional(),
     })
+    .refine(({ openMs = 0, maxOpenMs = openMs }) => openMs <= maxOpenMs, {
+      message: 'must not be less than openMs',
+      path: ['maxOpenMs'],
+    })
     .optional(),
 })
 export type ResilienceSettings = z.infer<typeof ResilienceSettings>

@@ -36,9 +36,11 @@ export function judge(message: unknown, upstreamId: RawId | undefined): Verdict 
     if (Object.hasOwn(message, 'id')) return { kind: 'request' }
     return { kind: 'notification', ...progressOf(message), ...listChangeOf(message['method']) }
   }
-  const isError = isPlainObject(message['error'])
+  const { error } = message
+  const isError = isPlainObject(error)
+  const hasResult = isPlainObject(message['result'])
   // Clients parse strictly: one that cannot read its answer waits for ever.
-  if (!isError && !isPlainObject(message['result'])) return { kind: 'malformed' }
+  if (isError ? hasResult || !isReadable(error) : !hasResult) return { kind: 'malformed' }
   const id = message['id']
   // An error about something unreadable has a null id (JSON-RPC 2.0): on our stream it is ours.
   const isOurs = JSON.stringify(id) === upstreamId || (isError && (id ?? null) === null)
@@ -47,6 +49,11 @@ export function judge(message: unknown, upstreamId: RawId | undefined): Verdict 
   const task = result['resultType'] === 'task' ? result['taskId'] : undefined
   const hasId = Object.hasOwn(message, 'id')
   return { kind: 'answer', state: result['requestState'], task, hasId }
+}
+
+/** JSON-RPC 2.0, 5.1: what any client reads of an error. */
+function isReadable({ code, message }: Readonly<Record<string, unknown>>): boolean {
+  return Number.isInteger(code) && typeof message === 'string'
 }
 
 /** The text of an answer with an id that can be restored. */

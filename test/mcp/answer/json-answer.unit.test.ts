@@ -22,6 +22,16 @@ describe('a JSON answer', () => {
     ['neither result nor error', `{"jsonrpc":"2.0","id":${OUR_ID}}`],
     ['a request', `{"jsonrpc":"2.0","id":${OUR_ID},"method":"ping"}`],
     // Clients parse strictly and would wait for ever.
+    [
+      'a result and an error',
+      `{"jsonrpc":"2.0","id":${OUR_ID},"result":{},"error":{"code":1,"message":"m"}}`,
+    ],
+    ['an error without a code', `{"jsonrpc":"2.0","id":${OUR_ID},"error":{"message":"m"}}`],
+    [
+      'an error whose code is a text',
+      `{"jsonrpc":"2.0","id":${OUR_ID},"error":{"code":"1","message":"m"}}`,
+    ],
+    ['an error without a message', `{"jsonrpc":"2.0","id":${OUR_ID},"error":{"code":1}}`],
     ['a null result', response('null')],
     ['a text as result', response('"x"')],
     ['not of JSON-RPC 2.0', `{"id":${OUR_ID},"result":{}}`],
