@@ -55,6 +55,7 @@ export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGa
       PRIVATE_UPSTREAMS: '127.0.0.1',
       LIMIT_PRINCIPAL_PER_MINUTE: '1000000',
       LIMIT_TENANT_PER_MINUTE: '10000000',
+      MAX_STREAMS_PER_PRINCIPAL: '30000',
       ...options.vars,
     },
   })
