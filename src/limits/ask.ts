@@ -1,4 +1,4 @@
-import { setBounded, type TenantId } from '../core/index.ts'
+import type { TenantId } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { Account } from './account.ts'
 import type { LimitsContext } from './admission.ts'
@@ -9,7 +9,7 @@ const BACK_OFF_MS = 1_000
 
 /** Of others, with each question. */
 const MAX_HANDED_BACK = 20
-/** Accounts of a tenant that are known to hold a lease. */
+/** Accounts of all tenants that are known to hold a lease; the one that was asked for longest ago out. */
 const MAX_HOLDERS = 5_000
 
 /** What an isolate knows of one tenant's object. */
@@ -17,7 +17,7 @@ export interface TenantState {
   readonly id: TenantId
   unreachableUntil: number
   /** Who holds a lease, the one that was asked for longest ago first. */
-  readonly holders: Map<Account, true>
+  readonly holders: Set<Account>
 }
 
 export interface AskDeps {
@@ -41,6 +41,33 @@ export type Ask = <T>(
 
 /** @see Ask */
 export function createAsk({ events, object }: AskDeps): Ask {
+  const tenantOf = new Map<Account, TenantState>()
+
+  function hold(tenant: TenantState, account: Account, now: number): void {
+    tenant.holders.delete(account)
+    tenantOf.delete(account)
+    if (account.heldUntil() <= now) return
+    tenant.holders.add(account)
+    tenantOf.set(account, tenant)
+    const [oldest] = tenantOf
+    if (tenantOf.size <= MAX_HOLDERS || oldest === undefined) return
+    tenantOf.delete(oldest[0])
+    oldest[1].holders.delete(oldest[0])
+  }
+
+  /** What lies expired in accounts whose callers do not come back: nobody else would return it. */
+  function handedBack({ holders }: TenantState, now: number): LeaseRequest[] {
+    const requests: LeaseRequest[] = []
+    for (const account of holders) {
+      if (requests.length === MAX_HANDED_BACK || account.heldUntil() > now) break
+      holders.delete(account)
+      tenantOf.delete(account)
+      const request = account.handBack(now)
+      if (request) requests.push(request)
+    }
+    return requests
+  }
+
   return async function ask(ctx, tenant, asking, onSettled) {
     const askedAt = ctx.clock.now()
     try {
@@ -51,8 +78,7 @@ export function createAsk({ events, object }: AskDeps): Ask {
         const grant = grants[index]
         if (grant === undefined) account.abandon()
         else account.settle(grant, askedAt, now)
-        tenant.holders.delete(account)
-        if (account.heldUntil() > now) setBounded(tenant.holders, account, true, MAX_HOLDERS)
+        hold(tenant, account, now)
         return onSettled(account, now)
       })
     } catch {
@@ -62,16 +88,4 @@ export function createAsk({ events, object }: AskDeps): Ask {
       return undefined
     }
   }
-}
-
-/** What lies expired in accounts whose callers do not come back: nobody else would return it. */
-function handedBack({ holders }: TenantState, now: number): LeaseRequest[] {
-  const requests: LeaseRequest[] = []
-  for (const account of holders.keys()) {
-    if (requests.length === MAX_HANDED_BACK || account.heldUntil() > now) break
-    holders.delete(account)
-    const request = account.handBack(now)
-    if (request) requests.push(request)
-  }
-  return requests
 }

@@ -82,7 +82,7 @@ export function createLimits({ config, events, object }: LimitsDeps): Limits {
     const matching = rules.arriving.filter((rule) => matchesCaller(rule, principal))
     const plan: Plan = {
       rules,
-      tenant: recall(tenants, id, () => ({ id, unreachableUntil: 0, holders: new Map() })),
+      tenant: recall(tenants, id, () => ({ id, unreachableUntil: 0, holders: new Set() })),
       arriving: [
         principalCounter(principal, config.principalPerMinute),
         tenantCounter(config.tenantPerMinute),
