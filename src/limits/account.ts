@@ -40,7 +40,7 @@ export interface Account {
   request(now: number): LeaseRequest
   /** Hands back expired permits and asks for nothing; undefined when there are none. */
   handBack(now: number): LeaseRequest | undefined
-  /** When the last lease expires; 0 without one. */
+  /** When the last lease that holds anything expires; 0 without one. */
   heldUntil(): number
   /** Takes the answer to the question asked at `askedAt`. */
   settle(grant: LeaseGrant, askedAt: number, now: number): void
@@ -148,7 +148,8 @@ export function createAccount(counter: Counter, member?: Member): Account {
         : { key, limit, window, want: 0, unspent, ...(member ? { member } : {}) }
     },
 
-    heldUntil: () => leases.at(-1)?.expiresAt ?? 0,
+    heldUntil: () =>
+      leases.reduce((last, one) => (one.permits > 0 ? Math.max(last, one.expiresAt) : last), 0),
 
     settle(grant, askedAt, now) {
       const { granted, grantedAt, retryAfterMs } = grant

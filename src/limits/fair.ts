@@ -55,33 +55,23 @@ export interface ShareRequest {
 
 /**
  * How many permits the asker may have of a shared sliding window, before what is free is asked for:
- * its fair share, where everyone else wants what a window brings at his pace, and never all that a
- * newcomer would need. So a newcomer finds at once what his share gives until the bucket ends, and
+ * its fair share of what all want (`demandsOf`), and never all that a newcomer would need. So a newcomer finds at once what his share gives until the bucket ends, and
  * from then on what slides out (docs/decisions/0013-fair-shares.md).
  */
 export function fairRoom(request: ShareRequest, now: number): number {
   const { limit, windowMs, asker } = request
-  const demands: Demand[] = []
-  let activeWeight = 0
-  let heaviest = 0
-  for (const member of request.members) {
-    const { weight } = member
-    if (!hasLeft(member, request, now)) {
-      activeWeight += weight
-      heaviest = Math.max(heaviest, member.isMany ? 0 : weight)
-    }
-    demands.push({ weight, demand: demandOf(member, request, now) })
-  }
-  const level = fairLevel(limit, demands)
+  const all = presentOf(request, now)
+  const { activeWeight, heaviest } = all
+  const level = fairLevel(limit, demandsOf(request, all, now))
   const used = usedPermits(asker.window, windowMs, now)
-  const hasModest = demands.some(({ weight, demand }) => demand < weight * level)
   const isRich = used + asker.want > (limit * asker.weight) / activeWeight
   // He would have as much if one more came, as heavy as the heaviest who is there.
   const isModest = used + asker.want <= (limit * asker.weight) / (activeWeight + heaviest)
   const share = asker.weight * level - used
   // What is free bounds the sum, and a fraction of a permit serves nobody: it is rounded up, unless
   // that takes the last one from somebody who wants less.
-  const ofShare = isRich && hasModest ? Math.floor(share + ROUNDING) : Math.ceil(share - ROUNDING)
+  const ofShare =
+    isRich && all.members.length > 1 ? Math.floor(share + ROUNDING) : Math.ceil(share - ROUNDING)
   const { bucket, current } = advance(request.total, windowMs, now)
   const ahead = 1 - elapsed(bucket, windowMs, now)
   const kept = Math.floor((limit * ahead * heaviest) / (activeWeight + heaviest))
@@ -90,25 +80,88 @@ export function fairRoom(request: ShareRequest, now: number): number {
   return Math.max(0, Math.floor(Math.min(ofShare, open, free)))
 }
 
+interface Present {
+  readonly members: readonly { readonly member: MemberState; readonly isGone: boolean }[]
+  /** Of those who have not left. */
+  readonly activeWeight: number
+  readonly heaviest: number
+}
+
+function presentOf(request: ShareRequest, now: number): Present {
+  let activeWeight = 0
+  let heaviest = 0
+  const members = Array.from(request.members, (member) => {
+    const isGone = hasLeft(member, request, now)
+    if (!isGone) {
+      activeWeight += member.weight
+      heaviest = Math.max(heaviest, member.isMany ? 0 : member.weight)
+    }
+    return { member, isGone }
+  })
+  return { members, activeWeight, heaviest }
+}
+
 /**
- * What a member wants of a window: everything if it was refused, what is still counted if it has
- * left, else what the whole window brings at its pace since it came. Without that, those who ask
- * much would empty a fresh window before those who ask evenly are through it. Its use is that of
- * the moment when it asked last: it sinks until it asks again, and who asks just before that must
- * not have what it is about to want.
+ * What each wants of a window: everything if he was refused, what is still counted if he has left,
+ * else what he had on his window when he asked last, and what he is expected to ask besides. His
+ * use is that of then since it sinks until he asks again, and who asks just before that must not
+ * have what he is about to want.
+ *
+ * What is expected of all together is what those in their first window have used, taken on to a whole
+ * one, or what one newcomer would have, if that is more: without it those who ask much would empty a fresh window
+ * before those who ask evenly are through it, and with more than it a crowd of whom each comes once
+ * would keep for itself what it never asks.
  */
-function demandOf(member: MemberState, request: ShareRequest, now: number): number {
+function demandsOf(request: ShareRequest, all: Present, now: number): Demand[] {
   const { limit, windowMs, hungryMs, asker } = request
-  const { window, want, askedAt, hungryAt, granted, since } = member
-  if (hasLeft(member, request, now)) return usedPermits(window, windowMs, now)
-  if ((granted === 0 && member !== asker) || isLately(hungryAt, hungryMs, now)) return limit
-  const used = usedPermits(window, windowMs, askedAt)
+  const { activeWeight, heaviest } = all
+  let expected = 0
+  /** Of those who are in their first window. */
+  let usedByNew = 0
+  let usedForMs = 0
+  const wanted = all.members.map(({ member, isGone }) => {
+    const { window, weight, want, askedAt, hungryAt, granted } = member
+    if (isGone) return { weight, demand: usedPermits(window, windowMs, now), more: 0 }
+    if (member === asker) {
+      return { weight, demand: usedPermits(window, windowMs, now) + want, more: 0 }
+    }
+    if (granted === 0 || isLately(hungryAt, hungryMs, now)) {
+      return { weight, demand: limit, more: 0 }
+    }
+    const used = usedPermits(window, windowMs, askedAt)
+    const ofShare = Math.min(paceOf(member, used, windowMs, now), (limit * weight) / activeWeight)
+    const more = Math.max(0, ofShare - used)
+    expected += more
+    const forMs = firstMs(member, windowMs, now)
+    if (forMs < windowMs) {
+      usedByNew += used
+      usedForMs += used * forMs
+    }
+    return { weight, demand: used, more }
+  })
+  const ofAll = usedByNew > 0 ? usedByNew * ((windowMs * usedByNew) / usedForMs - 1) : 0
+  const believed = Math.max(ofAll, (limit * heaviest) / (activeWeight + heaviest))
+  const part = expected > believed ? believed / expected : 1
+  return wanted.map(({ weight, demand, more }) => ({ weight, demand: demand + more * part }))
+}
+
+/** What a window brings at the pace of a member since he came, in the first window that he is there. */
+function paceOf(
+  { askedAt, granted, since }: MemberState,
+  used: number,
+  windowMs: number,
+  now: number,
+): number {
+  const askedMs = firstMs({ since }, windowMs, askedAt)
+  if (askedMs >= windowMs) return 0
+  const ofSilence = (used * windowMs) / firstMs({ since }, windowMs, now)
   // What it got last is for the time that comes; who came once may do so again as soon as now.
   const spent = used - granted
-  const [count, until] = spent > 0 ? [spent, askedAt] : [used, now]
-  const forMs = Math.max(until - since, windowMs * SHORTEST_PACE)
-  const ofPace = forMs < windowMs ? (count * windowMs) / forMs : 0
-  return Math.max(ofPace, member === asker ? used + want : used)
+  return spent > 0 ? Math.min(ofSilence, (spent * windowMs) / askedMs) : ofSilence
+}
+
+function firstMs({ since }: Pick<MemberState, 'since'>, windowMs: number, at: number): number {
+  return Math.max(at - since, windowMs * SHORTEST_PACE)
 }
 
 /**

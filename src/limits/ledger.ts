@@ -130,7 +130,9 @@ export function createLedger(store: LedgerStore): Ledger {
 
   /** For who asks for nothing and is not heard of: permits that an isolate did not spend. */
   function takeBack(request: LeaseRequest, state: WindowState, now: number): LeaseGrant {
-    const { key, limit, window, unspent, member } = request
+    const { key, window, unspent, member } = request
+    // Whoever asks under a limit that was changed meanwhile must not bring the old one back.
+    const limit = StoredCounter.safeParse(store.get(COUNTER + key)).data?.limit ?? request.limit
     store.put(COUNTER + key, { state, limit, window } satisfies StoredCounter)
     const name = member && nameIn(membersOf(key), member.key)
     const known = name === undefined ? undefined : membersOf(key).get(name)
@@ -164,7 +166,7 @@ export function createLedger(store: LedgerStore): Ledger {
       askedAt: now,
       hungryAt: before?.hungryAt ?? 0,
       granted: 0,
-      since: before && !isIdle(before.window, windowMs, now) ? before.since : now,
+      since: before && !isIdle(before.window, windowMs, now) ? Math.min(before.since, now) : now,
     }
     members.set(name, asker)
     const retryAfterMs = Math.min(windowMs / SHARE_RETRY_PART, MAX_SHARE_RETRY_MS)

@@ -143,3 +143,46 @@ describe('a clock that was an hour ahead for a while', () => {
     expectWithin(perMinute[3] ?? 0, 600, 0.05)
   })
 })
+
+/** What somebody is served in each of three minutes, beside 100 visitors a minute of so many calls. */
+async function besideVisitors(perSlot: number, calls: number, tenantPerMinute: number) {
+  const { isolate, admit, settle, state } = world({
+    config: { principalPerMinute: 1_000_000, tenantPerMinute },
+  })
+  const isolates = [isolate(), isolate(), isolate()]
+  let asked = 0
+  const ask = async (name: string): Promise<number> => {
+    const limits = isolates[asked % isolates.length]
+    asked += 1
+    return limits && (await admit(limits, principal(name))).kind === 'admitted' ? 1 : 0
+  }
+  const perMinute: number[] = []
+  for (let minute = 0; minute < 3; minute += 1) {
+    let count = 0
+    for (let visitor = 0; visitor < 100; visitor += 1) {
+      for (let call = 0; call < calls; call += 1) await ask(`${minute}-${visitor}`)
+      for (let call = 0; call < perSlot; call += 1) count += await ask('service')
+      await settle()
+      state.now += 600
+    }
+    perMinute.push(count)
+  }
+  return perMinute
+}
+
+describe('a service beside visitors who do not stay', () => {
+  it.each([1, 3])(
+    'is served while all want less than there is, when they make %i calls',
+    async (calls) => {
+      const [first, ...later] = await besideVisitors(5, calls, 6_000)
+      expect(first).toBeGreaterThanOrEqual(450)
+      for (const count of later) expectWithin(count, 500, 0.02)
+    },
+  )
+
+  it('has nearly all that they leave, where it wants everything', async () => {
+    for (const count of await besideVisitors(30, 1, 1_000)) {
+      expect(count).toBeGreaterThanOrEqual(900 * 0.8)
+    }
+  })
+})
