@@ -62,7 +62,8 @@ export function fairRoom(request: ShareRequest, now: number): number {
   const { limit, windowMs, asker } = request
   const all = presentOf(request, now)
   const { activeWeight, heaviest } = all
-  const level = fairLevel(limit, demandsOf(request, all, now))
+  const demands = demandsOf(request, all, now)
+  const level = fairLevel(limit, demands)
   const used = usedPermits(asker.window, windowMs, now)
   const isRich = used + asker.want > (limit * asker.weight) / activeWeight
   // He would have as much if one more came, as heavy as the heaviest who is there.
@@ -70,8 +71,8 @@ export function fairRoom(request: ShareRequest, now: number): number {
   const share = asker.weight * level - used
   // What is free bounds the sum, and a fraction of a permit serves nobody: it is rounded up, unless
   // that takes the last one from somebody who wants less.
-  const ofShare =
-    isRich && all.members.length > 1 ? Math.floor(share + ROUNDING) : Math.ceil(share - ROUNDING)
+  const hasModest = demands.some(({ weight, demand }) => demand < weight * level)
+  const ofShare = isRich && hasModest ? Math.floor(share + ROUNDING) : Math.ceil(share - ROUNDING)
   const { bucket, current } = advance(request.total, windowMs, now)
   const ahead = 1 - elapsed(bucket, windowMs, now)
   const kept = Math.floor((limit * ahead * heaviest) / (activeWeight + heaviest))
@@ -107,10 +108,10 @@ function presentOf(request: ShareRequest, now: number): Present {
  * use is that of then since it sinks until he asks again, and who asks just before that must not
  * have what he is about to want.
  *
- * What is expected of all together is what those in their first window have used, taken on to a whole
- * one, or what one newcomer would have, if that is more: without it those who ask much would empty a fresh window
- * before those who ask evenly are through it, and with more than it a crowd of whom each comes once
- * would keep for itself what it never asks.
+ * What is expected of all together is what those in their first window have used, taken on to a
+ * whole one, or what one newcomer would have, if that is more: without it those who ask much would
+ * empty a fresh window before those who ask evenly are through it, and with more than it a crowd of
+ * whom each comes once would keep for itself what it never asks.
  */
 function demandsOf(request: ShareRequest, all: Present, now: number): Demand[] {
   const { limit, windowMs, hungryMs, asker } = request
