@@ -92,7 +92,10 @@ describe('the breakers of an isolate', () => {
     expect(probe).toBeDefined()
     first.record(ctx, one, 'abandoned', probe)
     await settle()
-    expect(await second.admit(ctx, one)).toMatchObject({ kind: 'probe' })
+    expect(await second.admit(ctx, one)).toEqual({
+      kind: 'probe',
+      probe: { opening: 1, isSpent: false },
+    })
     const before = calls.length
     // Once: what follows it speaks of a permit that is someone else's now.
     for (const outcome of ['abandoned', 'success', 'failure'] as const) {

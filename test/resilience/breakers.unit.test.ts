@@ -58,7 +58,10 @@ describe('the breakers of an isolate', () => {
     await fail(breakers, failureThreshold)
     expect((await breakers.admit(ctx, one)).kind).toBe('open')
     w.now += openMs
-    expect(await breakers.admit(ctx, one)).toMatchObject({ kind: 'probe' })
+    expect(await breakers.admit(ctx, one)).toEqual({
+      kind: 'probe',
+      probe: { opening: 1, isSpent: false },
+    })
     expect((await breakers.admit(ctx, one)).kind).toBe('open')
     const changes = events.flatMap((event) =>
       event.type === 'breaker_changed' ? [event.phase] : [],

@@ -40,9 +40,10 @@ describe('chooseEndpoint', () => {
     await fail(second, 1)
     expect(await choose(first, ctx)).toMatchObject({ endpoint: { id: two } })
     w.now += openMs
-    expect(await choose(first, ctx)).toMatchObject({
+    expect(await choose(first, ctx)).toEqual({
+      kind: 'endpoint',
       endpoint: endpoints[0],
-      probe: { opening: 1 },
+      probe: { opening: 1, isSpent: false },
     })
     expect(await choose(second, ctx)).toEqual({ kind: 'endpoint', endpoint: endpoints[1] })
   })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { EndpointId } from '../../src/core/index.ts'
+import type { EndpointId } from '../../src/core/index.ts'
 import type { GatewayEvent } from '../../src/observability/index.ts'
 import { createLoad } from '../../src/resilience/index.ts'
 import { HALF_LIFE_MS, REPORT_MS } from '../../src/resilience/load.ts'
@@ -8,10 +8,7 @@ import {
   createLoadBatches,
   type LoadReport,
 } from '../../src/resilience/load-batches.ts'
-
-const endpointOf = (index: number): EndpointId =>
-  EndpointId.parse(`00000000-0000-4000-8000-${String(index).padStart(12, '0')}`)
-const one = endpointOf(1)
+import { endpointOf, one } from './breakers-world.ts'
 
 /** One object per endpoint behind any number of isolates. */
 function world() {
@@ -280,32 +277,5 @@ describe('the load of an isolate', () => {
     expect(load.inFlight(one, now())).toBe(1)
     end()
     expect(load.inFlight(one, now())).toBe(0)
-  })
-})
-
-describe('the batches of an endpoint', () => {
-  it('give each isolate what all others said last', () => {
-    const batches = createLoadBatches()
-    expect(batches.report({ isolate: 'a', inFlight: 4 }, 0)).toEqual({ inFlight: 0 })
-    expect(batches.report({ isolate: 'b', inFlight: 3, latencyMs: 10 }, 0)).toEqual({ inFlight: 4 })
-    const others = batches.report({ isolate: 'c', inFlight: 0, latencyMs: 30 }, 0)
-    expect(others).toEqual({ inFlight: 7, latencyMs: 10 })
-    expect(batches.report({ isolate: 'a', inFlight: 1 }, 1)).toEqual({ inFlight: 3, latencyMs: 20 })
-  })
-
-  it('count a silent isolate for half a minute', () => {
-    const batches = createLoadBatches()
-    batches.report({ isolate: 'dead', inFlight: 4 }, 0)
-    const later = { isolate: 'a', inFlight: 0 }
-    expect(batches.report(later, BATCH_TTL_MS - 1)).toEqual({ inFlight: 4 })
-    expect(batches.report(later, BATCH_TTL_MS)).toEqual({ inFlight: 0 })
-  })
-
-  it('remember 1,000 isolates, the one silent for longest goes first', () => {
-    const batches = createLoadBatches()
-    for (let index = 0; index < 1_001; index += 1) {
-      batches.report({ isolate: `i${index}`, inFlight: 1 }, 0)
-    }
-    expect(batches.report({ isolate: 'i1', inFlight: 1 }, 1)).toEqual({ inFlight: 999 })
   })
 })
