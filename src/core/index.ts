@@ -43,16 +43,15 @@ export { mediaType } from './media-type.ts'
 export {
   countWaiting,
   createOutbound,
-  decodeUtf8,
   type Fetcher,
   OUTBOUND_FAULTS,
   type Outbound,
   type OutboundFault,
   type OutboundRequest,
   type OutboundResult,
-  readBounded,
 } from './outbound.ts'
 export { type InputProblem, invalidInput, parseInput } from './parse-input.ts'
 export { type Principal, principalKey } from './principal.ts'
+export { readBounded, readSized } from './read-text.ts'
 export { type Span, scanJson, stringEnd } from './scan-json.ts'
 export { createSealer, MAX_SEALED_CHARS, type Sealer, type SealPurpose } from './seal.ts'

@@ -2,6 +2,7 @@ import { type PrivateHosts, upstreamUrlProblem } from './address.ts'
 import { setBounded } from './bounded.ts'
 import { createDeadline, type Deadline } from './deadline.ts'
 import { GatewayError } from './errors.ts'
+import { readBounded } from './read-text.ts'
 
 /** Opens a connection to a server. The platform's `fetch`, or a test's. */
 export type Fetcher = (request: Request) => Promise<Response>
@@ -148,58 +149,6 @@ function opener(fetcher: Fetcher | undefined) {
     const init = { method, headers, body: body ?? null, redirect: 'manual', signal } as const
     return fetcher ? fetcher(new Request(url, init)) : fetch(url, init)
   }
-}
-
-/**
- * Reads a whole body as UTF-8 text. Throws `body_too_large` past `maxBytes`, without reading on
- * unless `leave` does, and `parse_error`.
- */
-export async function readBounded(
-  body: ReadableStream<Uint8Array> | null,
-  maxBytes: number,
-  leave: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<void> = (reader) =>
-    reader.cancel(),
-): Promise<string> {
-  if (!body) return ''
-  const decoder = strictUtf8()
-  const reader = body.getReader()
-  let text = ''
-  let total = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    total += value.byteLength
-    if (total > maxBytes) {
-      await leave(reader)
-      throw new GatewayError('body_too_large', `The body is larger than ${maxBytes} bytes.`)
-    }
-    text += decodeChunk(decoder, value)
-  }
-  return text + decodeChunk(decoder)
-}
-
-const strictUtf8 = () => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const wholeUtf8 = strictUtf8()
-
-/** The text of a whole body. Throws `parse_error` for what is not UTF-8. */
-export function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return wholeUtf8.decode(bytes)
-  } catch (cause) {
-    throw invalidUtf8(cause)
-  }
-}
-
-function decodeChunk(decoder: TextDecoder, chunk?: Uint8Array): string {
-  try {
-    return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
-  } catch (cause) {
-    throw invalidUtf8(cause)
-  }
-}
-
-function invalidUtf8(cause: unknown): GatewayError {
-  return new GatewayError('parse_error', 'The body is not valid UTF-8.', { cause })
 }
 
 /** What is wrong with an answer is the server's fault, never the caller's. */

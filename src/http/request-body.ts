@@ -1,9 +1,9 @@
 import {
   createDeadline,
   type Deadline,
-  decodeUtf8,
   GatewayError,
   readBounded,
+  readSized,
 } from '../core/index.ts'
 
 /** What a body may take. */
@@ -57,7 +57,7 @@ async function readText(
   // costs a third of reading in chunks.
   const isHarmless = /^\d+$/.test(length) && Number(length) <= maxBytes
   if (!isHarmless) return readBounded(request.body, maxBytes, leave)
-  return decodeUtf8(new Uint8Array(await request.arrayBuffer()))
+  return readSized(request, Number(length))
 }
 
 /** Never rejects. */

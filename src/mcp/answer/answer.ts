@@ -1,4 +1,10 @@
-import { type CallContext, type Deadline, type GatewayError, mediaType } from '../../core/index.ts'
+import {
+  type CallContext,
+  type Deadline,
+  GatewayError,
+  mediaType,
+  readSized,
+} from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
@@ -32,7 +38,7 @@ export async function answer(
     const size = plainSize(response)
     // Its stream is not looked at: each object that the platform makes costs its own collection.
     if (plan.bodyDeadline && size > 0 && size <= MAX_HELD_BYTES) {
-      return smallAnswer(ctx, plan, response, plan.bodyDeadline)
+      return smallAnswer(ctx, plan, response, size, plan.bodyDeadline)
     }
   }
   plan.bodyDeadline?.end()
@@ -81,17 +87,18 @@ async function jsonAnswer(
     if (!beginsObject(bytes)) return refuse(plan, malformed(plan.server), source)
     return largeAnswer(ctx, plan, { ...source, read }, bytes, response.status, stallMs)
   }
-  return wholeAnswer(ctx, plan, bytes, response.status, source)
+  return wholeAnswer(ctx, plan, decode(bytes), response.status, source)
 }
 
 async function smallAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
   response: Response,
+  size: number,
   deadline: Deadline,
 ): Promise<Response> {
-  const bytes = await readAll(response, deadline)
-  if (bytes !== undefined) return wholeAnswer(ctx, plan, bytes, response.status)
+  const text = await readAll(response, size, deadline)
+  if (text !== undefined) return wholeAnswer(ctx, plan, text, response.status)
   const isLate = deadline.isPassed()
   return refuse(plan, isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lost(plan))
 }
@@ -107,12 +114,19 @@ function plainSize({ headers }: Response): number {
   return isKnown ? Number(length) : Number.POSITIVE_INFINITY
 }
 
-/** A body known to be small, in one go and under its deadline. Undefined when it broke off. */
-async function readAll(response: Response, deadline: Deadline): Promise<Uint8Array | undefined> {
+/**
+ * A body known to be small, in one go and under its deadline: empty for what is no UTF-8, and so no
+ * JSON, and undefined when it broke off.
+ */
+async function readAll(
+  response: Response,
+  size: number,
+  deadline: Deadline,
+): Promise<string | undefined> {
   try {
-    return new Uint8Array(await response.arrayBuffer())
-  } catch {
-    return undefined
+    return await readSized(response, size)
+  } catch (thrown) {
+    return thrown instanceof GatewayError ? '' : undefined
   } finally {
     deadline.end()
   }
@@ -144,17 +158,15 @@ async function readSome(
 async function wholeAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
-  bytes: Uint8Array,
+  text: string,
   status: number,
   source?: Source,
 ): Promise<Response> {
-  const text = decode(bytes)
   const message = parseMessage(text)
   const verdict = judge(message, plan.upstreamId)
   const edited =
     verdict.kind === 'answer'
-      ? (withOnlyId(ctx, plan, text, message) ??
-        (await editedAnswer(ctx, plan, bytes, text, verdict)))
+      ? (withOnlyId(ctx, plan, text, message) ?? (await editedAnswer(ctx, plan, text, verdict)))
       : undefined
   if (edited === undefined) return refuse(plan, malformed(plan.server), source)
   plan.onEnd('complete')
@@ -165,14 +177,13 @@ async function wholeAnswer(
 async function editedAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
-  bytes: Uint8Array,
   text: string,
   verdict: { readonly state: unknown; readonly task: unknown; readonly hasId: boolean },
 ): Promise<Uint8Array | undefined> {
   const sealed = await sealMembers(plan, verdict)
   if (!sealed) return undefined
   const editor = createJsonEditor(rulesFor(ctx, plan, { id: () => plan.clientId, ...sealed }))
-  const whole = verdict.hasId ? bytes : new TextEncoder().encode(withId(text, verdict))
+  const whole = new TextEncoder().encode(verdict.hasId ? text : withId(text, verdict))
   const head = editor.write(whole)
   // Nested deeper than anyone reads.
   return editor.isWhole() ? concat([head, editor.end()]) : undefined
@@ -257,7 +268,7 @@ async function errorAnswer(
   const text = whole && decode(whole)
   const hasId = Object.hasOwn(Object(parseMessage(text ?? '')), 'id')
   const verdict = { state: undefined, task: undefined, hasId }
-  const edited = whole && text && (await editedAnswer(ctx, plan, whole, text, verdict))
+  const edited = text && (await editedAnswer(ctx, plan, text, verdict))
   if (!edited) {
     await source.cancel()
     throw statusError(status, plan.server)

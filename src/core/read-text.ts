@@ -1,0 +1,59 @@
+import { GatewayError } from './errors.ts'
+
+/**
+ * Reads a whole body as UTF-8 text, without a byte order mark (RFC 8259 section 8.1). Throws `body_too_large` past `maxBytes`, without reading on
+ * unless `leave` does, and `parse_error`.
+ */
+export async function readBounded(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+  leave: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<void> = (reader) =>
+    reader.cancel(),
+): Promise<string> {
+  if (!body) return ''
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  const reader = body.getReader()
+  let text = ''
+  let total = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    total += value.byteLength
+    if (total > maxBytes) {
+      await leave(reader)
+      throw new GatewayError('body_too_large', `The body is larger than ${maxBytes} bytes.`)
+    }
+    text += decodeChunk(decoder, value)
+  }
+  return text + decodeChunk(decoder)
+}
+
+/** What the platform puts in place of bytes that are no UTF-8. */
+const REPLACEMENT = '\uFFFD'
+
+/**
+ * The same of a body whose headers say that it is `size` bytes, which the platform enforces. It is
+ * the platform that decodes it: bytes read first and decoded here cost several times as much. Throws
+ * `parse_error` for what is not UTF-8.
+ */
+export async function readSized(body: Pick<Body, 'text'>, size: number): Promise<string> {
+  const text = await body.text()
+  // A text may hold that character itself. One that stands for other bytes is longer than they were,
+  // but for three that begin a character of four: those pass, as what they were replaced by.
+  if (text.includes(REPLACEMENT) && new TextEncoder().encode(text).byteLength !== size) {
+    throw invalidUtf8()
+  }
+  return text
+}
+
+function decodeChunk(decoder: TextDecoder, chunk?: Uint8Array): string {
+  try {
+    return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
+  } catch (cause) {
+    throw invalidUtf8(cause)
+  }
+}
+
+function invalidUtf8(cause?: unknown): GatewayError {
+  return new GatewayError('parse_error', 'The body is not valid UTF-8.', { cause })
+}
