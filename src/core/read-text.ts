@@ -1,7 +1,7 @@
 import { GatewayError } from './errors.ts'
 
 /**
- * Reads a whole body as UTF-8 text, without a byte order mark (RFC 8259 section 8.1). Throws `body_too_large` past `maxBytes`, without reading on
+ * Reads a whole body as UTF-8 text. Throws `body_too_large` past `maxBytes`, without reading on
  * unless `leave` does, and `parse_error`.
  */
 export async function readBounded(
@@ -11,7 +11,7 @@ export async function readBounded(
     reader.cancel(),
 ): Promise<string> {
   if (!body) return ''
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const reader = body.getReader()
   let text = ''
   let total = 0
@@ -30,20 +30,22 @@ export async function readBounded(
 
 /** What the platform puts in place of bytes that are no UTF-8. */
 const REPLACEMENT = '\uFFFD'
+/** It drops one that a text begins with; three bytes long. */
+const BYTE_ORDER_MARK = '\uFEFF'
 
 /**
  * The same of a body whose headers say that it is `size` bytes, which the platform enforces. It is
  * the platform that decodes it: bytes read first and decoded here cost several times as much. Throws
- * `parse_error` for what is not UTF-8.
+ * `parse_error` for what is not UTF-8, but where three bytes begin a character of four: those come
+ * as what the platform replaced them by, which is as long.
  */
 export async function readSized(body: Pick<Body, 'text'>, size: number): Promise<string> {
   const text = await body.text()
-  // A text may hold that character itself. One that stands for other bytes is longer than they were,
-  // but for three that begin a character of four: those pass, as what they were replaced by.
-  if (text.includes(REPLACEMENT) && new TextEncoder().encode(text).byteLength !== size) {
-    throw invalidUtf8()
-  }
-  return text
+  if (text.length === size && !text.includes(REPLACEMENT)) return text
+  const encodedSize = new TextEncoder().encode(text).byteLength
+  if (encodedSize === size) return text
+  if (encodedSize === size - 3) return BYTE_ORDER_MARK + text
+  throw invalidUtf8()
 }
 
 function decodeChunk(decoder: TextDecoder, chunk?: Uint8Array): string {

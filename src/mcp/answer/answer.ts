@@ -124,7 +124,9 @@ async function readAll(
   deadline: Deadline,
 ): Promise<string | undefined> {
   try {
-    return await readSized(response, size)
+    const text = await readSized(response, size)
+    // As `decode` drops it.
+    return text.startsWith('\uFEFF') ? text.slice(1) : text
   } catch (thrown) {
     return thrown instanceof GatewayError ? '' : undefined
   } finally {

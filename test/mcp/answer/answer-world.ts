@@ -1,3 +1,4 @@
+import { createDeadline } from '../../../src/core/index.ts'
 import { answer } from '../../../src/mcp/answer/answer.ts'
 import type { AnswerPlan } from '../../../src/mcp/answer/answer-rules.ts'
 
@@ -45,11 +46,12 @@ export async function relay(
   type: 'application/json' | 'text/event-stream',
   body: Uint8Array | ReadableStream<Uint8Array>,
   more: Partial<AnswerPlan> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Outcome> {
   const ends: Ends = []
   let text = ''
   try {
-    const init = { headers: { 'content-type': type } }
+    const init = { headers: { 'content-type': type, ...headers } }
     const response = await answer(ctx(), plan(ends, more), new Response(body as BodyInit, init))
     const reader = response.body?.getReader()
     const decoder = new TextDecoder()
@@ -67,6 +69,12 @@ export async function relay(
 
 export const json = (text: string, more?: Partial<AnswerPlan>) =>
   relay('application/json', bytes(text), more)
+/** One that says how long it is, as most do, and is read under the deadline of its call. */
+export const sizedJson = (whole: Uint8Array) => {
+  const bodyDeadline = createDeadline(500)
+  const length = { 'content-length': String(whole.byteLength) }
+  return relay('application/json', whole, { bodyDeadline }, length)
+}
 export const sse = (text: string, more?: Partial<AnswerPlan>) =>
   relay('text/event-stream', bytes(text), more)
 

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { answer } from '../../../src/mcp/answer/answer.ts'
-import { atEverySplit, BIG, ctx, type Ends, json, OUR_ID, plan, response } from './answer-world.ts'
+import {
+  atEverySplit,
+  BIG,
+  bytes,
+  ctx,
+  type Ends,
+  json,
+  OUR_ID,
+  plan,
+  response,
+  sizedJson,
+} from './answer-world.ts'
 
 describe('a JSON answer', () => {
   const GOOD = response('{"n":1.0,"u":"ü💥"}')
@@ -9,6 +20,17 @@ describe('a JSON answer', () => {
     expect(await atEverySplit('application/json', GOOD)).toEqual([
       { text: GOOD.replace(OUR_ID, '"mine"'), ends: ['complete'] },
     ])
+  })
+
+  it('of known length is the same', async () => {
+    const ours = { text: GOOD.replace(OUR_ID, '"mine"'), ends: ['complete'] }
+    expect(await sizedJson(bytes(GOOD))).toEqual(ours)
+    expect(await sizedJson(bytes(`\ufeff${GOOD}`))).toEqual(ours)
+  })
+
+  it('of known length that is no UTF-8 is one clean error', async () => {
+    const cut = bytes(GOOD).map((byte) => (byte === 0xbc ? 0x22 : byte))
+    expect(await sizedJson(cut)).toEqual({ text: 'THROWN', ends: ['broken'] })
   })
 
   it.each([
