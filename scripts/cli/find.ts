@@ -10,6 +10,7 @@ const Offering = z.looseObject({
   score: z.number(),
   reason: z.string(),
   health: z.string(),
+  breaker: z.string(),
   latencyMs: z.number().optional(),
 })
 type Offering = z.infer<typeof Offering>
@@ -68,6 +69,8 @@ export function addFindCommands(program: Command): void {
   }
 }
 
-function rowOf(what: string, { server, score, health, latencyMs, as }: Offering, why: string) {
-  return [what, server, String(score), why, health, String(latencyMs ?? ''), as]
+function rowOf(what: string, offering: Offering, why: string) {
+  const { server, score, health, breaker, latencyMs, as } = offering
+  const state = breaker === 'closed' ? health : `${health}, breaker ${breaker.replace('_', ' ')}`
+  return [what, server, String(score), why, state, String(latencyMs ?? ''), as]
 }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
 import { ResilienceSettings } from '../../src/resilience/index.ts'
 import { addRoutingOptions, type RoutingOptions, withRouting } from './routing.ts'
+import { addServerHealthCommand } from './server-health.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
 
@@ -23,7 +24,7 @@ const Routed = z.looseObject({ resilience: ResilienceSettings })
 
 const Page = z.looseObject({ servers: z.array(Server), nextCursor: z.string().optional() })
 
-/** `server add|list|show|set|toggle|refresh|delete`. */
+/** `server add|list|show|health|set|toggle|refresh|delete`. */
 export function addServerCommands(program: Command): void {
   const server = program.command('server').description('registered MCP servers')
 
@@ -86,6 +87,8 @@ export function addServerCommands(program: Command): void {
       const session = sessionOf(command)
       show(session, await (await session.api()).request('GET', serverPath(path)))
     })
+
+  addServerHealthCommand(server)
 
   addRoutingOptions(server.command('set <path>'))
     .description('change how calls are spread over the endpoints of a server')
@@ -182,8 +185,14 @@ function listText(servers: readonly Server[]): string {
 function countsText({ discovered }: Server): string {
   return Object.entries(discovered)
     .filter(([, count]) => count > 0)
-    .map(([kind, count]) => `${count} ${kind}`)
+    .map(([member, count]) => counted(count, member))
     .join(', ')
+}
+
+/** Such as `1 tool` and `2 resource templates`. */
+function counted(count: number, member: string): string {
+  const words = member.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+  return `${count} ${count === 1 ? words.replace(/s$/, '') : words}`
 }
 
 function wholeNumber(text: string): number {

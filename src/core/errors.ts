@@ -55,7 +55,7 @@ export const ERROR_WIRE = {
   misconfigured: wire(503, -31016, 'Misconfigured', 'Run: npm run gatehouse -- validate'),
   policy_unavailable: wire(503, -31013, 'Policy unavailable', 'Try again in a few seconds.'),
   upstream_unavailable: wire(503, -31014, 'Upstream unavailable', 'Try again after Retry-After.'),
-  no_capacity: wire(503, -31021, 'No capacity', 'Try again after Retry-After seconds.'),
+  no_capacity: wire(503, -31021, 'No capacity', 'Try again after Retry-After.'),
   upstream_timeout: wire(504, -31015, 'Upstream timed out', 'Try again, or raise timeoutMs.'),
   unknown_tool: wire(200, -32602, 'Unknown tool', 'List the tools and use one of them.'),
   unknown_prompt: wire(200, -32602, 'Unknown prompt', 'List the prompts and use one of them.'),
@@ -81,6 +81,18 @@ export interface ErrorDetail {
   readonly headers?: Readonly<Record<string, string>>
   /** `data` of a JSON-RPC error, extension members of a problem document. Never a secret. */
   readonly data?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Of what passes by itself: when to try again, in whole seconds (RFC 9110 section 10.2.3). The fix
+ * names them too, since a model that calls a tool sees no header.
+ */
+export function retryIn(seconds: number): Required<ErrorDetail> {
+  return {
+    fix: `Try again in ${seconds} s.`,
+    headers: { 'retry-after': String(seconds) },
+    data: { retryAfterSeconds: seconds },
+  }
 }
 
 /** An error whose message was written for the caller: it holds no secret and names no internals. */

@@ -19,6 +19,7 @@ export {
   ERROR_WIRE,
   type ErrorCode,
   GatewayError,
+  retryIn,
   toGatewayError,
 } from './errors.ts'
 export {

@@ -1,4 +1,4 @@
-import { type CallContext, GatewayError, type Principal } from '../core/index.ts'
+import { type CallContext, GatewayError, type Principal, retryIn } from '../core/index.ts'
 import type { Admission, Limited } from './admission.ts'
 import type { Limits } from './limits.ts'
 import type { LimitTarget, RuleSet } from './rule-set.ts'
@@ -42,13 +42,11 @@ function refuse(admission: Admission): void {
 
 /** `rate_limited`, as callers are told of it. */
 export function limitRefusal({ scope, rule, retryAfterSeconds }: Limited): GatewayError {
+  const wait = retryIn(retryAfterSeconds)
   const whose = rule === undefined ? `of this ${scope}` : JSON.stringify(rule)
   return new GatewayError(
     'rate_limited',
     `The limit ${whose} is used up; try again in ${retryAfterSeconds} s.`,
-    {
-      headers: { 'retry-after': String(retryAfterSeconds) },
-      data: { scope, ...(rule === undefined ? {} : { rule }), retryAfterSeconds },
-    },
+    { ...wait, data: { scope, ...(rule === undefined ? {} : { rule }), ...wait.data } },
   )
 }

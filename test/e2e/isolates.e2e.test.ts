@@ -150,11 +150,11 @@ describe('isolates that share objects and D1', () => {
       id: 1,
       error: {
         code: -31014,
-        message: 'The server "dying" is failing; the gateway waits before it tries again.',
+        message: 'The server "dying" is failing; the gateway tries it again in 2 s.',
         data: {
           retryAfterSeconds: 2,
           code: 'upstream_unavailable',
-          fix: 'Try again after Retry-After.',
+          fix: 'Try again in 2 s.',
           requestId: 'e2e-request',
         },
       },

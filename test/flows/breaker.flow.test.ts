@@ -42,10 +42,10 @@ describe('the breaker', () => {
       id: 'mine',
       error: {
         code: -31014,
-        message: 'The server "scripted" is failing; the gateway waits before it tries again.',
+        message: `The server "scripted" is failing; the gateway tries it again in ${seconds} s.`,
         data: {
           code: 'upstream_unavailable',
-          fix: 'Try again after Retry-After.',
+          fix: `Try again in ${seconds} s.`,
           requestId: response.headers.get('x-request-id'),
           retryAfterSeconds: seconds,
         },

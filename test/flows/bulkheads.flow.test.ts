@@ -21,7 +21,7 @@ describe('a server with room for one call', () => {
         message: 'The server "scripted" has as many calls as it may have at once.',
         data: {
           code: 'no_capacity',
-          fix: 'Try again after Retry-After seconds.',
+          fix: 'Try again in 1 s.',
           requestId: second.headers.get('x-request-id'),
           retryAfterSeconds: 1,
         },

@@ -4,18 +4,28 @@ import { type NotingGateway, startNotingGateway } from '../support/cli.ts'
 const AT = '/api/v1/servers/clock'
 const SERVER = {
   ...{ path: 'clock', name: 'Clock', description: '', enabled: true, health: 'healthy', tags: [] },
-  discovered: { tools: 2, prompts: 0 },
+  discovered: { tools: 2, resources: 1, resourceTemplates: 3, prompts: 0 },
   resilience: {},
-  endpoints: [{ url: 'https://clock.example/mcp', health: 'healthy' }],
+  endpoints: [{ id: 'e1', url: 'https://clock.example/mcp', health: 'healthy' }],
+}
+const HEALTH = {
+  path: 'clock',
+  endpoints: [
+    {
+      ...{ id: 'e1', health: 'healthy', breaker: 'half_open', consecutiveFailures: 0 },
+      ...{ lastLatencyMs: 12, lastProbedAt: '2026-11-21T10:00:00.000Z', lastError: null },
+    },
+  ],
 }
 /** What PATCH made of it. */
 let changed: object = {}
 let gateway: NotingGateway
 
 beforeAll(async () => {
-  gateway = await startNotingGateway((method) =>
-    method === 'PATCH' ? { ...SERVER, ...changed } : SERVER,
-  )
+  gateway = await startNotingGateway((method, url) => {
+    if (url.endsWith('/health')) return HEALTH
+    return method === 'PATCH' ? { ...SERVER, ...changed } : SERVER
+  })
 })
 afterAll(() => gateway.stop())
 beforeEach(() => {
@@ -26,9 +36,22 @@ describe('gatehouse server', () => {
   it('shows a server', async () => {
     expect(await gateway.run('server', 'show', 'clock')).toEqual({
       code: 0,
-      stdout: 'clock: Clock\nenabled, healthy, 2 tools\n  https://clock.example/mcp (healthy)\n',
+      stdout:
+        'clock: Clock\nenabled, healthy, 2 tools, 1 resource, 3 resource templates\n' +
+        '  https://clock.example/mcp (healthy)\n',
       stderr: '',
     })
+  })
+
+  it('shows what the checks found, and whether calls are sent', async () => {
+    const { code, stdout } = await gateway.run('server', 'health', 'clock')
+    expect([code, stdout]).toEqual([
+      0,
+      'endpoint                   health   breaker    failures  ms  probed                    last error\n' +
+        'https://clock.example/mcp  healthy  half open  0         12  2026-11-21T10:00:00.000Z\n',
+    ])
+    const { stdout: json } = await gateway.run('--json', 'server', 'health', 'clock')
+    expect(JSON.parse(json)).toEqual(HEALTH)
   })
 
   it('says how calls are spread once that was chosen, and changes nothing else', async () => {

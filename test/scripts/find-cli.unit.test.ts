@@ -11,7 +11,14 @@ const offering = (server: string) => ({
   latencyMs: 12,
 })
 const FOUND = {
-  tools: [{ name: 'search', definition: 'd', servers: [offering('a')], others: [offering('b')] }],
+  tools: [
+    {
+      name: 'search',
+      definition: 'd',
+      servers: [offering('a')],
+      others: [{ ...offering('b'), breaker: 'half_open' }],
+    },
+  ],
   nextCursor: 'more',
 }
 
@@ -34,7 +41,7 @@ it('finds a tool and shows who has it, best first', async () => {
     undefined,
   ])
   expect(shown).toMatch(/search\s+a\s+96\s+score\s+healthy\s+12\s+a__search/)
-  expect(shown).toMatch(/search\s+b\s+96\s+other definition/)
+  expect(shown).toMatch(/search\s+b\s+96\s+other definition\s+healthy, breaker half open/)
   expect(shown).toContain('more: --cursor more')
 })
 

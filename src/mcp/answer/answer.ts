@@ -10,15 +10,16 @@ import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
 import { createMessageTime } from '../wire/message-time.ts'
 import { parseMessage } from '../wire/parse-message.ts'
-import { openSource, type Source, type Step, type StreamEnd } from '../wire/pump.ts'
+import { openSource, type Source, type StreamEnd } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
 import { lostAnswer, malformed, tooLarge, tooSlow } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { answerStream } from './event-stream.ts'
-import { heldBody } from './held-body.ts'
+import { jsonResponse } from './json-response.ts'
 import { judge, withId } from './judge.ts'
+import { largeAnswer } from './large-answer.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
 import { withOnlyId } from './only-id.ts'
 import { sealMembers } from './sealed-members.ts'
@@ -208,55 +209,6 @@ function beginsObject(bytes: Uint8Array): boolean {
   return bytes[bytes.findIndex((byte) => !isSpace(byte))] === OPEN_OBJECT
 }
 
-/** What has been written cannot be taken back: a fault that shows later breaks the connection. */
-function largeAnswer(
-  ctx: CallContext,
-  plan: AnswerPlan,
-  source: Source,
-  first: Uint8Array,
-  status: number,
-  stallMs: number,
-): Response {
-  let pending: Uint8Array | undefined = first
-  let size = 0
-  let isOurs = false
-  let isUnsealable = false
-  const editor = createJsonEditor(
-    rulesFor(ctx, plan, {
-      id(raw) {
-        isOurs = raw === plan.upstreamId
-        return isOurs ? plan.clientId : 'null'
-      },
-      // It cannot be sealed in passing, and nobody may hold an upstream's own.
-      requestState(raw) {
-        isUnsealable ||= plan.sealState !== undefined
-        return plan.sealState ? '' : raw
-      },
-      // Nor can the id of a task.
-      resultType(raw) {
-        isUnsealable ||= raw === '"task"'
-        return raw
-      },
-    }),
-  )
-
-  async function next(): Promise<Step> {
-    const chunk = pending ? ({ kind: 'data', bytes: pending } as const) : await source.read()
-    pending = undefined
-    if (chunk.kind === 'data') {
-      size += chunk.bytes.byteLength
-      if (size <= MAX_MESSAGE_BYTES) return { bytes: editor.write(chunk.bytes) }
-      return { bytes: new Uint8Array(0), end: 'bounded', breaksOff: true }
-    }
-    const isSound = chunk.kind === 'complete' && editor.isWhole() && isOurs && !isUnsealable
-    const bytes = editor.end()
-    return isSound ? { bytes, end: 'complete' } : { bytes, end: 'broken', breaksOff: true }
-  }
-
-  const body = heldBody(ctx, { source, next, stallMs, onEnd: plan.onEnd })
-  return jsonResponse(plan, body, status)
-}
-
 /** The upstream's own error, when it is one. */
 async function errorAnswer(
   ctx: CallContext,
@@ -288,17 +240,4 @@ async function refuse(
   await source?.cancel()
   plan.onEnd(end)
   throw error
-}
-
-/** To copy these costs half of naming them each time. */
-const JSON_HEADERS = new Headers({
-  'content-type': 'application/json',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-})
-
-function jsonResponse(plan: AnswerPlan, body: BodyInit, status: number): Response {
-  const response = new Response(body, { status, headers: JSON_HEADERS })
-  for (const [name, value] of Object.entries(plan.headers ?? {})) response.headers.set(name, value)
-  return response
 }

@@ -1,4 +1,4 @@
-import { GatewayError, type Principal, setBounded } from '../../core/index.ts'
+import { GatewayError, type Principal, retryIn, setBounded } from '../../core/index.ts'
 import { LOST_AFTER_MS } from '../../resilience/index.ts'
 
 /** Calls that are open on this isolate, waiting for their server or streaming its answer. */
@@ -50,13 +50,14 @@ function forgetLost(calls: Set<OpenCall>, now: number): void {
 const RETRY_AFTER_SECONDS = 1
 
 function tooMany(): GatewayError {
+  const wait = retryIn(RETRY_AFTER_SECONDS)
   return new GatewayError(
     'rate_limited',
     'There are as many calls open as one principal may have at once.',
     {
+      ...wait,
       fix: 'Wait for answers before you ask more.',
-      headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
-      data: { scope: 'principal', retryAfterSeconds: RETRY_AFTER_SECONDS },
+      data: { ...wait.data, scope: 'principal' },
     },
   )
 }

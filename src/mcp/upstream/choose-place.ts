@@ -1,4 +1,4 @@
-import { type CallContext, type EndpointId, GatewayError } from '../../core/index.ts'
+import { type CallContext, type EndpointId, GatewayError, retryIn } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import {
   type BreakerProbe,
@@ -244,17 +244,11 @@ function then<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): 
 function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {
   return new GatewayError(
     'upstream_unavailable',
-    `The server "${server.path}" is failing; the gateway waits before it tries again.`,
-    {
-      headers: { 'retry-after': String(retryAfterSeconds) },
-      data: { retryAfterSeconds },
-    },
+    `The server "${server.path}" is failing; the gateway tries it again in ${retryAfterSeconds} s.`,
+    retryIn(retryAfterSeconds),
   )
 }
 
 function noCapacity(message: string): GatewayError {
-  return new GatewayError('no_capacity', message, {
-    headers: { 'retry-after': String(RETRY_SECONDS) },
-    data: { retryAfterSeconds: RETRY_SECONDS },
-  })
+  return new GatewayError('no_capacity', message, retryIn(RETRY_SECONDS))
 }

@@ -3,6 +3,7 @@ import {
   mediaType,
   type OutboundFault,
   type OutboundResult,
+  retryIn,
 } from '../../core/index.ts'
 
 /** What an endpoint's breaker learns of one request. */
@@ -76,8 +77,7 @@ export function faultError(fault: OutboundFault, server: string, timeoutMs: numb
         'upstream_unavailable',
         `The gateway has as many connections or requests open to the server "${server}" as it may have; the request was not sent.`,
         {
-          headers: { 'retry-after': String(ROOM_SECONDS) },
-          data: { retryAfterSeconds: ROOM_SECONDS },
+          ...retryIn(ROOM_SECONDS),
           fix: 'Try again once other clients have ended their sessions.',
         },
       )
