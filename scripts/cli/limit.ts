@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { readPolicyFile as readDocument } from './policy.ts'
+import { readDocument } from './read-document.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
 

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { parse as parseYaml, stringify } from 'yaml'
-import { MisuseError } from './errors.ts'
+import { stringify } from 'yaml'
+import { readDocument } from './read-document.ts'
 import { sessionOf } from './session.ts'
 
 const POLICY_PATH = '/api/v1/policy'
@@ -15,7 +14,7 @@ export function addPolicyCommands(program: Command): void {
     .description('replace the policy by a .json, .yml or .yaml file in the layout of scopes.yml')
     .action(async (file: string, _options: object, command: Command) => {
       const session = sessionOf(command)
-      const document = await readPolicyFile(file)
+      const document = await readDocument(file)
       const answer = await (await session.api()).request('PUT', POLICY_PATH, document)
       session.print(answer, `applied ${file}`)
     })
@@ -28,16 +27,4 @@ export function addPolicyCommands(program: Command): void {
       const answer = await (await session.api()).request('GET', POLICY_PATH)
       session.print(answer, stringify(answer).trimEnd())
     })
-}
-
-/** YAML reads JSON as well. */
-export async function readPolicyFile(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new MisuseError(`cannot read ${file}: ${error.code ?? error.message}`)
-  })
-  try {
-    return parseYaml(text)
-  } catch (error) {
-    throw new MisuseError(`${file} is neither JSON nor YAML: ${String(error)}`)
-  }
 }

@@ -32,6 +32,15 @@ export function withRouting(
   return { ...before, ...(balancer ? { balancer } : {}), ...(hashBy ? { hashBy } : {}) }
 }
 
+/** The same with these members; one that is null is taken back. */
+export function withMembers(
+  before: ResilienceSettings,
+  members: Readonly<Record<string, unknown>>,
+): ResilienceSettings {
+  const merged = Object.entries({ ...before, ...members })
+  return Object.fromEntries(merged.filter(([, value]) => value !== null))
+}
+
 function hashByOf(text: string): HashBy {
   if (text === 'principal' || text === 'session') return text
   const [, header] = /^header:(.+)$/.exec(text) ?? []

@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
 import { ResilienceSettings } from '../../src/resilience/index.ts'
-import { addRoutingOptions, type RoutingOptions, withRouting } from './routing.ts'
+import { MisuseError } from './errors.ts'
+import { readDocument } from './read-document.ts'
+import { addRoutingOptions, type RoutingOptions, withMembers, withRouting } from './routing.ts'
 import { addServerHealthCommand } from './server-health.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
@@ -91,15 +93,20 @@ export function addServerCommands(program: Command): void {
   addServerHealthCommand(server)
 
   addRoutingOptions(server.command('set <path>'))
-    .description('change how calls are spread over the endpoints of a server')
-    .action(async (path: string, options: RoutingOptions, command: Command) => {
-      if (!options.balancer && !options.hashBy) {
-        command.error('error: nothing to set; see --balancer and --hash-by')
+    .description('change how calls to a server are balanced, bounded, retried and cut off')
+    .option(
+      '--resilience <file>',
+      'a JSON or YAML file of members of its resilience, such as deadlineMs; null takes one back',
+    )
+    .action(async (path: string, options: SetOptions, command: Command) => {
+      if (!options.balancer && !options.hashBy && !options.resilience) {
+        command.error('error: nothing to set; see --balancer, --hash-by and --resilience')
       }
       const session = sessionOf(command)
+      const named = options.resilience ? await membersOf(options.resilience) : {}
       const api = await session.api()
       const { resilience } = Routed.parse(await api.request('GET', serverPath(path)))
-      const body = { resilience: withRouting(resilience, options) }
+      const body = { resilience: withRouting(withMembers(resilience, named), options) }
       show(session, await api.request('PATCH', serverPath(path), body))
     })
 
@@ -133,6 +140,10 @@ export function addServerCommands(program: Command): void {
     })
 }
 
+interface SetOptions extends RoutingOptions {
+  readonly resilience?: string
+}
+
 interface AddOptions extends RoutingOptions {
   readonly endpoint: readonly string[]
   readonly transport: string
@@ -142,6 +153,13 @@ interface AddOptions extends RoutingOptions {
   readonly visibility: string
   readonly group: readonly string[]
   readonly allowUnreachable?: boolean
+}
+
+/** What a file sets; the gateway judges it. */
+async function membersOf(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const { success, data } = z.record(z.string(), z.unknown()).safeParse(await readDocument(file))
+  if (!success) throw new MisuseError(`${file} holds no object`)
+  return data
 }
 
 function serverPath(path: string): string {
@@ -157,16 +175,18 @@ function show(session: Session, answer: unknown): void {
     ...(server.description ? [server.description] : []),
     `${server.enabled ? 'enabled' : 'disabled'}, ${server.health}, ${counts || 'offers nothing yet'}`,
     ...endpoints,
-    ...balancingText(server.resilience),
+    ...resilienceText(server.resilience),
   ]
   session.print(answer, lines.join('\n'))
 }
 
 /** Where it is not the default. */
-function balancingText({ balancer, hashBy }: ResilienceSettings = {}): string[] {
-  if (balancer === undefined) return []
+function resilienceText({ balancer, hashBy, ...others }: ResilienceSettings = {}): string[] {
   const by = typeof hashBy === 'object' ? `the header ${hashBy.header}` : hashBy
-  return [`  balanced by ${balancer}${by === undefined ? '' : `, by ${by}`}`]
+  return [
+    ...(balancer ? [`  balanced by ${balancer}${by === undefined ? '' : `, by ${by}`}`] : []),
+    ...Object.entries(others).map(([member, value]) => `  ${member}: ${JSON.stringify(value)}`),
+  ]
 }
 
 function listText(servers: readonly Server[]): string {

@@ -5,7 +5,7 @@ import { parsePolicySeed } from '../../src/policy/index.ts'
 import { readDevVars } from '../start/secrets.ts'
 import { ROOT } from '../start/state.ts'
 import { readWorkerShape } from '../workerd/bundle.ts'
-import { readPolicyFile } from './policy.ts'
+import { readDocument } from './read-document.ts'
 import { sessionOf } from './session.ts'
 
 /** `validate`: the configuration as the Worker will read it, every problem named with its fix. */
@@ -49,7 +49,7 @@ async function configProblems(environment?: string): Promise<readonly ConfigProb
 
 async function policyProblems(file: string): Promise<ConfigProblem[]> {
   try {
-    parsePolicySeed(await readPolicyFile(file))
+    parsePolicySeed(await readDocument(file))
     return []
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error

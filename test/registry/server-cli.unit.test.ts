@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type NotingGateway, startNotingGateway } from '../support/cli.ts'
 
@@ -17,19 +20,21 @@ const HEALTH = {
     },
   ],
 }
-/** What PATCH made of it. */
+/** What PATCH made of it, and what it had before. */
 let changed: object = {}
+let resilience: object = {}
 let gateway: NotingGateway
 
 beforeAll(async () => {
   gateway = await startNotingGateway((method, url) => {
     if (url.endsWith('/health')) return HEALTH
-    return method === 'PATCH' ? { ...SERVER, ...changed } : SERVER
+    return { ...SERVER, resilience, ...(method === 'PATCH' ? changed : {}) }
   })
 })
 afterAll(() => gateway.stop())
 beforeEach(() => {
   gateway.seen.length = 0
+  resilience = {}
 })
 
 describe('gatehouse server', () => {
@@ -55,15 +60,36 @@ describe('gatehouse server', () => {
   })
 
   it('says how calls are spread once that was chosen, and changes nothing else', async () => {
-    const resilience = { balancer: 'consistent-hash', hashBy: { header: 'x-user' } }
-    changed = { resilience }
+    const balanced = { balancer: 'consistent-hash', hashBy: { header: 'x-user' } }
+    changed = { resilience: balanced }
     const chosen = ['--balancer', 'consistent-hash', '--hash-by', 'header:x-user']
     const { code, stdout } = await gateway.run('server', 'set', 'clock', ...chosen)
     expect([code, stdout.split('\n').at(-2)]).toEqual([
       0,
       '  balanced by consistent-hash, by the header x-user',
     ])
-    expect(gateway.seen.at(-1)).toEqual(['PATCH', AT, { resilience }])
+    expect(gateway.seen.at(-1)).toEqual(['PATCH', AT, { resilience: balanced }])
+  })
+
+  it('takes other settings from a file, and takes back what is null there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gatehouse-cli-'))
+    const file = join(folder, 'calm.yml')
+    await writeFile(file, 'deadlineMs: 5000\nhedgeAfterMs: null\n')
+    resilience = { hedgeAfterMs: 100, balancer: 'weighted' }
+    changed = { resilience: { balancer: 'random', deadlineMs: 5_000 } }
+    const args = ['--resilience', file, '--balancer', 'random']
+    const { code, stdout } = await gateway.run('server', 'set', 'clock', ...args)
+    expect([code, stdout.split('\n').slice(-3)]).toEqual([
+      0,
+      ['  balanced by random', '  deadlineMs: 5000', ''],
+    ])
+    expect(gateway.seen.at(-1)).toEqual(['PATCH', AT, changed])
+    await writeFile(file, '[]')
+    expect(await gateway.run('server', 'set', 'clock', '--resilience', file)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds no object'),
+    })
+    await rm(folder, { recursive: true })
   })
 
   it('says that one which never answered offers nothing yet', async () => {
