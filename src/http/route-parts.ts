@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 
-/** RFC 9457, with the members every answer has (`Problem`). */
+/** RFC 9457, with the members that answers have (`Problem`). */
 const ProblemOut = z.looseObject({
   type: z.string(),
   title: z.string(),
@@ -8,7 +8,10 @@ const ProblemOut = z.looseObject({
   code: z.string(),
   detail: z.string(),
   fix: z.string(),
-  requestId: z.string(),
+  requestId: z
+    .string()
+    .describe('Absent where an address sends too much: nothing of its requests is looked at.')
+    .optional(),
 })
 
 /**

@@ -173,7 +173,10 @@ interface Leaving extends SendInSessionDeps {
   readonly version: string
 }
 
-/** Sends messages of our own in the session, also when the caller has left. */
+/**
+ * Sends messages of our own in the session, also when the caller has left. Never rejects: nothing
+ * waits for them, and the breaker learns of an endpoint that takes none.
+ */
 function createTell({ ctx, within, version, ...keeping }: Leaving) {
   const patient = { ...ctx, signal: new AbortController().signal }
   const sendOneWay = createOneWaySender(keeping)
