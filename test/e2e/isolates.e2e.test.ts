@@ -98,7 +98,7 @@ describe('isolates that share objects and D1', () => {
           scope: 'principal',
           retryAfterSeconds: seconds,
           code: 'rate_limited',
-          fix: 'Wait for Retry-After seconds.',
+          fix: `Try again in ${seconds} s.`,
           requestId: 'e2e-request',
         },
       },

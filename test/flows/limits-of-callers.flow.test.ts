@@ -49,7 +49,7 @@ describe('the rate limit', () => {
         message: `The limit of this principal is used up; try again in ${seconds} s.`,
         data: {
           code: 'rate_limited',
-          fix: 'Wait for Retry-After seconds.',
+          fix: `Try again in ${seconds} s.`,
           requestId: limited.headers.get('x-request-id'),
           scope: 'principal',
           retryAfterSeconds: seconds,
