@@ -26,19 +26,10 @@ export function addRoutingOptions(command: Command): Command {
 
 /** The `resilience` of a server with what the options say; the rest stays. */
 export function withRouting(
-  before: ResilienceSettings,
+  before: Readonly<Record<string, unknown>>,
   { balancer, hashBy }: RoutingOptions,
-): ResilienceSettings {
+): Readonly<Record<string, unknown>> {
   return { ...before, ...(balancer ? { balancer } : {}), ...(hashBy ? { hashBy } : {}) }
-}
-
-/** The same with these members; one that is null is taken back. */
-export function withMembers(
-  before: ResilienceSettings,
-  members: Readonly<Record<string, unknown>>,
-): ResilienceSettings {
-  const merged = Object.entries({ ...before, ...members })
-  return Object.fromEntries(merged.filter(([, value]) => value !== null))
 }
 
 function hashByOf(text: string): HashBy {

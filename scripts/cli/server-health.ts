@@ -8,7 +8,6 @@ const Server = z.looseObject({
   endpoints: z.array(z.looseObject({ id: z.string(), url: z.string() })),
 })
 const Health = z.looseObject({
-  path: z.string(),
   endpoints: z.array(
     z.looseObject({
       id: z.string(),

@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
 import { ResilienceSettings } from '../../src/resilience/index.ts'
 import { MisuseError } from './errors.ts'
+import { mergePatch } from './merge-patch.ts'
 import { readDocument } from './read-document.ts'
-import { addRoutingOptions, type RoutingOptions, withMembers, withRouting } from './routing.ts'
+import { addRoutingOptions, type RoutingOptions, withRouting } from './routing.ts'
 import { addServerHealthCommand } from './server-health.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
@@ -96,7 +97,7 @@ export function addServerCommands(program: Command): void {
     .description('change how calls to a server are balanced, bounded, retried and cut off')
     .option(
       '--resilience <file>',
-      'a JSON or YAML file of members of its resilience, such as deadlineMs; null takes one back',
+      'a JSON or YAML file of settings, such as deadlineMs or breaker.openMs; null takes one back',
     )
     .action(async (path: string, options: SetOptions, command: Command) => {
       if (!options.balancer && !options.hashBy && !options.resilience) {
@@ -106,7 +107,8 @@ export function addServerCommands(program: Command): void {
       const named = options.resilience ? await membersOf(options.resilience) : {}
       const api = await session.api()
       const { resilience } = Routed.parse(await api.request('GET', serverPath(path)))
-      const body = { resilience: withRouting(withMembers(resilience, named), options) }
+      const changed = mergePatch(resilience, named) as Record<string, unknown>
+      const body = { resilience: withRouting(changed, options) }
       show(session, await api.request('PATCH', serverPath(path), body))
     })
 
@@ -159,6 +161,7 @@ interface AddOptions extends RoutingOptions {
 async function membersOf(file: string): Promise<Readonly<Record<string, unknown>>> {
   const { success, data } = z.record(z.string(), z.unknown()).safeParse(await readDocument(file))
   if (!success) throw new MisuseError(`${file} holds no object`)
+  if (Object.keys(data).length === 0) throw new MisuseError(`${file} sets nothing`)
   return data
 }
 
@@ -181,7 +184,9 @@ function show(session: Session, answer: unknown): void {
 }
 
 /** Where it is not the default. */
-function resilienceText({ balancer, hashBy, ...others }: ResilienceSettings = {}): string[] {
+function resilienceText(settings: ResilienceSettings = {}): string[] {
+  const { balancer, hashBy, ...rest } = settings
+  const others = balancer || !hashBy ? rest : { hashBy, ...rest }
   const by = typeof hashBy === 'object' ? `the header ${hashBy.header}` : hashBy
   return [
     ...(balancer ? [`  balanced by ${balancer}${by === undefined ? '' : `, by ${by}`}`] : []),

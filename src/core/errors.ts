@@ -49,7 +49,7 @@ export const ERROR_WIRE = {
   body_too_large: wire(413, -31009, 'Body too large', 'Send a smaller body.'),
   unsupported_media_type: wire(415, -32600, 'Unsupported media type', 'Send application/json.'),
   upstream_unreachable: wire(422, -31010, 'Upstream unreachable', 'Check the URL and the server.'),
-  rate_limited: wire(429, -31011, 'Too many requests', 'Wait for Retry-After seconds.'),
+  rate_limited: wire(429, -31011, 'Too many requests', 'Try again after Retry-After.'),
   internal: wire(500, -32603, 'Internal error', 'Report the request id to your administrator.'),
   upstream_failed: wire(502, -31012, 'Upstream failed', 'Check the health of the server.'),
   misconfigured: wire(503, -31016, 'Misconfigured', 'Run: npm run gatehouse -- validate'),

@@ -34,10 +34,11 @@ const REPLACEMENT = '\uFFFD'
 const BYTE_ORDER_MARK = '\uFEFF'
 
 /**
- * The same of a body whose headers say that it is `size` bytes, which the platform enforces. It is
- * the platform that decodes it: bytes read first and decoded here cost several times as much. Throws
- * `parse_error` for what is not UTF-8, but where three bytes begin a character of four: those come
- * as what the platform replaced them by, which is as long.
+ * The same of a body that is `size` bytes: nothing is bounded here, so the caller must know that the
+ * platform sees to it. It is the platform that decodes it: bytes read first and decoded here cost
+ * several times as much. Throws `parse_error` for what is not UTF-8, but where what the platform drops
+ * and what it puts in its place are as long together: a character of four bytes that lacks its last
+ * one, or a mark before certain errors.
  */
 export async function readSized(body: Pick<Body, 'text'>, size: number): Promise<string> {
   const text = await body.text()

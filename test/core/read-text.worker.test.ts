@@ -81,4 +81,9 @@ describe('a bounded body', () => {
     expect(await readSized(new Response(bytes), bytes.byteLength)).toBe('"\uFFFD"')
     await expect(readBounded(stream(bytes), 100)).rejects.toMatchObject({ code: 'parse_error' })
   })
+
+  it('of known size may lose a mark to errors that are as long, and says so', async () => {
+    const bytes = new Uint8Array([0xef, 0xbb, 0xbf, 0x22, 0xff, 0xe2, 0x82, 0x22])
+    expect(await readSized(new Response(bytes), bytes.byteLength)).toBe('"\uFFFD\uFFFD"')
+  })
 })

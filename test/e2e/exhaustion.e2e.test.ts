@@ -1,6 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { upstreamAnswers } from '../../scripts/bench/upstream/answers.ts'
 import { callModern, messageOf, type Stack, startStack } from '../support/e2e.ts'
+import { onLoopback } from '../support/loopback.ts'
 import { type ModernServer, startModernServer } from '../support/modern-server.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
 
@@ -121,5 +126,39 @@ describe('the gateway on a bare workerd', () => {
     const stalled = () => stack.events().filter(({ outcome }) => outcome === 'stalled').length
     await expect.poll(stalled).toBe(20)
     for (const socket of sockets) socket.destroy()
+  })
+
+  it('holds no answer that is longer than one of its headers says', async () => {
+    let written = 0
+    const flood = async (socket: Socket): Promise<void> => {
+      socket.on('error', () => undefined)
+      socket.write(
+        'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 50\r\n' +
+          'transfer-encoding: chunked\r\n\r\n',
+      )
+      const chunk = `${MIB.toString(16)}\r\n${' '.repeat(MIB)}\r\n`
+      for (; written < 64 && !socket.destroyed; written += 1) {
+        if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+      }
+    }
+    const { modern: answers } = upstreamAnswers()
+    const liar = await onLoopback(
+      createServer(async (request, response) => {
+        const { id, method } = JSON.parse((await text(request)) || '{}')
+        if (method === 'tools/call') return flood(request.socket)
+        const result = answers[method]
+        if (result === undefined) return response.writeHead(404).end()
+        response.setHeader('content-type', 'application/json')
+        response.end(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`)
+      }),
+    )
+    await stack.register('liar', `${liar.origin}/mcp`)
+    const response = await callModern(stack.mcp('liar'), token, 'echo', {})
+    expect(await messageOf(response)).toMatchObject({
+      error: { data: { code: 'upstream_failed' } },
+    })
+    // What lies in the buffers of both sides.
+    expect(written).toBeLessThan(16)
+    await liar.stop()
   })
 })

@@ -74,16 +74,25 @@ describe('gatehouse server', () => {
   it('takes other settings from a file, and takes back what is null there', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'gatehouse-cli-'))
     const file = join(folder, 'calm.yml')
-    await writeFile(file, 'deadlineMs: 5000\nhedgeAfterMs: null\n')
-    resilience = { hedgeAfterMs: 100, balancer: 'weighted' }
-    changed = { resilience: { balancer: 'random', deadlineMs: 5_000 } }
+    await writeFile(file, 'deadlineMs: 5000\nhedgeAfterMs: null\nbulkhead: {maxQueued: null}\n')
+    resilience = {
+      ...{ hedgeAfterMs: 100, balancer: 'weighted' },
+      bulkhead: { maxConcurrent: 10, maxQueued: 3 },
+    }
+    const bulkhead = { maxConcurrent: 10 }
+    changed = { resilience: { balancer: 'random', bulkhead, deadlineMs: 5_000 } }
     const args = ['--resilience', file, '--balancer', 'random']
     const { code, stdout } = await gateway.run('server', 'set', 'clock', ...args)
-    expect([code, stdout.split('\n').slice(-3)]).toEqual([
+    expect([code, stdout.split('\n').slice(-4)]).toEqual([
       0,
-      ['  balanced by random', '  deadlineMs: 5000', ''],
+      ['  balanced by random', '  deadlineMs: 5000', '  bulkhead: {"maxConcurrent":10}', ''],
     ])
     expect(gateway.seen.at(-1)).toEqual(['PATCH', AT, changed])
+    await writeFile(file, '{}')
+    expect(await gateway.run('server', 'set', 'clock', '--resilience', file)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('sets nothing'),
+    })
     await writeFile(file, '[]')
     expect(await gateway.run('server', 'set', 'clock', '--resilience', file)).toMatchObject({
       code: 2,

@@ -108,10 +108,14 @@ function lost({ server, lateAfterMs }: AnswerPlan): GatewayError {
   return lostAnswer(server, lateAfterMs?.())
 }
 
-/** Bytes that the body will be, where its headers say so; infinite where they do not. */
+/**
+ * Bytes that the body will be, where its headers say so and the platform sees to it; infinite where
+ * they do not. In chunks it is as long as they are, whatever else is said (RFC 9112 section 6.3).
+ */
 function plainSize({ headers }: Response): number {
   const length = headers.get('content-length')
-  const isKnown = length !== null && /^\d+$/.test(length) && !headers.has('content-encoding')
+  const isSaid = length !== null && /^\d+$/.test(length)
+  const isKnown = isSaid && !headers.has('content-encoding') && !headers.has('transfer-encoding')
   return isKnown ? Number(length) : Number.POSITIVE_INFINITY
 }
 

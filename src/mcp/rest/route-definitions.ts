@@ -20,7 +20,7 @@ const ID = z.object({ id: z.string() })
 const unknown = { 404: problem('No such session: unknown, expired, closed, or of another.') }
 const upstream = {
   502: problem('The server failed, or refused; `upstream_error` holds its JSON-RPC error.'),
-  503: problem('The server is failing; the gateway waits before it tries again.'),
+  503: problem('The server is failing; `Retry-After` says when the gateway tries it again.'),
   504: problem('The server did not answer in time.'),
 }
 

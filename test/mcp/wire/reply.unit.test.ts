@@ -24,7 +24,7 @@ describe('an error reply', () => {
       data: {
         retryAfterSeconds: 7,
         code: 'rate_limited',
-        fix: 'Wait for Retry-After seconds.',
+        fix: 'Try again after Retry-After.',
         requestId: 'request-1',
       },
     })
