@@ -1,11 +1,4 @@
 import { createServer, request as openRequest } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
-
-/**
- * The suite opens a stream and calls a tool without waiting for it, and the fixture asks on that
- * stream, whether it is there or not. Nothing orders two connections: what comes after a stream waits.
- */
-const STREAM_OPENS_MS = 500
 
 /** The suite knows no tokens: this adds one. */
 export interface Shim {
@@ -21,11 +14,7 @@ export async function startShim(options: {
   readonly targetPort: number
   readonly token: string
 }): Promise<Shim> {
-  let streamAt = 0
-  const server = createServer(async (request, response) => {
-    if (request.method === 'GET') streamAt = Date.now()
-    else await sleep(Math.max(0, streamAt + STREAM_OPENS_MS - Date.now()))
-    if (response.closed) return
+  const server = createServer((request, response) => {
     const forwarded = openRequest({
       host: '127.0.0.1',
       port: options.targetPort,

@@ -29,6 +29,7 @@ import { createRouter } from './routing/router.ts'
 import { createCloseUpstreams } from './session/close-upstreams.ts'
 import { createEventIds } from './session/event-ids.ts'
 import { createInFlight } from './session/in-flight.ts'
+import { createOpeningStreams } from './session/opening-streams.ts'
 import type { SessionStub } from './session/session-state.ts'
 import { createSessions } from './session/sessions.ts'
 import { createShared } from './shared/index.ts'
@@ -123,6 +124,7 @@ export function createMcp(deps: McpDeps) {
     live: createLiveCatalog({ events, object: catalogObject }),
   })
   const refuse = createRefusal(deps)
+  const opening = createOpeningStreams()
 
   const endpointWith = (ofLimits: Limits, places: Places): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
@@ -135,6 +137,7 @@ export function createMcp(deps: McpDeps) {
       settleEra,
       eventIds,
       places,
+      opening,
     })
     return {
       post: createPost({ relay, refuse, sessions, body: deps.body }),

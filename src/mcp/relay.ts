@@ -13,6 +13,7 @@ import type { StreamRequest } from './relay/relay-stream.ts'
 import type { SettleEra } from './relay/settle-era.ts'
 import { authorise } from './relay/target.ts'
 import { type EventIds, resumePoint } from './session/event-ids.ts'
+import type { OpeningStreams } from './session/opening-streams.ts'
 import { requireSession } from './session/session-rules.ts'
 import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
 import type { Shared } from './shared/index.ts'
@@ -45,6 +46,7 @@ export interface RelayDeps {
   readonly bridged: ServeBridged
   readonly notices: Notices
   readonly places: Places
+  readonly opening: OpeningStreams
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
   readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
@@ -81,6 +83,8 @@ export function createRelay(deps: RelayDeps): Relay {
       }
       const within = mirrored(session)
       requireSession(server, inbound, within.session)
+      const opening = within.session && deps.opening.settled(within.session.key)
+      if (opening) await opening
       return inbound.kind === 'request'
         ? deps.relayRequest(ctx, { inbound, headers, target, ...within })
         : deps.relayOneWay(ctx, { inbound, target, ...within })
@@ -101,16 +105,22 @@ export function createRelay(deps: RelayDeps): Relay {
       }
       const within = mirrored(session)
       requireSession(target.server, LISTENING, within.session)
-      const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
-      const announced = version ?? within.session?.hello?.protocolVersion
-      const onOver = await deps.places.take(ctx, principal)
-      return deps.relayStream(ctx, {
-        ...{ target, onOver },
-        targetNow: () => authoriseAgain(ctx, deps.snapshots, principal, path),
-        ...within,
-        ...(announced === undefined ? {} : { version: announced }),
-        ...(resume ? { resume } : {}),
-      })
+      const onSent = within.session && deps.opening.begin(within.session.key)
+      try {
+        const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
+        const announced = version ?? within.session?.hello?.protocolVersion
+        const onOver = await deps.places.take(ctx, principal)
+        return await deps.relayStream(ctx, {
+          ...{ target, onOver },
+          targetNow: () => authoriseAgain(ctx, deps.snapshots, principal, path),
+          ...within,
+          ...(announced === undefined ? {} : { version: announced }),
+          ...(resume ? { resume } : {}),
+          ...(onSent ? { onSent } : {}),
+        })
+      } finally {
+        onSent?.()
+      }
     },
   }
 }

@@ -29,6 +29,8 @@ export interface StreamRequest {
   readonly resume?: ResumePoint
   /** Where several servers share an endpoint: how this one is named there. */
   readonly shared?: SharedLeg
+  /** Called once its server has been asked. */
+  readonly onSent?: () => void
   /** Called when it is over, or could not be opened. */
   readonly onOver?: () => void
 }
@@ -114,7 +116,7 @@ async function sendGet(
   deps: StreamRelayDeps,
   wanted: StreamRequest,
 ): Promise<SentInSession> {
-  const { target, session, version, resume } = wanted
+  const { target, session, version, resume, onSent } = wanted
   const { server } = target
   return sendInSession(ctx, deps, wanted, (sessionId) => {
     const headers = {
@@ -128,6 +130,7 @@ async function sendGet(
       canRetry: true,
       headers: streamHeaders(headers, resume?.eventId),
       ...(session ? { pinned: session.endpoint } : {}),
+      ...(onSent ? { onSent } : {}),
     }
   })
 }

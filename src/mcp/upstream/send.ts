@@ -95,7 +95,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const send = call.send ?? outbound.send
     let result: OutboundResult
     try {
-      result = await send({
+      const sending = send({
         endpoint: endpoint.id,
         transport: call.server.transport,
         url: endpoint.url,
@@ -109,6 +109,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         // Of a caller, and so of no copy of a call, nor of one whose time is bounded as a whole.
         deadline: signal === ctx.signal && !call.send ? takeDeadline(ctx) : undefined,
       })
+      call.onSent?.()
+      result = await sending
     } catch (thrown) {
       end()
       breakers.record(ctx, endpoint.id, 'abandoned', probe)

@@ -30,6 +30,8 @@ export interface UpstreamCall {
   readonly isAdmitted?: true
   /** How it is sent, where it is not by ourselves. */
   readonly send?: UpstreamOutbound['send']
+  /** Called when it is sent, each time: long before an answer comes, where that is a stream. */
+  readonly onSent?: () => void
   /** Sending twice does no harm. */
   readonly canRetry: boolean
   /** Of the whole call, retries and answer included. */
