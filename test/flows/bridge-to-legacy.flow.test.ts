@@ -88,7 +88,7 @@ describe('a modern client of a legacy server', () => {
     gateway.work.objects = 0
     gateway.work.d1 = 0
     await messages(await call())
-    expect(gateway.work).toEqual({ fetches: 1, d1: 0, objects: 0 })
+    expect(gateway.work).toEqual({ fetches: 1, d1: 0, objects: 0, told: 0 })
   })
 
   const forms = { capabilities: { elicitation: {} } }

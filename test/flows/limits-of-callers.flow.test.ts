@@ -115,7 +115,7 @@ describe('addresses', () => {
       expect(refused.headers.get('retry-after')).toBe('10')
       expect(await refused.json()).toMatchObject({ code: 'rate_limited', status: 429 })
     }
-    expect(gateway.work).toEqual({ fetches: 0, d1: 0, objects: 0 })
+    expect(gateway.work).toEqual({ fetches: 0, d1: 0, objects: 0, told: 0 })
     expect(gateway.events.slice(lines)).toMatchObject([{ type: 'address_limited', refused: 1 }])
     expect((await gateway.fetch('/health', from('192.0.2.2'))).status).not.toBe(429)
   })

@@ -18,6 +18,8 @@ export interface Work {
   fetches: number
   d1: number
   objects: number
+  /** Of these, how often an object was told which calls have been open for a while. */
+  told: number
 }
 
 /** The whole Worker in this isolate, over the real D1 and Durable Objects, with work counted. */
@@ -51,7 +53,7 @@ export function createTestGateway(
   } = {},
 ): TestGateway {
   const tenant = options.tenant ?? TenantId.parse(`t-${crypto.randomUUID()}`)
-  const work: Work = { fetches: 0, d1: 0, objects: 0 }
+  const work: Work = { fetches: 0, d1: 0, objects: 0, told: 0 }
   const events: Record<string, unknown>[] = []
   const parsed = parseConfig({
     PUBLIC_URL,
@@ -106,8 +108,9 @@ export function createTestGateway(
 function countedBindings(work: Work): Bindings {
   const objects = <T extends object>(namespace: { getByName(name: string): T }) => ({
     getByName: (name: string): T =>
-      counted(namespace.getByName(name), () => {
+      counted(namespace.getByName(name), (member) => {
         work.objects += 1
+        if (member === 'noteCalls') work.told += 1
       }),
   })
   return {
@@ -134,13 +137,13 @@ function countedBindings(work: Work): Bindings {
 }
 
 /** A stub whose every RPC call is counted. */
-function counted<T extends object>(stub: T, count: () => void): T {
+function counted<T extends object>(stub: T, count: (member: string | symbol) => void): T {
   return new Proxy(stub, {
     get(target, member) {
       const value = Reflect.get(target, member)
       if (typeof value !== 'function') return value
       return (...args: unknown[]) => {
-        count()
+        count(member)
         return Reflect.apply(value, target, args)
       }
     },
