@@ -14,6 +14,7 @@ import { createNotices, type EventsStub, PLACE_TAKEN, type Places } from './noti
 import { createOwnTools, createProxyRequest } from './own-tools/index.ts'
 import { createPost } from './post.ts'
 import { createRefusal } from './refusal.ts'
+import { createClientStream } from './relay/client-stream.ts'
 import { createOpenCalls } from './relay/open-calls.ts'
 import { createOneWayRelay, createOneWaySender } from './relay/relay-message.ts'
 import { createRequestRelay } from './relay/relay-request.ts'
@@ -128,17 +129,9 @@ export function createMcp(deps: McpDeps) {
 
   const endpointWith = (ofLimits: Limits, places: Places): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
-    const relays = { relayRequest, relayOneWay, relayStream, bridged }
-    const relay = createRelay({
-      ...common,
-      ...relays,
-      shared,
-      notices,
-      settleEra,
-      eventIds,
-      places,
-      opening,
-    })
+    const clientStream = createClientStream({ snapshots, eventIds, opening, places, relayStream })
+    const relays = { relayRequest, relayOneWay, clientStream, bridged }
+    const relay = createRelay({ ...common, ...relays, shared, notices, settleEra, opening })
     return {
       post: createPost({ relay, refuse, sessions, body: deps.body }),
       get: createGet({ relay, refuse }),

@@ -3,16 +3,15 @@ import type { Limits } from '../limits/index.ts'
 import type { Snapshots } from '../registry/index.ts'
 import { crosses, type ServeBridged } from './bridge/index.ts'
 import { type Inbound, streamVersion } from './eras.ts'
-import { isListen, type Notices, type Places } from './notices/index.ts'
+import { isListen, type Notices } from './notices/index.ts'
 import { admitListening, admitTarget } from './relay/admit-target.ts'
 import { arrive } from './relay/arrive.ts'
-import { authoriseAgain, LISTENING, requireHearing } from './relay/listening.ts'
+import type { OpenClientStream } from './relay/client-stream.ts'
+import { LISTENING, requireHearing } from './relay/listening.ts'
 import type { Outgoing } from './relay/outgoing.ts'
 import type { OneWay } from './relay/relay-message.ts'
-import type { StreamRequest } from './relay/relay-stream.ts'
 import type { SettleEra } from './relay/settle-era.ts'
 import { authorise } from './relay/target.ts'
-import { type EventIds, resumePoint } from './session/event-ids.ts'
 import type { OpeningStreams } from './session/opening-streams.ts'
 import { requireSession } from './session/session-rules.ts'
 import { mirrored, type Sessions, sessionOf, shared } from './session/sessions.ts'
@@ -40,16 +39,14 @@ export interface RelayDeps {
   readonly snapshots: Snapshots
   readonly limits: Limits
   readonly sessions: Sessions
-  readonly eventIds: EventIds
   readonly shared: Shared
   readonly settleEra: SettleEra
   readonly bridged: ServeBridged
   readonly notices: Notices
-  readonly places: Places
   readonly opening: OpeningStreams
   readonly relayRequest: (ctx: CallContext, outgoing: Outgoing) => Promise<Response>
   readonly relayOneWay: (ctx: CallContext, message: OneWay) => Promise<Response>
-  readonly relayStream: (ctx: CallContext, wanted: StreamRequest) => Promise<Response>
+  readonly clientStream: OpenClientStream
 }
 
 /** @see Relay */
@@ -61,10 +58,11 @@ export function createRelay(deps: RelayDeps): Relay {
         inbound.era === 'legacy'
           ? await sessionOf(ctx, deps.sessions, principal, path, headers)
           : undefined
-      const { actor, snapshot, resolved } = await arrive(ctx, deps, principal, path)
+      const arrival = await arrive(ctx, deps, principal, path)
+      const { actor, snapshot, resolved } = arrival
       // What the gateway answers itself, whatever era the servers behind the endpoint speak.
       if (isListen(inbound)) {
-        await admitListening(ctx, deps, { actor, snapshot, resolved }, inbound)
+        await admitListening(ctx, deps, arrival, inbound)
         return deps.notices.listen(ctx, { principal, path, inbound })
       }
       if (resolved.kind === 'shared') {
@@ -105,22 +103,7 @@ export function createRelay(deps: RelayDeps): Relay {
       }
       const within = mirrored(session)
       requireSession(target.server, LISTENING, within.session)
-      const onSent = within.session && deps.opening.begin(within.session.key)
-      try {
-        const resume = await resumePoint(deps.eventIds, principal, path, headers, within.session)
-        const announced = version ?? within.session?.hello?.protocolVersion
-        const onOver = await deps.places.take(ctx, principal)
-        return await deps.relayStream(ctx, {
-          ...{ target, onOver },
-          targetNow: () => authoriseAgain(ctx, deps.snapshots, principal, path),
-          ...within,
-          ...(announced === undefined ? {} : { version: announced }),
-          ...(resume ? { resume } : {}),
-          ...(onSent ? { onSent } : {}),
-        })
-      } finally {
-        onSent?.()
-      }
+      return deps.clientStream(ctx, { target, principal, path, headers, version, ...within })
     },
   }
 }
