@@ -97,7 +97,7 @@ export function createApp(deps: Deps): App {
   // The transport of 2024-11-05: /sse, /{path}/sse, and where their clients post.
   app.route('/', createSseRoutes({ ...front, sse }))
 
-  const route = async (call: CallContext, request: Request) =>
+  const route = (call: CallContext, request: Request) =>
     mcp(call, request) ?? app.fetch(request, { call })
   return { fetch: (request, platform) => serve(request, platform, (call) => route(call, request)) }
 }

@@ -12,8 +12,8 @@ export interface Deadline {
   signal(): AbortSignal
   /** Whether the time was up. */
   isPassed(): boolean
-  /** Settles when the time is up. To be asked for once. */
-  passed(): Promise<undefined>
+  /** What the work comes to; undefined when its time is up before. To be asked for once. */
+  within<T>(work: Promise<T>): Promise<T | undefined>
   /** Begins anew, with so much time. */
   restart(timeoutMs: number): void
   /** No limit any more. Idempotent. */
@@ -34,7 +34,7 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
   let timer = setTimeout(expire, timeoutMs)
   let controller: AbortController | undefined
   let signal: AbortSignal | undefined
-  let settle: ((nothing: undefined) => void) | undefined
+  let leaveWork: (() => void) | undefined
 
   function expire(): void {
     const leftMs = dueAt - systemClock.now()
@@ -44,7 +44,7 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
     }
     isPassed = true
     controller?.abort()
-    settle?.(undefined)
+    leaveWork?.()
   }
 
   function arm(ms: number): void {
@@ -62,9 +62,12 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
       return signal
     },
     isPassed: () => isPassed,
-    passed: () =>
-      new Promise((resolve) => {
-        settle = resolve
+    // Half of what a race costs.
+    within: (work) =>
+      new Promise((resolve, reject) => {
+        leaveWork = () => resolve(undefined)
+        if (isPassed) leaveWork()
+        work.then(resolve, reject)
       }),
     restart(ms) {
       if (isEnded) return

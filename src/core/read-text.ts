@@ -40,8 +40,11 @@ const BYTE_ORDER_MARK = '\uFEFF'
  * and what it puts in its place are as long together: a character of four bytes that lacks its last
  * one, or a mark before certain errors.
  */
-export async function readSized(body: Pick<Body, 'text'>, size: number): Promise<string> {
-  const text = await body.text()
+export function readSized(body: Pick<Body, 'text'>, size: number): Promise<string> {
+  return body.text().then((text) => asSent(text, size))
+}
+
+function asSent(text: string, size: number): string {
   if (text.length === size && !text.includes(REPLACEMENT)) return text
   const encodedSize = new TextEncoder().encode(text).byteLength
   if (encodedSize === size) return text

@@ -34,12 +34,7 @@ export async function requestText(
   const deadline = given ?? createDeadline(timeoutMs)
   let text: string | undefined
   try {
-    const leave = (reader: ReadableStreamDefaultReader<Uint8Array>) => {
-      // What it is refused for is known, and what is left has a time of its own.
-      deadline.end()
-      return drain(reader)
-    }
-    text = await Promise.race([readText(request, maxBytes, leave), deadline.passed()])
+    text = await deadline.within(readText(request, maxBytes, deadline))
     if (text === undefined) throw tooSlow(timeoutMs)
     return text
   } finally {
@@ -47,17 +42,17 @@ export async function requestText(
   }
 }
 
-async function readText(
-  request: Request,
-  maxBytes: number,
-  leave: (reader: ReadableStreamDefaultReader<Uint8Array>) => Promise<void>,
-): Promise<string> {
+function readText(request: Request, maxBytes: number, deadline: Deadline): Promise<string> {
   const length = request.headers.get('content-length') ?? ''
   // The platform enforces the header. A size known to be harmless may be read in one go, which
   // costs a third of reading in chunks.
   const isHarmless = /^\d+$/.test(length) && Number(length) <= maxBytes
-  if (!isHarmless) return readBounded(request.body, maxBytes, leave)
-  return readSized(request, Number(length))
+  if (isHarmless) return readSized(request, Number(length))
+  return readBounded(request.body, maxBytes, (reader) => {
+    // What it is refused for is known, and what is left has a time of its own.
+    deadline.end()
+    return drain(reader)
+  })
 }
 
 /** Never rejects. */

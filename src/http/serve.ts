@@ -1,4 +1,10 @@
-import { type CallContext, type Clock, type Random, requestIdFrom } from '../core/index.ts'
+import {
+  type CallContext,
+  type Clock,
+  type MaybePromise,
+  type Random,
+  requestIdFrom,
+} from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import { type AllowAddress, addressRefusal } from './address-guard.ts'
 import { createEventLine } from './event-line.ts'
@@ -24,7 +30,7 @@ export interface ServeDeps {
 export type Serve = (
   request: Request,
   platform: Platform,
-  handle: (call: CallContext) => Promise<Response>,
+  handle: (call: CallContext) => MaybePromise<Response>,
 ) => Promise<Response>
 
 const NO_SNIFF = 'x-content-type-options'
@@ -48,7 +54,14 @@ export function createServe(deps: ServeDeps): Serve {
     })
     const origin = headers.get('origin')
     let isKnown = false
-    const response = await answer()
+    let response: Response
+    try {
+      requireKnown(guards, request, origin)
+      isKnown = true
+      response = method === 'OPTIONS' ? preflight(headers, origin) : await handle(call)
+    } catch (thrown) {
+      response = renderProblem(call, thrown)
+    }
     if (isKnown && origin !== null) allowOrigin(response.headers, origin)
     const { headers: own } = response
     own.set('x-request-id', requestId)
@@ -60,15 +73,5 @@ export function createServe(deps: ServeDeps): Serve {
     if (!own.has(NO_SNIFF)) own.set(NO_SNIFF, 'nosniff')
     answered(response.status)
     return response
-
-    async function answer(): Promise<Response> {
-      try {
-        requireKnown(guards, request, origin)
-        isKnown = true
-        return method === 'OPTIONS' ? preflight(headers, origin) : await handle(call)
-      } catch (thrown) {
-        return renderProblem(call, thrown)
-      }
-    }
   }
 }

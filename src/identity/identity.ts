@@ -67,11 +67,9 @@ export function createIdentity(deps: IdentityDeps): Identity {
       const credential = credentialFrom(headers)
       if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl())
       if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl())
-      const verdict = await verifier.verify(credential.token, [
-        resource.url,
-        ...(resource.alsoUrls ?? []),
-        ...origins,
-      ])
+      const audiences = [resource.url, ...(resource.alsoUrls ?? []), ...origins]
+      const verifying = verifier.verify(credential.token, audiences)
+      const verdict = verifying instanceof Promise ? await verifying : verifying
       if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl())
       return verdict.principal
     },

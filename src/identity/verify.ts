@@ -1,6 +1,12 @@
 import { errors, jwtVerify } from 'jose'
 import { z } from 'zod'
-import { type Clock, type Principal, setBounded } from '../core/index.ts'
+import {
+  andThen,
+  type Clock,
+  type MaybePromise,
+  type Principal,
+  setBounded,
+} from '../core/index.ts'
 import { principalFrom } from './claims.ts'
 import type { IssuerRules } from './issuers.ts'
 import type { KeySource } from './keys.ts'
@@ -19,8 +25,11 @@ export type Verdict =
 
 /** Checks access tokens. */
 export interface Verifier {
-  /** `audiences`: accepted besides those that the token's issuer lists. */
-  verify(token: string, audiences: readonly string[]): Promise<Verdict>
+  /**
+   * `audiences`: accepted besides those that the token's issuer lists. At once for a token that was
+   * found good a while ago.
+   */
+  verify(token: string, audiences: readonly string[]): MaybePromise<Verdict>
 }
 
 /** How far the clocks of issuer and gateway may differ. */
@@ -77,16 +86,17 @@ export function createVerifier(deps: {
   }
 
   return {
-    async verify(token, audiences) {
+    verify(token, audiences) {
       const known = recall(token)
-      const result = known ?? (await check(token))
-      if (typeof result === 'string') return { kind: 'refused', reason: result }
-      const own = deps.issuers.get(result.principal.issuer)?.rules.audiences ?? []
-      if (!result.audiences.some((aud) => audiences.includes(aud) || own.includes(aud))) {
-        return { kind: 'refused', reason: 'audience' }
-      }
-      if (!known) remember(token, result)
-      return { kind: 'verified', principal: result.principal }
+      return andThen(known ?? check(token), (result) => {
+        if (typeof result === 'string') return { kind: 'refused', reason: result }
+        const own = deps.issuers.get(result.principal.issuer)?.rules.audiences ?? []
+        if (!result.audiences.some((aud) => audiences.includes(aud) || own.includes(aud))) {
+          return { kind: 'refused', reason: 'audience' }
+        }
+        if (!known) remember(token, result)
+        return { kind: 'verified', principal: result.principal }
+      })
     },
   }
 }

@@ -25,7 +25,9 @@ export function createMcpFront(deps: McpRoutesDeps): McpFront {
   async function at(call: CallContext, request: Request, name: string): Promise<Response> {
     try {
       const path = endpointPath(name)
-      const principal = await authenticate(deps, call, request.headers, path)
+      const principal = await authenticate(deps, request.headers, path)
+      call.facts.principal = principal.key
+      call.facts.tenant = principal.tenant
       return await serve(deps, call, principal, path, request)
     } catch (thrown) {
       const error = toGatewayError(thrown)
@@ -44,21 +46,17 @@ export function createMcpFront(deps: McpRoutesDeps): McpFront {
   }
 }
 
-async function authenticate(
+function authenticate(
   { identity, publicUrl }: McpRoutesDeps,
-  call: CallContext,
   headers: Headers,
   path: string,
 ): Promise<Principal> {
   const url = endpointUrl(publicUrl, path)
   const metadataUrl = () => resourceMetadataUrl(url)
-  const principal = await identity.authenticate(headers, { url, metadataUrl })
-  call.facts.principal = principal.key
-  call.facts.tenant = principal.tenant
-  return principal
+  return identity.authenticate(headers, { url, metadataUrl })
 }
 
-async function serve(
+function serve(
   { endpoint }: McpRoutesDeps,
   call: CallContext,
   principal: Principal,

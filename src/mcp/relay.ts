@@ -58,7 +58,8 @@ export function createRelay(deps: RelayDeps): Relay {
         inbound.era === 'legacy'
           ? await sessionOf(ctx, deps.sessions, principal, path, headers)
           : undefined
-      const arrival = await arrive(ctx, deps, principal, path)
+      const arriving = arrive(ctx, deps, principal, path)
+      const arrival = arriving instanceof Promise ? await arriving : arriving
       const { actor, snapshot, resolved } = arrival
       // What the gateway answers itself, whatever era the servers behind the endpoint speak.
       if (isListen(inbound)) {
@@ -73,7 +74,8 @@ export function createRelay(deps: RelayDeps): Relay {
 
       const seen = { actor, server: resolved.server }
       authorise(seen, inbound)
-      await admitTarget(ctx, deps, snapshot, seen, inbound)
+      const admitting = admitTarget(ctx, deps, snapshot, seen, inbound)
+      if (admitting) await admitting
       const server = inbound.era === 'legacy' ? await deps.settleEra(ctx, seen.server) : seen.server
       const target = { actor, server }
       if (crosses(server.upstream, inbound.era)) {

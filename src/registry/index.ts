@@ -19,7 +19,7 @@ export type {
 } from './server-record.ts'
 export { isLegacyTried } from './server-record.ts'
 export type { Snapshots } from './snapshot.ts'
-export type { TenantSnapshot } from './tenant-snapshot.ts'
+export type { EndpointRecord, TenantSnapshot } from './tenant-snapshot.ts'
 export { httpUrlOf, Transport, transportsToTry } from './transports.ts'
 export { fleetsOf } from './virtual/fleet.ts'
 export { type FleetItem, isFleetItem } from './virtual/fleet-member.ts'

@@ -2,6 +2,7 @@ import {
   type CallContext,
   type FreshnessConfig,
   freshnessOf,
+  type MaybePromise,
   mayServeStale,
   mayStartConfirm,
   type Principal,
@@ -23,8 +24,11 @@ const MAX_TENANTS = 200
 
 /** The per-isolate copy of what calls need to know (DESIGN.md, Decision 4). */
 export interface Snapshots {
-  /** Throws `policy_unavailable` when D1 cannot be read and no copy is young enough. */
-  tenant(ctx: CallContext, tenant: TenantId): Promise<TenantSnapshot>
+  /**
+   * At once where a copy is young enough. Rejects with `policy_unavailable` when D1 cannot be read
+   * and none is.
+   */
+  tenant(ctx: CallContext, tenant: TenantId): MaybePromise<TenantSnapshot>
   /**
    * As of now, not as of some seconds ago; with `atLeast`, of that generation or a later one. Where
    * D1 cannot be read, what `tenant` gives.
@@ -98,7 +102,7 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
     }
   }
 
-  async function tenant(ctx: CallContext, id: TenantId): Promise<TenantSnapshot> {
+  function tenant(ctx: CallContext, id: TenantId): MaybePromise<TenantSnapshot> {
     const entry = entries.get(id)
     const now = ctx.clock.now()
     const ageMs = entry === undefined ? Number.POSITIVE_INFINITY : now - entry.confirmedAt
@@ -113,6 +117,15 @@ export function createSnapshots(deps: SnapshotDeps): Snapshots {
       }
       return entry.snapshot
     }
+    return confirmFirst(ctx, id, entry, ageMs)
+  }
+
+  async function confirmFirst(
+    ctx: CallContext,
+    id: TenantId,
+    entry: Entry | undefined,
+    ageMs: number,
+  ): Promise<TenantSnapshot> {
     try {
       return await confirm(ctx, id)
     } catch (thrown) {

@@ -1,7 +1,9 @@
 import {
+  andThen,
   type CallContext,
   GatewayError,
   isServerPath,
+  type MaybePromise,
   type Principal,
   type ServerPath,
   setBounded,
@@ -45,9 +47,10 @@ export interface TenantSnapshot {
   readonly limits: RuleSet
   /**
    * What `/{path}/mcp` is. Undefined for unknown paths, which are remembered as well. A disabled
-   * one is returned. Throws `policy_unavailable` when it has to be loaded and cannot be.
+   * one is returned. At once where it is known; rejects with `policy_unavailable` when it has to be
+   * loaded and cannot be.
    */
-  endpoint(ctx: CallContext, path: string): Promise<EndpointRecord | undefined>
+  endpoint(ctx: CallContext, path: string): MaybePromise<EndpointRecord | undefined>
   /** As `endpoint`; undefined for the path of a virtual server. */
   server(ctx: CallContext, path: string): Promise<ServerRecord | undefined>
   /**
@@ -94,12 +97,13 @@ export function createTenantSnapshot(
   const offered = new Map<string, readonly Offer[]>()
   let offersKept = 0
 
-  async function endpoint(ctx: CallContext, path: string): Promise<EndpointRecord | undefined> {
+  function endpoint(ctx: CallContext, path: string): MaybePromise<EndpointRecord | undefined> {
     if (!isServerPath(path)) return undefined
-    const record = known.has(path) ? known.get(path) : await load(ctx, path)
-    // Used again is young again: invented paths must not push out what is in use.
-    setBounded(known, path, record, MAX_PATHS)
-    return record
+    return andThen(known.has(path) ? known.get(path) : load(ctx, path), (record) => {
+      // Used again is young again: invented paths must not push out what is in use.
+      setBounded(known, path, record, MAX_PATHS)
+      return record
+    })
   }
 
   return {

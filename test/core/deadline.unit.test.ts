@@ -34,13 +34,21 @@ describe('a deadline', () => {
 
   it('is moved nearer where less time is given', async () => {
     const deadline = createDeadline(30_000)
-    const passed = deadline.passed()
+    const late = deadline.within(new Promise(() => undefined))
     deadline.restart(10)
     expect(vi.getTimerCount()).toBe(1)
     vi.advanceTimersByTime(10)
     expect(deadline.isPassed()).toBe(true)
     expect(deadline.signal().aborted).toBe(true)
-    await passed
+    expect(await late).toBeUndefined()
+  })
+
+  it('gives what the work comes to in time, and nothing once it passed', async () => {
+    const deadline = createDeadline(10)
+    expect(await deadline.within(Promise.resolve('done'))).toBe('done')
+    await expect(deadline.within(Promise.reject(new Error('failed')))).rejects.toThrow('failed')
+    vi.advanceTimersByTime(10)
+    expect(await deadline.within(new Promise(() => undefined))).toBeUndefined()
   })
 
   it('is taken once by what waits next in its context', () => {

@@ -1,7 +1,9 @@
 import {
+  andThen,
   type CallContext,
   type Deadline,
   GatewayError,
+  type MaybePromise,
   mediaType,
   readSized,
 } from '../../core/index.ts'
@@ -29,11 +31,7 @@ import { sealMembers } from './sealed-members.ts'
  * and every other byte as it was. Small messages are judged whole, large ones as they flow. Throws
  * `upstream_failed` for what is no answer.
  */
-export async function answer(
-  ctx: CallContext,
-  plan: AnswerPlan,
-  response: Response,
-): Promise<Response> {
+export function answer(ctx: CallContext, plan: AnswerPlan, response: Response): Promise<Response> {
   const type = mediaType(response.headers.get('content-type'))
   if (type === 'application/json' && response.status === 200) {
     const size = plainSize(response)
@@ -42,6 +40,15 @@ export async function answer(
       return smallAnswer(ctx, plan, response, size, plan.bodyDeadline)
     }
   }
+  return flowingAnswer(ctx, plan, response, type)
+}
+
+async function flowingAnswer(
+  ctx: CallContext,
+  plan: AnswerPlan,
+  response: Response,
+  type: string | undefined,
+): Promise<Response> {
   plan.bodyDeadline?.end()
   if (response.body && response.ok && type === 'text/event-stream') {
     return answerStream(ctx, plan, response.body)
@@ -162,22 +169,24 @@ async function readSome(
 }
 
 /** Throws `upstream_failed` for what is not the one response to our request. */
-async function wholeAnswer(
+function wholeAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
   text: string,
   status: number,
   source?: Source,
-): Promise<Response> {
+): MaybePromise<Response> {
   const message = parseMessage(text)
   const verdict = judge(message, plan.upstreamId)
   const edited =
     verdict.kind === 'answer'
-      ? (withOnlyId(ctx, plan, text, message) ?? (await editedAnswer(ctx, plan, text, verdict)))
+      ? (withOnlyId(ctx, plan, text, message) ?? editedAnswer(ctx, plan, text, verdict))
       : undefined
-  if (edited === undefined) return refuse(plan, malformed(plan.server), source)
-  plan.onEnd('complete')
-  return jsonResponse(plan, edited, status)
+  return andThen<string | Uint8Array | undefined, Response>(edited, (given) => {
+    if (given === undefined) return refuse(plan, malformed(plan.server), source)
+    plan.onEnd('complete')
+    return jsonResponse(plan, given, status)
+  })
 }
 
 /** Undefined for what cannot be given. */

@@ -10,6 +10,7 @@ const JSON_HEADERS = new Headers({
 /** A JSON answer to the client, under the headers of its plan. */
 export function jsonResponse(plan: AnswerPlan, body: BodyInit, status: number): Response {
   const response = new Response(body, { status, headers: JSON_HEADERS })
-  for (const [name, value] of Object.entries(plan.headers ?? {})) response.headers.set(name, value)
+  if (!plan.headers) return response
+  for (const [name, value] of Object.entries(plan.headers)) response.headers.set(name, value)
   return response
 }

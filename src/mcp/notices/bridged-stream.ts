@@ -1,5 +1,5 @@
 import { type CallContext, type Principal, toGatewayError } from '../../core/index.ts'
-import type { Arrival } from '../relay/listening.ts'
+import type { Arrival } from '../relay/arrive.ts'
 import { sessionNotFound } from '../session/sessions.ts'
 import { afterLife } from '../wire/after-life.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'

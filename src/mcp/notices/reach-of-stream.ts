@@ -1,5 +1,5 @@
 import type { CallContext } from '../../core/index.ts'
-import type { Arrival } from '../relay/listening.ts'
+import type { Arrival } from '../relay/arrive.ts'
 import type { HeldTask } from './held-tasks.ts'
 import type { ServerWant, Wanted } from './notice.ts'
 import { type ListeningBy, reachOf } from './reach.ts'

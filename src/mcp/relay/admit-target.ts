@@ -2,7 +2,7 @@ import type { CallContext } from '../../core/index.ts'
 import { type Limits, type LimitTarget, requireTargetAdmission } from '../../limits/index.ts'
 import type { TenantSnapshot } from '../../registry/index.ts'
 import type { Inbound } from '../eras.ts'
-import type { Arrival } from './listening.ts'
+import type { Arrival } from './arrive.ts'
 import type { Target } from './target.ts'
 
 /** What limits by server, tool and method need to know of a message. */

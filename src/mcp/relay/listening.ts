@@ -5,18 +5,11 @@ import {
   type Principal,
   toGatewayError,
 } from '../../core/index.ts'
-import { type Actor, notFoundServer } from '../../policy/index.ts'
-import type { Snapshots, TenantSnapshot } from '../../registry/index.ts'
+import { notFoundServer } from '../../policy/index.ts'
+import type { Snapshots } from '../../registry/index.ts'
 import type { InboundNotification } from '../eras.ts'
-import { type ResolvedEndpoint, resolveEndpoint } from '../shared/resolve.ts'
+import { type Arrival, arriveIn } from './arrive.ts'
 import { authorise, type Target } from './target.ts'
-
-/** Who is at an endpoint, and what stands there for him. */
-export interface Arrival {
-  readonly actor: Actor
-  readonly snapshot: TenantSnapshot
-  readonly resolved: ResolvedEndpoint
-}
 
 /**
  * Asks again for a stream that is open: a request is judged once, and a stream is told things for
@@ -33,8 +26,7 @@ export async function arriveAgain(
     throw new GatewayError('unauthenticated', 'The token has expired.')
   }
   const snapshot = await snapshots.tenant(ctx, principal.tenant)
-  const actor = { principal, rights: snapshot.rights(principal) }
-  return { actor, snapshot, resolved: await resolveEndpoint(ctx, snapshot, actor, path) }
+  return arriveIn(ctx, snapshot, principal, path)
 }
 
 /** The server at an endpoint, for a caller who still may hear it. Throws what refuses it. */

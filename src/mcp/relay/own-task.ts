@@ -1,4 +1,4 @@
-import { GatewayError } from '../../core/index.ts'
+import { GatewayError, type MaybePromise } from '../../core/index.ts'
 import { type Actor, decide, type Target } from '../../policy/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { declaresExtension, keepExtensions, offersExtension, TASKS } from '../extensions.ts'
@@ -41,7 +41,7 @@ export function mayUseTask(
  * may not ask for tasks declares none, since its result would be lost. Throws `unknown_task`,
  * `missing_capability`, and `method_not_found` where the server has no tasks.
  */
-export async function withOwnTask(taskIds: TaskIds, outgoing: Outgoing): Promise<Outgoing> {
+export function withOwnTask(taskIds: TaskIds, outgoing: Outgoing): MaybePromise<Outgoing> {
   const { inbound, target } = outgoing
   const { actor, server } = target
   if (inbound.era === 'legacy') return outgoing
@@ -53,6 +53,13 @@ export async function withOwnTask(taskIds: TaskIds, outgoing: Outgoing): Promise
   }
   if (!isTaskRequest(inbound)) return outgoing
   requireTasks(inbound)
+  return ofTask(taskIds, outgoing)
+}
+
+/** One about a task, with the server's own id of it. */
+async function ofTask(taskIds: TaskIds, outgoing: Outgoing): Promise<Outgoing> {
+  const { inbound, target } = outgoing
+  const { server } = target
   const sealed = inbound.params['taskId']
   const task = await taskIds.open(taskOf(outgoing), sealed)
   if (!task || !mayUseTask(target, inbound.method, task.tool)) {

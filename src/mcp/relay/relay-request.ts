@@ -53,13 +53,15 @@ type Answered = OwnEraAnswer | BridgedAnswer | ModernAnswer
 export function createRequestRelay(deps: RequestRelayDeps) {
   const cancelLate = createCancelLate(deps)
   return async function relayRequest(ctx: CallContext, given: Outgoing): Promise<Response> {
-    const outgoing = await withOwnTask(deps.taskIds, given)
+    const owning = withOwnTask(deps.taskIds, given)
+    const outgoing = owning instanceof Promise ? await owning : owning
     const { inbound, target } = outgoing
     const ids = { clientId: rawIdOf(inbound), upstreamId: JSON.stringify(ctx.random.uuid()) }
     if (inbound.era === 'modern') {
       checkParamHeaders(outgoing.headers, headerParams(outgoing), inbound.params['arguments'])
     }
-    const state = await openedState(deps.requestStates, outgoing)
+    const opening = openedState(deps.requestStates, outgoing)
+    const state = opening && (await opening)
     const server = target.server.id
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
     const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
@@ -134,10 +136,11 @@ export function createRequestRelay(deps: RequestRelayDeps) {
   ): Promise<Response> {
     const { inbound, target, shared } = outgoing
     const { server, actor } = target
-    const headers = await opened.headers().catch(async (thrown: unknown) => {
+    const sealing = opened.headers()?.catch(async (thrown: unknown) => {
       await response.body?.cancel().catch(() => undefined)
       throw thrown
     })
+    const headers = sealing && (await sealing)
     const plan = {
       inbound,
       ...ids,
@@ -152,7 +155,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
         ? { error: taskOnly }
         : {}),
       ...sealersOf(deps, outgoing, ids),
-      headers,
+      ...(headers ? { headers } : {}),
       ...('bodyDeadline' in answered ? { bodyDeadline: answered.bodyDeadline } : {}),
       ...('isBridged' in answered ? { isBridged: true as const } : {}),
       ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
@@ -172,7 +175,7 @@ function progressFilter(params: Outgoing['inbound']['params']): (token: unknown)
 }
 
 /** The state of a multi round-trip request as its server gave it. Throws `invalid_params`. */
-async function openedState(states: RequestStates, outgoing: Outgoing): Promise<string | undefined> {
+function openedState(states: RequestStates, outgoing: Outgoing): Promise<string> | undefined {
   const { era, params } = outgoing.inbound
   const sealed = era === 'modern' ? params['requestState'] : undefined
   return sealed === undefined ? undefined : states.open(stateOf(outgoing), sealed)

@@ -28,14 +28,26 @@ export interface SendInSessionDeps {
  * now. What is refused there too has no body, and its status is the server's answer. A session
  * whose endpoint is lost moves before anything is sent (`placeToSend`).
  */
-export async function sendInSession(
+export function sendInSession(
   ctx: CallContext,
   deps: SendInSessionDeps,
   { target, session }: { readonly target: Target; readonly session?: LegacySession },
   build: (sessionId?: string) => UpstreamCall,
   running?: Running,
 ): Promise<SentInSession> {
-  if (!session) return deps.upstreams.send(ctx, build())
+  return session
+    ? sendIn(session, ctx, deps, target, build, running)
+    : deps.upstreams.send(ctx, build())
+}
+
+async function sendIn(
+  session: LegacySession,
+  ctx: CallContext,
+  deps: SendInSessionDeps,
+  target: Target,
+  build: (sessionId?: string) => UpstreamCall,
+  running: Running | undefined,
+): Promise<SentInSession> {
   const placed = placeToSend(ctx, deps, { target, session, running })
   let place = placed instanceof Promise ? await placed : placed
   let isNew = false

@@ -58,7 +58,8 @@ const MAX_OF_ONE_ID = 100
 
 /** Ids may repeat (claude.ai sends `1` each time): the youngest is meant. */
 export function createInFlight({ clock, object }: InFlightDeps): InFlight {
-  const running = new Map<string, readonly InFlightCall[]>()
+  /** The youngest last. */
+  const running = new Map<string, InFlightCall[]>()
   const waiting = new Set<InFlightCall>()
   const register = createCallRegister({ clock, object })
 
@@ -67,7 +68,9 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
       const { session, server, upstreamId } = call
       const clientId = canonical(call.clientId)
       const key = keyOf(call.scope, clientId)
-      const calls = [call, ...(running.get(key) ?? [])].slice(0, MAX_OF_ONE_ID)
+      const calls = running.get(key) ?? []
+      if (calls.length >= MAX_OF_ONE_ID) calls.shift()
+      calls.push(call)
       setBounded(running, key, calls, MAX_REMEMBERED)
       const remote =
         session === undefined
@@ -80,9 +83,10 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
         waiting.delete(call)
         then?.()
         onOver?.()
-        const rest = (running.get(key) ?? []).filter((other) => other !== call)
-        if (rest.length > 0) running.set(key, rest)
-        else running.delete(key)
+        const at = calls.indexOf(call)
+        if (at !== -1) calls.splice(at, 1)
+        // What was forgotten here may have been begun anew.
+        if (calls.length === 0 && running.get(key) === calls) running.delete(key)
       }
       return {
         forget: () => leave(remote?.withdraw),
@@ -111,7 +115,7 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
 
     async find({ scope, session }, id) {
       const clientId = JSON.stringify(id ?? null)
-      const own = running.get(keyOf(scope, clientId))?.[0]
+      const own = running.get(keyOf(scope, clientId))?.at(-1)
       if (own) return own
       return session === undefined ? undefined : object(session).findCall(clientId)
     },

@@ -5,13 +5,16 @@ import { helloOf, type Sessions } from './sessions.ts'
 
 /** The upstream session that an answer to `initialize` names, on its way to the client. */
 export interface NewSession {
-  /** The sealed session id. Throws `upstream_failed` for one that could not be opened again. */
-  headers(): Promise<Record<string, string>>
+  /**
+   * The sealed session id; undefined where none was opened. Rejects with `upstream_failed` for one
+   * that could not be opened again.
+   */
+  headers(): Promise<Record<string, string>> | undefined
   /** The client gets no answer, and so will never use it: it is closed, behind the response. */
   abandon(): void
 }
 
-const NONE: NewSession = { headers: async () => ({}), abandon: () => undefined }
+const NONE: NewSession = { headers: () => undefined, abandon: () => undefined }
 
 /** @see NewSession */
 export function newSession(

@@ -1,6 +1,6 @@
-import type { CallContext } from '../../core/index.ts'
+import { andThen, type CallContext, type MaybePromise } from '../../core/index.ts'
 import { type Actor, decide, notFoundServer } from '../../policy/index.ts'
-import type { ServerRecord, TenantSnapshot } from '../../registry/index.ts'
+import type { EndpointRecord, ServerRecord, TenantSnapshot } from '../../registry/index.ts'
 import { EVERYTHING, OWN, type SharedEndpoint } from './endpoint.ts'
 
 /** What stands behind a path. */
@@ -20,15 +20,18 @@ export function isBuiltIn(path: string): boolean {
  * Throws `not_found` alike for what is missing, disabled, or not the caller's to see; whether he may
  * see a server, `authorise` judges with the request.
  */
-export async function resolveEndpoint(
+export function resolveEndpoint(
   ctx: CallContext,
   snapshot: TenantSnapshot,
   actor: Actor,
   path: string,
-): Promise<ResolvedEndpoint> {
+): MaybePromise<ResolvedEndpoint> {
   const builtIn = isBuiltIn(path) ? BUILT_IN[path] : undefined
   if (builtIn) return { kind: 'shared', endpoint: builtIn }
-  const found = await snapshot.endpoint(ctx, path)
+  return andThen(snapshot.endpoint(ctx, path), (found) => resolved(actor, path, found))
+}
+
+function resolved(actor: Actor, path: string, found: EndpointRecord | undefined): ResolvedEndpoint {
   switch (found?.kind) {
     case 'server':
       if (!found.server.enabled) throw notFoundServer(path)

@@ -1,4 +1,11 @@
-import { type CallContext, type EndpointId, GatewayError, retryIn } from '../../core/index.ts'
+import {
+  andThen,
+  type CallContext,
+  type EndpointId,
+  GatewayError,
+  type MaybePromise,
+  retryIn,
+} from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
 import {
   type BreakerProbe,
@@ -54,7 +61,7 @@ export interface Places {
    * No promise unless somebody has to be asked or waited for. Throws `upstream_unavailable` and
    * `no_capacity`.
    */
-  choose(ctx: CallContext, where: Where): Chosen | Promise<Chosen>
+  choose(ctx: CallContext, where: Where): MaybePromise<Chosen>
   leave(ctx: CallContext, seat: Seat<EndpointId>): void
   /** Whether a second copy could be sent to another endpoint now. */
   isElsewhere(ctx: CallContext, where: Where): boolean
@@ -95,7 +102,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     ctx: CallContext,
     { server, key, isAdmitted }: Where['call'],
     from: readonly Endpoint[],
-  ): Picked | Promise<Picked> {
+  ): MaybePromise<Picked> {
     const [pinned] = from
     if (isAdmitted && pinned) return { kind: 'endpoint', endpoint: pinned }
     const { id, resilience: settings } = server
@@ -104,11 +111,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
   }
 
   /** Where there is room, or after a while of waiting for some. */
-  function pickRoomy(
-    ctx: CallContext,
-    where: Where,
-    bounds: BulkheadBounds,
-  ): Chosen | Promise<Chosen> {
+  function pickRoomy(ctx: CallContext, where: Where, bounds: BulkheadBounds): MaybePromise<Chosen> {
     const { call } = where
     const { server } = call
     const max = bounds.maxConcurrent
@@ -116,10 +119,10 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     const all = candidates(where)
     const alive = all.filter(({ id }) => breakers.of(server).peek(id, now) !== 'open')
     // With every breaker open it is them, and not their calls, that refuse.
-    if (alive.length === 0) return then(pick(ctx, call, all), (none) => admitted(server, none))
+    if (alive.length === 0) return andThen(pick(ctx, call, all), (none) => admitted(server, none))
     const roomy = alive.filter(({ id }) => hasRoom(ctx, server, id, max))
     if (roomy.length === 0) return lineUp(ctx, where, alive, bounds)
-    return then(pick(ctx, call, roomy), (picked) => {
+    return andThen(pick(ctx, call, roomy), (picked) => {
       if (picked.kind === 'unavailable') {
         // The probe of the one with room went to someone else: the others have no room.
         const others = alive.filter((each) => !roomy.includes(each))
@@ -200,9 +203,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       const bounds = where.call.isJudged ? where.policy?.bulkhead : undefined
       if (bounds) return pickRoomy(ctx, where, bounds)
       const picked = pick(ctx, where.call, candidates(where))
-      return picked instanceof Promise
-        ? picked.then((late) => admitted(where.call.server, late))
-        : admitted(where.call.server, picked)
+      return andThen(picked, (found) => admitted(where.call.server, found))
     },
 
     leave(ctx, seat) {
@@ -234,11 +235,6 @@ export function eligible({
 function admitted(server: ServerRecord, picked: Picked): Picked & { readonly kind: 'endpoint' } {
   if (picked.kind === 'endpoint') return picked
   throw unavailable(server, picked.retryAfterSeconds)
-}
-
-/** At once where nothing is waited for. */
-function then<T, U>(value: T | Promise<T>, next: (value: T) => U | Promise<U>): U | Promise<U> {
-  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 function unavailable(server: ServerRecord, retryAfterSeconds: number): GatewayError {

@@ -48,6 +48,7 @@ export function paramHeaders(
     if (!name.startsWith('mcp-param-') || known.has(name)) continue
     passed.push([name, inbound.get(name) ?? ''])
   }
+  if (params.length === 0) return passed
   const computed = params.flatMap((param): [string, string][] => {
     const value = mirroredValue(args, param)
     return value === undefined
