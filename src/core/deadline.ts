@@ -12,7 +12,7 @@ export interface Deadline {
   signal(): AbortSignal
   /** Whether the time was up. */
   isPassed(): boolean
-  /** What the work comes to; undefined when its time is up before. To be asked for once. */
+  /** What the work comes to; undefined when its time is up before. One at a time. */
   within<T>(work: Promise<T>): Promise<T | undefined>
   /** Begins anew, with so much time. */
   restart(timeoutMs: number): void

@@ -1,4 +1,8 @@
-/** What is mostly there at once, and has to be waited for now and then. */
+/**
+ * What is mostly there at once, and has to be waited for now and then. Who gives one throws at once
+ * or rejects: `await` it within a `try`. Never what is thenable and no `Promise`, as stubs of objects
+ * give it.
+ */
 export type MaybePromise<T> = T | Promise<T>
 
 /**

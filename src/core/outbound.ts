@@ -20,6 +20,8 @@ export interface OutboundRequest {
   readonly keepsDeadline?: true
   /** One that is running, instead of another timer. */
   readonly deadline?: Deadline | undefined
+  /** Called once it is under way, long before an answer comes where that is a stream. */
+  readonly onSent?: (() => void) | undefined
 }
 
 /** Why no response came. Whether the other side acted on the request cannot be known. */
@@ -95,7 +97,9 @@ export function createOutbound(options: OutboundOptions): Outbound {
         if (problem !== undefined) return refused(problem)
         isAsking = false
       }
-      const response = await open(request, deadline.signal())
+      const opening = open(request, deadline.signal())
+      request.onSent?.()
+      const response = await opening
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')

@@ -129,7 +129,7 @@ export function createMcp(deps: McpDeps) {
 
   const endpointWith = (ofLimits: Limits, places: Places): StreamableHttp => {
     const common = { snapshots, sessions, limits: ofLimits }
-    const clientStream = createClientStream({ snapshots, eventIds, opening, places, relayStream })
+    const clientStream = createClientStream({ snapshots, eventIds, places, relayStream })
     const relays = { relayRequest, relayOneWay, clientStream, bridged }
     const relay = createRelay({ ...common, ...relays, shared, notices, settleEra, opening })
     return {

@@ -83,8 +83,8 @@ export function createRelay(deps: RelayDeps): Relay {
       }
       const within = mirrored(session)
       requireSession(server, inbound, within.session)
-      const opening = within.session && deps.opening.settled(within.session.key)
-      if (opening) await opening
+      const streamSent = deps.opening.settled(within.session)
+      if (streamSent) await streamSent
       return inbound.kind === 'request'
         ? deps.relayRequest(ctx, { inbound, headers, target, ...within })
         : deps.relayOneWay(ctx, { inbound, target, ...within })
@@ -93,19 +93,26 @@ export function createRelay(deps: RelayDeps): Relay {
     async stream(ctx, principal, path, headers) {
       const version = streamVersion(headers)
       const session = await sessionOf(ctx, deps.sessions, principal, path, headers)
-      const { actor, resolved } = await arrive(ctx, deps, principal, path)
-      if (resolved.kind === 'shared') {
-        return deps.shared.stream(ctx, { path, principal, headers, ...shared(session) })
-      }
+      // Until its server is asked, what comes in its session waits.
+      const onSent = deps.opening.begin(session)
+      try {
+        const { actor, resolved } = await arrive(ctx, deps, principal, path)
+        if (resolved.kind === 'shared') {
+          return await deps.shared.stream(ctx, { path, principal, headers, ...shared(session) })
+        }
 
-      const target = { actor, server: resolved.server }
-      requireHearing(target)
-      if (crosses(target.server.upstream, 'legacy')) {
-        return deps.bridged.stream(ctx, { target, principal, path }, session)
+        const target = { actor, server: resolved.server }
+        requireHearing(target)
+        if (crosses(target.server.upstream, 'legacy')) {
+          return await deps.bridged.stream(ctx, { target, principal, path }, session)
+        }
+        const within = mirrored(session)
+        requireSession(target.server, LISTENING, within.session)
+        const asked = { target, principal, path, headers, version, onSent }
+        return await deps.clientStream(ctx, { ...asked, ...within })
+      } finally {
+        onSent()
       }
-      const within = mirrored(session)
-      requireSession(target.server, LISTENING, within.session)
-      return deps.clientStream(ctx, { target, principal, path, headers, version, ...within })
     },
   }
 }

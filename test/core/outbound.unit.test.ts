@@ -43,6 +43,23 @@ describe('the only way out', () => {
     expect(await seen[0]?.text()).toBe('{}')
   })
 
+  it('says that a request is under way before it is answered, and not of one that is refused', async () => {
+    const { promise, resolve } = Promise.withResolvers<Response>()
+    let sent = 0
+    const onSent = () => {
+      sent += 1
+    }
+    const outbound = outboundOver(() => promise)
+    await outbound.send(post({ url: 'http://10.0.0.1/mcp', onSent }))
+    expect(sent).toBe(0)
+    const answering = outbound.send(post({ onSent }))
+    await Promise.resolve()
+    expect(sent).toBe(1)
+    resolve(new Response())
+    await answering
+    expect(sent).toBe(1)
+  })
+
   it('checks the address of every request, not only of the first', async () => {
     let calls = 0
     const outbound = outboundOver(async () => {

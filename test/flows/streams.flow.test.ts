@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readEvents } from '../support/event-reader.ts'
 import { modern } from '../support/gateway.ts'
+import type { SessionHeaders } from '../support/legacy-session.ts'
 import { scriptedRoom } from '../support/scripted-room.ts'
 import { type SessionStreams, sessionStreams } from '../support/session-streams.ts'
 
@@ -13,6 +14,26 @@ describe('the stream of a legacy session', () => {
   })
 
   beforeEach(() => client.reset())
+
+  it.each([
+    ['a call', (session: SessionHeaders) => client.post('echo', session)],
+    ['a stream that is refused, and then a call', refusedThenCall],
+  ])('is not overtaken by %s that comes right behind it', async (_what, follow) => {
+    const session = await client.open()
+    await room.log()
+    const opening = client.get(session)
+    const [response, answered] = await Promise.all([opening, follow(session)])
+    expect([response.status, answered.status]).toEqual([200, 200])
+    const { log } = await room.log()
+    expect(log.map(({ httpMethod }) => httpMethod)).toEqual(['GET', 'POST'])
+  })
+
+  async function refusedThenCall(session: SessionHeaders): Promise<Response> {
+    const refusing = client.get({ ...session, 'last-event-id': 'no-such-event' })
+    const [refused, answered] = await Promise.all([refusing, client.post('echo', session)])
+    expect(refused.status).toBeGreaterThanOrEqual(400)
+    return answered
+  }
 
   it('carries what its server sends, byte for byte, and ends with it', async () => {
     const session = await client.open()

@@ -60,8 +60,8 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     if (inbound.era === 'modern') {
       checkParamHeaders(outgoing.headers, headerParams(outgoing), inbound.params['arguments'])
     }
-    const opening = openedState(deps.requestStates, outgoing)
-    const state = opening && (await opening)
+    const unsealing = openedState(deps.requestStates, outgoing)
+    const state = unsealing && (await unsealing)
     const server = target.server.id
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
     const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)

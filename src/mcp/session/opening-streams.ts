@@ -6,48 +6,76 @@ import { setBounded } from '../../core/index.ts'
  * client says after it in the session must not overtake it.
  */
 export interface OpeningStreams {
-  /** A stream of this session (by its key) is on its way; gives what says that it was sent, or will not be. */
-  begin(session: string): () => void
-  /** Settles when the stream that is on its way was sent, 1 s later at most; undefined without one. */
-  settled(session: string): Promise<void> | undefined
+  /**
+   * A stream of this session is on its way; gives what says that it was sent, or will not be. A
+   * second time that does nothing, nor does it without a session.
+   */
+  begin(session: OfSession): () => void
+  /** Settles when all that are on their way were sent, 1 s later at most; undefined without one. */
+  settled(session: OfSession): Promise<void> | undefined
 }
+
+type OfSession = { readonly key: string } | undefined
 
 /** Past it nobody waits any more: whoever was to open the stream may have been dropped. */
 const MAX_WAIT_MS = 1_000
 const MAX_SESSIONS = 1_000
 
+/**
+ * What the streams of one session keep shut. Its promise is of the request that came first; others
+ * only follow it, each under a timer of its own, so that it may go with its request.
+ */
+interface Gate {
+  onTheirWay: number
+  readonly opened: Promise<void>
+  readonly open: () => void
+}
+
 /** @see OpeningStreams. One for all endpoints of an isolate; others are not known of. */
 export function createOpeningStreams(): OpeningStreams {
-  const opening = new Map<string, Promise<void>>()
+  const gates = new Map<string, Gate>()
 
-  function forget(session: string, sent: Promise<void>): void {
-    if (opening.get(session) === sent) opening.delete(session)
+  function forget(key: string, gate: Gate): void {
+    if (gates.get(key) === gate) gates.delete(key)
   }
 
   return {
     begin(session) {
-      const { promise: sent, resolve } = Promise.withResolvers<void>()
-      setBounded(opening, session, sent, MAX_SESSIONS)
+      if (!session) return () => undefined
+      const { key } = session
+      const gate = gates.get(key) ?? newGate()
+      gate.onTheirWay += 1
+      setBounded(gates, key, gate, MAX_SESSIONS)
+      let isOver = false
       return () => {
-        forget(session, sent)
-        resolve()
+        if (isOver) return
+        isOver = true
+        gate.onTheirWay -= 1
+        if (gate.onTheirWay > 0) return
+        forget(key, gate)
+        gate.open()
       }
     },
 
     settled(session) {
-      const sent = opening.get(session)
-      return sent && atMost(sent, () => forget(session, sent))
+      const gate = session && gates.get(session.key)
+      return gate && atMost(gate.opened, () => forget(session.key, gate))
     },
   }
 }
 
-function atMost(sent: Promise<void>, onLate: () => void): Promise<void> {
+function newGate(): Gate {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  return { onTheirWay: 0, opened, open }
+}
+
+function atMost(opened: Promise<void>, onLate: () => void): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       onLate()
       resolve()
     }, MAX_WAIT_MS)
-    void sent.then(() => {
+    void opened.then(() => {
       clearTimeout(timer)
       resolve()
     })

@@ -28,10 +28,14 @@ export function resolveEndpoint(
 ): MaybePromise<ResolvedEndpoint> {
   const builtIn = isBuiltIn(path) ? BUILT_IN[path] : undefined
   if (builtIn) return { kind: 'shared', endpoint: builtIn }
-  return andThen(snapshot.endpoint(ctx, path), (found) => resolved(actor, path, found))
+  return andThen(snapshot.endpoint(ctx, path), (found) => toResolved(actor, path, found))
 }
 
-function resolved(actor: Actor, path: string, found: EndpointRecord | undefined): ResolvedEndpoint {
+function toResolved(
+  actor: Actor,
+  path: string,
+  found: EndpointRecord | undefined,
+): ResolvedEndpoint {
   switch (found?.kind) {
     case 'server':
       if (!found.server.enabled) throw notFoundServer(path)

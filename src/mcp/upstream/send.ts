@@ -95,7 +95,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const send = call.send ?? outbound.send
     let result: OutboundResult
     try {
-      const sending = send({
+      result = await send({
         endpoint: endpoint.id,
         transport: call.server.transport,
         url: endpoint.url,
@@ -108,9 +108,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
         // Of a caller, and so of no copy of a call, nor of one whose time is bounded as a whole.
         deadline: signal === ctx.signal && !call.send ? takeDeadline(ctx) : undefined,
+        onSent: call.onSent,
       })
-      call.onSent?.()
-      result = await sending
     } catch (thrown) {
       end()
       breakers.record(ctx, endpoint.id, 'abandoned', probe)

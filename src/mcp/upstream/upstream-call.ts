@@ -30,7 +30,7 @@ export interface UpstreamCall {
   readonly isAdmitted?: true
   /** How it is sent, where it is not by ourselves. */
   readonly send?: UpstreamOutbound['send']
-  /** Called when it is sent, each time: long before an answer comes, where that is a stream. */
+  /** Called when it is under way, each time it is sent. */
   readonly onSent?: () => void
   /** Sending twice does no harm. */
   readonly canRetry: boolean

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createOpeningStreams } from '../../../src/mcp/session/opening-streams.ts'
 
+const A = { key: 'a' }
+
 beforeEach(() => {
   vi.useFakeTimers()
 })
@@ -19,39 +21,46 @@ function noting(waiting: Promise<void> | undefined) {
 
 it('keeps what follows a stream behind it, in its session alone', async () => {
   const opening = createOpeningStreams()
-  expect(opening.settled('a')).toBeUndefined()
-  const sent = opening.begin('a')
-  expect(opening.settled('b')).toBeUndefined()
-  const seen = noting(opening.settled('a'))
+  expect(opening.settled(A)).toBeUndefined()
+  expect(opening.settled(undefined)).toBeUndefined()
+  const sent = opening.begin(A)
+  expect(opening.settled({ key: 'b' })).toBeUndefined()
+  const seen = noting(opening.settled(A))
   await vi.advanceTimersByTimeAsync(999)
   expect(seen.isOver).toBe(false)
   sent()
   await vi.advanceTimersByTimeAsync(0)
   expect(seen.isOver).toBe(true)
-  expect(opening.settled('a')).toBeUndefined()
+  expect(opening.settled(A)).toBeUndefined()
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('waits for the last of two streams, whichever is sent first', async () => {
-  const opening = createOpeningStreams()
-  const first = opening.begin('a')
-  const second = opening.begin('a')
-  first()
-  const seen = noting(opening.settled('a'))
-  await vi.advanceTimersByTimeAsync(0)
-  expect(seen.isOver).toBe(false)
-  second()
-  await vi.advanceTimersByTimeAsync(0)
-  expect(seen.isOver).toBe(true)
-  first()
-  expect(opening.settled('a')).toBeUndefined()
-})
+it.each([
+  ['first', 0],
+  ['second', 1],
+])(
+  'waits for both of two streams, when the %s is sent before the other',
+  async (_which, before) => {
+    const opening = createOpeningStreams()
+    const streams = [opening.begin(A), opening.begin(A)]
+    streams[before]?.()
+    // Told twice, it counts once.
+    streams[before]?.()
+    const seen = noting(opening.settled(A))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen.isOver).toBe(false)
+    streams[1 - before]?.()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(seen.isOver).toBe(true)
+    expect(opening.settled(A)).toBeUndefined()
+  },
+)
 
 it('waits for a second at most, and once, for a stream that nobody opens any more', async () => {
   const opening = createOpeningStreams()
-  opening.begin('a')
-  const seen = noting(opening.settled('a'))
+  opening.begin(A)
+  const seen = noting(opening.settled(A))
   await vi.advanceTimersByTimeAsync(1_000)
   expect(seen.isOver).toBe(true)
-  expect(opening.settled('a')).toBeUndefined()
+  expect(opening.settled(A)).toBeUndefined()
 })
