@@ -1,3 +1,4 @@
+import type { SpareDeadline } from './deadline.ts'
 import type { ErrorCode } from './errors.ts'
 
 /** Milliseconds since the epoch. Workers freeze it between I/O: never time CPU with it. */
@@ -79,6 +80,8 @@ export interface CallContext {
   readonly rateLimit?: RateLimitNote
   /** Keeps the invocation alive for work behind the response. Failures become events. */
   waitUntil(work: Promise<unknown>): void
+  /** See `leaveDeadline` (core/deadline.ts); nothing else touches it. */
+  spare?: SpareDeadline | undefined
   /**
    * For an answer that streams: the event line waits until the returned function is called, so that
    * it can tell how the stream ended. Where several hold it, the last to let go has it written.

@@ -12,7 +12,8 @@ export {
   systemClock,
   systemRandom,
 } from './context.ts'
-export { createDeadline, type Deadline, leaveDeadline, takeDeadline } from './deadline.ts'
+export { createDeadline } from './create-deadline.ts'
+export { type Deadline, leaveDeadline, takeDeadline } from './deadline.ts'
 export { canonicalJson, fnv1a, isPlainObject, sha256Hex } from './digest.ts'
 export { createDohResolver } from './doh.ts'
 export {
@@ -54,6 +55,6 @@ export {
 } from './outbound.ts'
 export { type InputProblem, invalidInput, parseInput } from './parse-input.ts'
 export { type Principal, principalKey } from './principal.ts'
-export { readBounded, readSized } from './read-text.ts'
+export { readBounded, textAsSent } from './read-text.ts'
 export { type Span, scanJson, stringEnd } from './scan-json.ts'
 export { createSealer, MAX_SEALED_CHARS, type Sealer, type SealPurpose } from './seal.ts'

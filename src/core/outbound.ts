@@ -1,6 +1,7 @@
 import { type PrivateHosts, upstreamUrlProblem } from './address.ts'
 import { setBounded } from './bounded.ts'
-import { createDeadline, type Deadline } from './deadline.ts'
+import { createDeadline } from './create-deadline.ts'
+import type { Deadline } from './deadline.ts'
 import { GatewayError } from './errors.ts'
 import { readBounded } from './read-text.ts'
 
@@ -20,6 +21,12 @@ export interface OutboundRequest {
   readonly keepsDeadline?: true
   /** One that is running, instead of another timer. */
   readonly deadline?: Deadline | undefined
+  /**
+   * Nothing is sent after it within the request whose `signal` this is: when its time is up that is
+   * said at once, and the connection is closed with the request. To be aborted by itself costs a call
+   * more than anything else of it but `fetch`.
+   */
+  readonly isLast?: true
   /** Called once it is under way, long before an answer comes where that is a stream. */
   readonly onSent?: (() => void) | undefined
 }
@@ -86,7 +93,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       request.deadline?.end()
       return refused(led)
     }
-    const { timeoutMs, keepsDeadline } = request
+    const { timeoutMs, keepsDeadline, isLast } = request
     const deadline = request.deadline ?? createDeadline(timeoutMs, request.signal)
     if (request.deadline) deadline.restart(timeoutMs)
     let isKept = false
@@ -97,9 +104,10 @@ export function createOutbound(options: OutboundOptions): Outbound {
         if (problem !== undefined) return refused(problem)
         isAsking = false
       }
-      const opening = open(request, deadline.signal())
+      const opening = open(request, isLast ? request.signal : deadline.signal())
       request.onSent?.()
-      const response = await opening
+      const response = await (isLast ? deadline.within(opening) : opening)
+      if (response === undefined) return timeout(timeoutMs)
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')
@@ -112,7 +120,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
       // Its server was not asked, and is not to blame.
       if (isAsking) return refused('has a name that could not be resolved in time')
-      if (deadline.isPassed()) return fault('timeout', `No response within ${timeoutMs} ms.`)
+      if (deadline.isPassed()) return timeout(timeoutMs)
       return fault('network', networkMessage(cause))
     } finally {
       if (!isKept) deadline.end()
@@ -149,8 +157,9 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 /** A test's fetcher is given a `Request`; the platform's does without one, which costs less. */
 function opener(fetcher: Fetcher | undefined) {
-  return ({ url, method, headers, body }: OutboundRequest, signal: AbortSignal) => {
-    const init = { method, headers, body: body ?? null, redirect: 'manual', signal } as const
+  return ({ url, method, headers, body }: OutboundRequest, signal: AbortSignal | undefined) => {
+    const options = { body: body ?? null, redirect: 'manual', signal: signal ?? null } as const
+    const init = { method, headers, ...options }
     return fetcher ? fetcher(new Request(url, init)) : fetch(url, init)
   }
 }
@@ -177,6 +186,10 @@ function parseJson(text: string): unknown {
 
 function refused(problem: string): OutboundResult {
   return fault('refused_address', `The address ${problem}.`)
+}
+
+function timeout(ms: number): OutboundResult {
+  return fault('timeout', `No response within ${ms} ms.`)
 }
 
 function fault(kind: OutboundFault, message: string): OutboundResult {

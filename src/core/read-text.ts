@@ -34,17 +34,12 @@ const REPLACEMENT = '\uFFFD'
 const BYTE_ORDER_MARK = '\uFEFF'
 
 /**
- * The same of a body that is `size` bytes: nothing is bounded here, so the caller must know that the
- * platform sees to it. It is the platform that decodes it: bytes read first and decoded here cost
- * several times as much. Throws `parse_error` for what is not UTF-8, but where what the platform drops
- * and what it puts in its place are as long together: a character of four bytes that lacks its last
- * one, or a mark before certain errors.
+ * The same of a body that is `size` bytes, where the platform sees to that, as the platform decoded
+ * it (`Body.text`): bytes read first and decoded here cost several times as much. Throws `parse_error`
+ * for what was not UTF-8, but where what the platform drops and what it puts in its place are as long
+ * together: a character of four bytes that lacks its last one, or a mark before certain errors.
  */
-export function readSized(body: Pick<Body, 'text'>, size: number): Promise<string> {
-  return body.text().then((text) => asSent(text, size))
-}
-
-function asSent(text: string, size: number): string {
+export function textAsSent(text: string, size: number): string {
   if (text.length === size && !text.includes(REPLACEMENT)) return text
   const encodedSize = new TextEncoder().encode(text).byteLength
   if (encodedSize === size) return text

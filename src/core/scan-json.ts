@@ -18,7 +18,7 @@ const MAX_JSON_DEPTH = 64
  * replaced without touching another byte. Syntax is left to `JSON.parse`.
  */
 export function scanJson(text: string, member?: string): JsonScan {
-  const keysAt: (Set<string> | undefined)[] = []
+  const keysAt: (Keys | undefined)[] = []
   let depth = 0
   let start: number | undefined
   let found: Span | undefined
@@ -28,18 +28,17 @@ export function scanJson(text: string, member?: string): JsonScan {
     if (char === QUOTE) {
       const end = stringEnd(text, at)
       if (isKey(text, end)) {
-        const keys = keysAt[depth]
         const key = decodeKey(text, at, end)
-        if (keys?.has(key))
+        if (!addKey(keysAt, depth, key)) {
           return refused(`the member ${JSON.stringify(key.slice(0, 64))} stands twice`)
-        keys?.add(key)
+        }
         if (depth === 1 && key === member) start = valueStart(text, end)
       }
       at = end - 1
     } else if (char === OPEN_OBJECT || char === OPEN_ARRAY) {
       depth += 1
       if (depth > MAX_JSON_DEPTH) return refused(`it is nested deeper than ${MAX_JSON_DEPTH}`)
-      keysAt[depth] = char === OPEN_OBJECT ? new Set() : undefined
+      keysAt[depth] = char === OPEN_OBJECT ? [] : undefined
     } else if (char === CLOSE_OBJECT || char === CLOSE_ARRAY || char === COMMA) {
       if (depth === 1 && start !== undefined) {
         found = { start, end: trimmedEnd(text, at) }
@@ -49,6 +48,21 @@ export function scanJson(text: string, member?: string): JsonScan {
     }
   }
   return { kind: 'scanned', ...(found ? { member: found } : {}) }
+}
+
+/** Names of one object's members: to look through a few costs less than to make a set of them. */
+type Keys = string[] | Set<string>
+const FEW_KEYS = 16
+
+/** False for a name that stands there already. */
+function addKey(keysAt: (Keys | undefined)[], depth: number, key: string): boolean {
+  const keys = keysAt[depth]
+  if (keys === undefined) return true
+  if (keys instanceof Set) return keys.size < keys.add(key).size
+  if (keys.includes(key)) return false
+  if (keys.length < FEW_KEYS) keys.push(key)
+  else keysAt[depth] = new Set([...keys, key])
+  return true
 }
 
 const QUOTE = 0x22

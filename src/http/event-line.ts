@@ -49,6 +49,7 @@ export function createEventLine(
     signal,
     facts: {},
     rateLimit: {},
+    spare: undefined,
     waitUntil(work) {
       const report = (thrown: unknown) => emitFault(events, { requestId }, 'behind', thrown)
       request.waitUntil(work.catch(report))

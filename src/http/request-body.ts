@@ -3,7 +3,7 @@ import {
   type Deadline,
   GatewayError,
   readBounded,
-  readSized,
+  textAsSent,
 } from '../core/index.ts'
 
 /** What a body may take. */
@@ -34,20 +34,27 @@ export async function requestText(
   const deadline = given ?? createDeadline(timeoutMs)
   let text: string | undefined
   try {
-    text = await deadline.within(readText(request, maxBytes, deadline))
+    const size = harmlessSize(request, maxBytes)
+    text = await deadline.within(
+      size === undefined ? readChunks(request, maxBytes, deadline) : request.text(),
+    )
     if (text === undefined) throw tooSlow(timeoutMs)
-    return text
+    return size === undefined ? text : textAsSent(text, size)
   } finally {
     if (!given || text === undefined) deadline.end()
   }
 }
 
-function readText(request: Request, maxBytes: number, deadline: Deadline): Promise<string> {
-  const length = request.headers.get('content-length') ?? ''
-  // The platform enforces the header. A size known to be harmless may be read in one go, which
-  // costs a third of reading in chunks.
-  const isHarmless = /^\d+$/.test(length) && Number(length) <= maxBytes
-  if (isHarmless) return readSized(request, Number(length))
+/**
+ * How long the body is, where that is known to be harmless: the platform enforces the header. Such a
+ * body may be read in one go, which costs a third of reading it in chunks.
+ */
+function harmlessSize({ headers }: Request, maxBytes: number): number | undefined {
+  const length = headers.get('content-length') ?? ''
+  return /^\d+$/.test(length) && Number(length) <= maxBytes ? Number(length) : undefined
+}
+
+function readChunks(request: Request, maxBytes: number, deadline: Deadline): Promise<string> {
   return readBounded(request.body, maxBytes, (reader) => {
     // What it is refused for is known, and what is left has a time of its own.
     deadline.end()

@@ -64,7 +64,7 @@ export function readMessage(text: string): ReadMessage {
     })
   }
   const message: Message = isPlainObject(body) ? body : {}
-  const ambiguous = ambiguousMember({ ...message })
+  const ambiguous = ambiguousMember(message)
   if (ambiguous !== undefined) {
     throw new GatewayError(
       'parse_error',
@@ -125,7 +125,8 @@ function essentials(body: Message): object {
   return { ...rest, id: typeof body.id === 'number' ? 1 : body.id }
 }
 
-interface Message {
+/** No interface: those cannot be looked through by name. */
+type Message = {
   readonly jsonrpc?: unknown
   readonly id?: unknown
   readonly method?: unknown

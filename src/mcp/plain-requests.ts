@@ -6,6 +6,9 @@ import {
 import { isPlainObject, setBounded } from '../core/index.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION } from './messages.ts'
 
+/** A message as it was parsed. */
+type Body = Readonly<Record<string, unknown>>
+
 /** What headers say of a request. */
 export interface Announced {
   readonly version: string | undefined
@@ -19,9 +22,9 @@ export interface Announced {
  */
 export interface PlainRequests {
   /** The era of a request that would be judged as one before it; undefined asks the classifier. */
-  eraOf(body: object, announced: Announced): 'modern' | 'legacy' | undefined
+  eraOf(body: Body, announced: Announced): 'modern' | 'legacy' | undefined
   /** Remembers a request that the classifier found to be of 2026-07-28. */
-  note(body: object, announced: Announced): void
+  note(body: Body, announced: Announced): void
 }
 
 const MAX_REMEMBERED = 1_000
@@ -68,9 +71,9 @@ interface PlainRequest {
 }
 
 /** A request without anything that a schema could find fault with besides its envelope. */
-function plainRequest(body: object): PlainRequest | undefined {
+function plainRequest(body: Body): PlainRequest | undefined {
   for (const name in body) if (!REQUEST.has(name)) return undefined
-  const { jsonrpc, id, method, params }: Readonly<Record<string, unknown>> = { ...body }
+  const { jsonrpc, id, method, params } = body
   const isNamed = typeof id === 'string' || typeof id === 'number'
   if (jsonrpc !== '2.0' || !isNamed || typeof method !== 'string') return undefined
   if (!isPlainObject(params)) return params === undefined ? { method, meta: undefined } : undefined

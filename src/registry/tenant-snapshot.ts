@@ -96,6 +96,8 @@ export function createTenantSnapshot(
   let indexed: readonly IndexedServer[] | undefined
   const offered = new Map<string, readonly Offer[]>()
   let offersKept = 0
+  // A principal lives as long as its verified token is remembered (identity/verify.ts).
+  const rights = new WeakMap<Principal, Rights>()
 
   function endpoint(ctx: CallContext, path: string): MaybePromise<EndpointRecord | undefined> {
     if (!isServerPath(path)) return undefined
@@ -142,11 +144,14 @@ export function createTenantSnapshot(
       return loaded
     },
 
-    // `rightsOf` remembers what it compiled for as long as the document lives.
-    rights: (principal) =>
-      rightsOf(principal, policy, {
-        bootstrap: isBootstrapAdmin(principal, deps.bootstrapAdmin, policy),
-      }),
+    rights(principal) {
+      const before = rights.get(principal)
+      if (before) return before
+      const bootstrap = isBootstrapAdmin(principal, deps.bootstrapAdmin, policy)
+      const compiled = rightsOf(principal, policy, { bootstrap })
+      rights.set(principal, compiled)
+      return compiled
+    },
   }
 
   function forgetOldest(): void {

@@ -101,19 +101,32 @@ describe('the only way out', () => {
     expect(calls).toBe(1)
   })
 
-  it('gives up when no headers come in time', async () => {
-    expect(await outboundOver(never).send(post({ timeoutMs: 5 }))).toEqual({
-      kind: 'fault',
-      fault: 'timeout',
-      message: 'No response within 5 ms.',
-    })
+  it('gives up when no headers come in time, and leaves what is not the last of its request', async () => {
+    for (const isLast of [undefined, true] as const) {
+      let left = false
+      const hanging: Fetcher = (request) => {
+        request.signal.addEventListener('abort', () => {
+          left = true
+        })
+        return never(request)
+      }
+      const result = await outboundOver(hanging).send(
+        post({ timeoutMs: 5, ...(isLast && { isLast }) }),
+      )
+      const message = 'No response within 5 ms.'
+      expect(result).toEqual({ kind: 'fault', fault: 'timeout', message })
+      expect(left).toBe(isLast === undefined)
+    }
   })
 
   it('stops when the caller goes away, or has gone already', async () => {
     const gone = new AbortController()
-    const pending = outboundOver(never).send(post({ signal: gone.signal }))
+    const requests = [post({ signal: gone.signal }), post({ signal: gone.signal, isLast: true })]
+    const pending = requests.map((request) => outboundOver(never).send(request))
     gone.abort()
-    expect(await pending).toMatchObject({ kind: 'fault', fault: 'cancelled' })
+    for (const result of await Promise.all(pending)) {
+      expect(result).toMatchObject({ kind: 'fault', fault: 'cancelled' })
+    }
     const throwing = outboundOver(async (request) => {
       request.signal.throwIfAborted()
       return new Response()

@@ -102,7 +102,8 @@ describe('an upstream that fails', () => {
     expect((await target.log()).log).toEqual([])
   })
 
-  it('and never sends headers is given up after timeoutMs, and its connection closed', async () => {
+  // That its connection is closed with the request: `hung-calls.e2e.test.ts`.
+  it('and never sends headers is given up after timeoutMs', async () => {
     const response = await send('silent')
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({
@@ -118,17 +119,7 @@ describe('an upstream that fails', () => {
         },
       },
     })
-    const closed: string[] = []
-    const calls: unknown[] = []
-    await expect
-      .poll(async () => {
-        const seen = await room.log()
-        closed.push(...seen.closed)
-        calls.push(...seen.log)
-        return closed
-      })
-      .toEqual(['silent'])
-    expect(calls).toHaveLength(1)
+    expect((await room.log()).log).toHaveLength(1)
     expect(gateway.events).toMatchObject([{ tool: 'silent', outcome: 'upstream_timeout' }])
   })
 

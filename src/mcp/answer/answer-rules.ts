@@ -28,7 +28,7 @@ export type TaskPlan =
 export interface AnswerPlan {
   readonly inbound: { readonly method: string; readonly era: 'modern' | 'legacy' }
   /** What the client is told of an error, raw JSON in and out. */
-  readonly error?: (raw: string) => string
+  readonly error?: ((raw: string) => string) | undefined
   /** The client's id, raw. */
   readonly clientId: RawId
   /** Our id towards the upstream, raw. Absent for a stream that answers nothing. */
@@ -39,7 +39,7 @@ export interface AnswerPlan {
    * Its stream is the bridge's, which bounds the silence of its server by itself: in the rest of it a
    * client is asked, or the server tells what no client sees.
    */
-  readonly isBridged?: true
+  readonly isBridged?: true | undefined
   /** Of a stream, and of a body that flows. Default: `DEFAULT_STREAM_BOUNDS`. */
   readonly bounds?: StreamBounds
   /** Which tools `tools/list` may show. */
@@ -47,15 +47,15 @@ export interface AnswerPlan {
   /** Which `notifications/progress` the client is told of, by their parsed token. */
   readonly showsProgress: (token: unknown) => boolean
   /** Headers for the client, such as a sealed session id. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Absent where names stay untouched. */
-  readonly names?: NameTranslation
+  readonly names?: NameTranslation | undefined
   /** Seals the id of an event for the client; absent where no stream can be resumed. */
   readonly sealEventId?: (eventId: string) => Promise<string>
   /** Seals the state of a multi round-trip request for the client; absent in the legacy era. */
   readonly sealState?: (state: string) => Promise<string>
   /** For `_meta` of the result: what the gateway has to say of it, by key, as raw JSON. */
-  readonly notes?: Readonly<Record<string, () => string>>
+  readonly notes?: Readonly<Record<string, () => string>> | undefined
   /** Of requests that may become tasks, or are about one, in the modern era. */
   readonly task?: TaskPlan
   /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
@@ -65,11 +65,11 @@ export interface AnswerPlan {
    */
   readonly mayGoOn?: () => Promise<boolean>
   /** Whether its client has cancelled the request, and so reads no response to it. */
-  readonly isCancelled?: () => boolean
+  readonly isCancelled?: (() => boolean) | undefined
   /** Of the upstream's response, begun anew with it; ended here. */
   readonly bodyDeadline?: Deadline | undefined
   /** How long the call might take, when it took longer and its answer was cut off. */
-  readonly lateAfterMs?: () => number | undefined
+  readonly lateAfterMs?: (() => number | undefined) | undefined
   readonly onEnd: (end: StreamEnd) => void
 }
 

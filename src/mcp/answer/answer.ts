@@ -5,7 +5,7 @@ import {
   GatewayError,
   type MaybePromise,
   mediaType,
-  readSized,
+  textAsSent,
 } from '../../core/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
@@ -98,6 +98,7 @@ async function jsonAnswer(
   return wholeAnswer(ctx, plan, decode(bytes), response.status, source)
 }
 
+/** A body known to be small, in one go and under its deadline. */
 async function smallAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
@@ -105,7 +106,16 @@ async function smallAnswer(
   size: number,
   deadline: Deadline,
 ): Promise<Response> {
-  const text = await readAll(response, size, deadline)
+  let text: string | undefined
+  try {
+    const whole = await deadline.within(response.text())
+    text = whole === undefined ? undefined : withoutMark(textAsSent(whole, size))
+  } catch (thrown) {
+    // What is no UTF-8 is no JSON.
+    text = thrown instanceof GatewayError ? '' : undefined
+  } finally {
+    deadline.end()
+  }
   if (text !== undefined) return wholeAnswer(ctx, plan, text, response.status)
   const isLate = deadline.isPassed()
   return refuse(plan, isLate ? tooSlow(plan.server, plan.timeoutMs / 1_000) : lost(plan))
@@ -126,24 +136,9 @@ function plainSize({ headers }: Response): number {
   return isKnown ? Number(length) : Number.POSITIVE_INFINITY
 }
 
-/**
- * A body known to be small, in one go and under its deadline: empty for what is no UTF-8, and so no
- * JSON, and undefined when it broke off.
- */
-async function readAll(
-  response: Response,
-  size: number,
-  deadline: Deadline,
-): Promise<string | undefined> {
-  try {
-    const text = await readSized(response, size)
-    // As `decode` drops it.
-    return text.startsWith('\uFEFF') ? text.slice(1) : text
-  } catch (thrown) {
-    return thrown instanceof GatewayError ? '' : undefined
-  } finally {
-    deadline.end()
-  }
+/** As `decode` drops it. */
+function withoutMark(text: string): string {
+  return text.startsWith('\uFEFF') ? text.slice(1) : text
 }
 
 /** The beginning of a body: all of it when it is small. Undefined when there is not even that. */

@@ -1,4 +1,9 @@
-import { type CallContext, isPlainObject, toGatewayError } from '../../core/index.ts'
+import {
+  type CallContext,
+  isPlainObject,
+  type MaybePromise,
+  toGatewayError,
+} from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
 import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
@@ -43,11 +48,7 @@ interface Ids {
   readonly upstreamId: RawId
 }
 
-interface OwnEraAnswer extends UpstreamAnswer {
-  readonly kind: 'answer'
-}
-
-type Answered = OwnEraAnswer | BridgedAnswer | ModernAnswer
+type Answered = UpstreamAnswer | BridgedAnswer | ModernAnswer
 
 /** Sends one request and streams its answer back. */
 export function createRequestRelay(deps: RequestRelayDeps) {
@@ -56,7 +57,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const owning = withOwnTask(deps.taskIds, given)
     const outgoing = owning instanceof Promise ? await owning : owning
     const { inbound, target } = outgoing
-    const ids = { clientId: rawIdOf(inbound), upstreamId: JSON.stringify(ctx.random.uuid()) }
+    const ids = { clientId: rawIdOf(inbound), upstreamId: `"${ctx.random.uuid()}"` }
     if (inbound.era === 'modern') {
       checkParamHeaders(outgoing.headers, headerParams(outgoing), inbound.params['arguments'])
     }
@@ -65,7 +66,18 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const server = target.server.id
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
     const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
-    const answered = await send(ctx, outgoing, ids.upstreamId, state, running)
+    let answered: Answered
+    try {
+      answered = await send(ctx, outgoing, ids.upstreamId, state, running)
+    } catch (thrown) {
+      // Whose client left may have reached its server, and a cancel may follow.
+      if (ctx.signal.aborted) running.suspend()
+      else running.forget()
+      if (toGatewayError(thrown).code === 'upstream_timeout') {
+        cancelLate(ctx, outgoing, ids.upstreamId)
+      }
+      throw thrown
+    }
     if (answered.kind === 'cancelled') {
       running.forget()
       ctx.facts.outcome = 'cancelled'
@@ -91,56 +103,36 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     }
   }
 
-  async function send(
+  function send(
     ctx: CallContext,
     outgoing: Outgoing,
     upstreamId: RawId,
     state: string | undefined,
     running: Running,
   ): Promise<Answered> {
-    const { upstream } = outgoing.target.server
-    try {
-      return crosses(upstream, outgoing.inbound.era)
-        ? await deps.bridge.ask(ctx, {
-            ...{ outgoing, upstreamId },
-            ...(state === undefined ? {} : { state }),
-          })
-        : {
-            kind: 'answer',
-            ...(await sendInSession(
-              ctx,
-              deps,
-              outgoing,
-              buildCall(outgoing, upstreamId, { state, keepsDeadline: true }),
-              running,
-            )),
-          }
-    } catch (thrown) {
-      // Whose client left may have reached its server, and a cancel may follow.
-      if (ctx.signal.aborted) running.suspend()
-      else running.forget()
-      if (toGatewayError(thrown).code === 'upstream_timeout') {
-        cancelLate(ctx, outgoing, upstreamId)
-      }
-      throw thrown
+    if (crosses(outgoing.target.server.upstream, outgoing.inbound.era)) {
+      const given = state === undefined ? {} : { state }
+      return deps.bridge.ask(ctx, { outgoing, upstreamId, ...given })
     }
+    const build = buildCall(outgoing, upstreamId, { state, keepsDeadline: true })
+    return sendInSession(ctx, deps, outgoing, build, running)
   }
 
-  async function handBack(
+  function handBack(
     ctx: CallContext,
     outgoing: Outgoing,
     ids: Ids,
-    { response, ...answered }: Exclude<Answered, { kind: 'cancelled' }>,
+    answered: Exclude<Answered, { kind: 'cancelled' }>,
     opened: NewSession,
     onEnd: (end: StreamEnd) => void,
-  ): Promise<Response> {
+  ): MaybePromise<Response> {
     const { inbound, target, shared } = outgoing
     const { server, actor } = target
+    const { response } = answered
     const sealing = opened.headers()?.catch(async (thrown: unknown) => {
       await response.body?.cancel().catch(() => undefined)
       throw thrown
     })
-    const headers = sealing && (await sealing)
     const plan = {
       inbound,
       ...ids,
@@ -149,21 +141,24 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       bounds: deps.bounds,
       showsTool: toolFilter(actor, server),
       showsProgress: progressFilter(inbound.params),
-      ...(shared ? { names: shared.names } : {}),
-      ...(shared?.notes ? { notes: shared.notes } : {}),
-      ...(shared && inbound.method === 'tools/call' && inbound.era === 'legacy'
-        ? { error: taskOnly }
-        : {}),
+      names: shared?.names,
+      notes: shared?.notes,
+      error: shared && isLegacyCall(inbound) ? taskOnly : undefined,
       ...sealersOf(deps, outgoing, ids),
-      ...(headers ? { headers } : {}),
-      ...('bodyDeadline' in answered ? { bodyDeadline: answered.bodyDeadline } : {}),
-      ...('isBridged' in answered ? { isBridged: true as const } : {}),
-      ...('isCancelled' in answered ? { isCancelled: answered.isCancelled } : {}),
-      ...(answered.lateAfterMs ? { lateAfterMs: answered.lateAfterMs } : {}),
+      bodyDeadline: answered.bodyDeadline,
+      isBridged: 'isBridged' in answered ? answered.isBridged : undefined,
+      isCancelled: 'isCancelled' in answered ? answered.isCancelled : undefined,
+      lateAfterMs: answered.lateAfterMs,
       onEnd,
     }
-    return answer(ctx, plan, response)
+    return sealing
+      ? sealing.then((headers) => answer(ctx, { ...plan, headers }, response))
+      : answer(ctx, plan, response)
   }
+}
+
+function isLegacyCall({ method, era }: Outgoing['inbound']): boolean {
+  return method === 'tools/call' && era === 'legacy'
 }
 
 /** Progress is told to who asked for it, under the token he gave (MCP, Progress). */

@@ -53,7 +53,8 @@ async function sendIn(
   let isNew = false
   for (let sends = 1; ; sends += 1) {
     const sent = await deps.upstreams.send(ctx, at(place, build(place.upstreamId)))
-    if (!sent.response.ok) sent.bodyDeadline?.end()
+    if (sent.response.ok) return sent
+    sent.bodyDeadline?.end()
     const { forgot, response } = await forgotSession(sent, target.server.timeoutMs)
     if (!forgot) return { ...sent, response }
     if (isNew || sends === MAX_SESSION_SENDS) {

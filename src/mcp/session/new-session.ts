@@ -23,8 +23,9 @@ export function newSession(
   { inbound, target }: Outgoing,
   { endpoint, response }: UpstreamAnswer,
 ): NewSession {
+  if (inbound.method !== 'initialize' || !response.ok) return NONE
   const upstreamId = response.headers.get('mcp-session-id')
-  if (inbound.method !== 'initialize' || upstreamId === null || !response.ok) return NONE
+  if (upstreamId === null) return NONE
   const { server, actor } = target
   let isAbandoned = false
   return {

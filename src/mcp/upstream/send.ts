@@ -93,6 +93,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
     const end = begin(ctx, call, endpoint, seat)
     const send = call.send ?? outbound.send
+    // Of no copy of a call, nor of one whose time is bounded as a whole.
+    const spare = signal === ctx.signal && !call.send ? takeDeadline(ctx) : undefined
     let result: OutboundResult
     try {
       result = await send({
@@ -106,8 +108,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         holder: ctx.facts.principal,
         signal,
         ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
-        // Of a caller, and so of no copy of a call, nor of one whose time is bounded as a whole.
-        deadline: signal === ctx.signal && !call.send ? takeDeadline(ctx) : undefined,
+        // Whose request is to end with it needs no more to be left when its time is up.
+        ...(spare && !call.canRetry && { isLast: true }),
+        deadline: spare,
         onSent: call.onSent,
       })
     } catch (thrown) {
@@ -202,8 +205,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
           release()
           bodyDeadline?.end()
         }
-        if (!deadline) return { endpoint, probe, response, bodyDeadline, end }
+        if (!deadline) return { kind: 'answer', endpoint, probe, response, bodyDeadline, end }
         return {
+          kind: 'answer',
           endpoint,
           probe,
           response: cutResponse(response, signal),

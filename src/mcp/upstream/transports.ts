@@ -62,7 +62,9 @@ async function sendByLink(
   })
   const headers = new Headers(request.headers)
   describeLink(headers, request)
-  const result = await toObject.send({ ...request, url: LINK_URL, headers })
+  // Only a signal tells an object that nobody waits any more.
+  const { isLast: _isLast, ...inner } = request
+  const result = await toObject.send({ ...inner, url: LINK_URL, headers })
   const fault = result.kind === 'response' ? faultOf(result.response.headers) : undefined
   return fault ? { kind: 'fault', fault, message: MESSAGES[fault] } : result
 }

@@ -39,6 +39,7 @@ export interface UpstreamCall {
 }
 
 export interface UpstreamAnswer {
+  readonly kind: 'answer'
   readonly endpoint: Endpoint
   /** Goes with what is reported of it. */
   readonly probe?: BreakerProbe | undefined

@@ -26,7 +26,11 @@ function firstOf(
   object: Readonly<Record<string, unknown>>,
   names: ReadonlyMap<string, string>,
 ): string | undefined {
-  return Object.keys(object).find((key) => (names.get(fold(key)) ?? key) !== key)
+  return Object.keys(object).find((key) => {
+    // What is spelt as the protocol does needs no folding: almost every key.
+    const own = names.get(key)
+    return own === undefined ? (names.get(fold(key)) ?? key) !== key : own !== key
+  })
 }
 
 /** Also what folds to a letter of ASCII: long s and the Kelvin sign. */

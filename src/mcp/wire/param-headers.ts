@@ -41,11 +41,10 @@ export function paramHeaders(
   params: readonly HeaderParam[],
   args: unknown,
 ): [name: string, value: string][] {
-  const known = new Set(params.map((param) => `mcp-param-${param.header.toLowerCase()}`))
   const passed: [string, string][] = []
   // Names alone: to list the values as well costs four times as much.
   for (const name of inbound.keys()) {
-    if (!name.startsWith('mcp-param-') || known.has(name)) continue
+    if (!name.startsWith('mcp-param-') || params.some((param) => isNamed(param, name))) continue
     passed.push([name, inbound.get(name) ?? ''])
   }
   if (params.length === 0) return passed
@@ -56,6 +55,11 @@ export function paramHeaders(
       : [[`Mcp-Param-${param.header}`, encodeHeaderValue(String(value))]]
   })
   return [...passed, ...computed]
+}
+
+/** `name`: in lower case, as `Headers` lists it. */
+function isNamed({ header }: HeaderParam, name: string): boolean {
+  return name === `mcp-param-${header.toLowerCase()}`
 }
 
 function mirroredValue(args: unknown, param: HeaderParam): Mirrored | undefined {

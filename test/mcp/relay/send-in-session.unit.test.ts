@@ -53,7 +53,7 @@ function setUp(capabilities: object, recovery: Recovery, knows = ['second'], ...
       const end = (): void => {
         ended += 1
       }
-      return { endpoint: ENDPOINT, response, end }
+      return { kind: 'answer', endpoint: ENDPOINT, response, end }
     },
     async open(_ctx, _where, run) {
       const opened = await run(ENDPOINT)

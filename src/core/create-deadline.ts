@@ -1,0 +1,72 @@
+import { systemClock } from './context.ts'
+import type { Deadline } from './deadline.ts'
+
+/**
+ * A limit of `timeoutMs` from now on, for as long as `caller` stays. `isBrief`: the caller's signal is
+ * that of one request, so that a listener which is never removed is no leak; it costs less than to
+ * join two signals.
+ */
+export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief = false): Deadline {
+  let isPassed = false
+  let isEnded = false
+  // The clock that the platform's timers go by: one of a test, which leaps, would not move them.
+  let dueAt = systemClock.now() + timeoutMs
+  let firesAt = dueAt
+  let timer = setTimeout(expire, timeoutMs)
+  let controller: AbortController | undefined
+  let signal: AbortSignal | undefined
+  let leaveWork: (() => void) | undefined
+
+  function expire(): void {
+    const leftMs = dueAt - systemClock.now()
+    if (leftMs > 0) {
+      arm(leftMs)
+      return
+    }
+    isPassed = true
+    controller?.abort()
+    leaveWork?.()
+  }
+
+  function arm(ms: number): void {
+    firesAt = dueAt
+    timer = setTimeout(expire, ms)
+  }
+
+  return {
+    signal() {
+      if (signal) return signal
+      controller = new AbortController()
+      if (isPassed) controller.abort()
+      if (caller && isBrief) leaveWith(caller, controller)
+      signal = caller && !isBrief ? AbortSignal.any([controller.signal, caller]) : controller.signal
+      return signal
+    },
+    isPassed: () => isPassed,
+    // Half of what a race costs.
+    within: (work) =>
+      new Promise((resolve, reject) => {
+        leaveWork = () => resolve(undefined)
+        if (isPassed) leaveWork()
+        work.then(resolve, reject)
+      }),
+    restart(ms) {
+      if (isEnded) return
+      dueAt = systemClock.now() + ms
+      // A timer that comes too early begins another one; only one that comes too late is replaced.
+      if (dueAt >= firesAt) return
+      clearTimeout(timer)
+      arm(ms)
+    },
+    end() {
+      if (isEnded) return
+      isEnded = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+function leaveWith(caller: AbortSignal, controller: AbortController): void {
+  if (caller.aborted) controller.abort()
+  else caller.addEventListener('abort', () => controller.abort(), { once: true })
+}

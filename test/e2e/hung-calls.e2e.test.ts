@@ -1,0 +1,121 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { callModern, messageOf, openLegacy, type Stack, startStack } from '../support/e2e.ts'
+import { onLoopback } from '../support/loopback.ts'
+import { type ModernServer, startModernServer } from '../support/modern-server.ts'
+import { type RunningUpstream, startEverything } from '../support/processes.ts'
+import { textOf } from './clients/foreign-client.ts'
+import { connectSseV1 } from './clients/sse.ts'
+
+/** How a server hangs: before it says anything, or within a body whose size it told. */
+const WAYS = ['silent', 'half'] as const
+const TIMEOUT_MS = 1_000
+
+/** On a real workerd, which closes what a request still waits for when the request is over. */
+let stack: Stack
+let modern: ModernServer
+let everything: RunningUpstream
+let hanging: { origin: string; stop(): Promise<void> }[]
+let token = ''
+/** Of calls that hung: what they were, when their connection was closed. */
+const closed: string[] = []
+beforeAll(async () => {
+  ;[stack, modern, everything] = await Promise.all([
+    startStack(),
+    startModernServer(),
+    startEverything(),
+  ])
+  hanging = await Promise.all([modern, everything].map(({ url }) => startHanging(url)))
+  const names = ['modern', 'everything']
+  for (const [at, { origin }] of hanging.entries()) {
+    await stack.register(names[at] ?? '', `${origin}/mcp`, { timeoutMs: TIMEOUT_MS })
+  }
+  token = await stack.adminToken()
+})
+afterAll(() =>
+  Promise.all([stack, modern, everything, ...(hanging ?? [])].map((part) => part.stop())),
+)
+beforeEach(() => {
+  closed.length = 0
+})
+
+it.each(WAYS)('a modern call that hangs (%s) is answered in time, and left', async (way) => {
+  const response = await callModern(stack.mcp('modern'), token, 'echo', { message: way })
+  expect(await messageOf(response)).toMatchObject({ error: { data: { code: 'upstream_timeout' } } })
+  await expect.poll(() => closed).toEqual([way])
+})
+
+it.each(WAYS)('a legacy call that hangs (%s) is answered in time, and left', async (way) => {
+  const send = await openLegacy(stack.mcp('everything'), token)
+  const params = { name: 'echo', arguments: { message: way } }
+  const answer = await messageOf(await send({ id: way, method: 'tools/call', params }))
+  expect(answer).toMatchObject({ id: way, error: { data: { code: 'upstream_timeout' } } })
+  await expect.poll(() => closed).toEqual([way])
+})
+
+it('calls that hang beside each other are left, and others answered', async () => {
+  const url = stack.mcp('modern')
+  const hung = WAYS.map((message) => callModern(url, token, 'echo', { message }))
+  const fine = await messageOf(await callModern(url, token, 'echo', { message: 'fine' }))
+  expect(fine).toMatchObject({ result: { content: [{ text: 'Echo: fine' }] } })
+  for (const response of await Promise.all(hung)) {
+    expect(await messageOf(response)).toMatchObject({
+      error: { data: { code: 'upstream_timeout' } },
+    })
+  }
+  await expect.poll(() => [...closed].sort()).toEqual(['half', 'silent'])
+})
+
+it.each(WAYS)(
+  'a call (%s) within a stream of 2024-11-05 is left, and the stream goes on',
+  async (way) => {
+    const url = `${stack.gateway.url}/everything/sse`
+    const { client, call } = await connectSseV1({ url, token, name: 'e2e' })
+    await expect(call('echo', { message: way })).rejects.toThrow(/did not .* within/)
+    await expect.poll(() => closed).toEqual([way])
+    expect(textOf(await call('echo', { message: 'fine' }))).toBe('Echo: fine')
+    await client.close()
+  },
+)
+
+/** The server at `url`, but for calls whose message is one of `WAYS`. */
+function startHanging(url: string) {
+  return onLoopback(
+    createServer((request, response) => {
+      hangOrPass(url, request, response).catch(() => response.destroy())
+    }),
+  )
+}
+
+async function hangOrPass(
+  url: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const parts: Buffer[] = []
+  for await (const part of request) parts.push(part)
+  const body = Buffer.concat(parts).toString()
+  const way = WAYS.find((each) => body.includes(`"message":"${each}"`))
+  if (way !== undefined) {
+    response.on('close', () => closed.push(way))
+    if (way === 'silent') return
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
+    response.write('{"jsonrpc":"2.0",')
+    return
+  }
+  const {
+    host: _host,
+    'content-length': _length,
+    connection: _connection,
+    ...headers
+  } = request.headers
+  const answer = await fetch(url, {
+    method: request.method ?? 'POST',
+    headers: Object.entries(headers).map(([name, value]) => [name, String(value)]),
+    ...(body === '' ? {} : { body }),
+  })
+  const own = [...answer.headers].filter(([name]) => name !== 'transfer-encoding')
+  response.writeHead(answer.status, Object.fromEntries(own))
+  for await (const part of answer.body ?? []) response.write(part)
+  response.end()
+}
