@@ -13,12 +13,12 @@ export interface OutboundRequest {
   readonly url: string
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly headers: Headers
-  readonly body?: string
+  readonly body?: string | undefined
   /** Until response headers; the body is the caller's to bound. */
   readonly timeoutMs: number
   readonly signal?: AbortSignal
   /** The deadline begins anew with the response, for a body that is read whole. */
-  readonly keepsDeadline?: true
+  readonly keepsDeadline?: true | undefined
   /** One that is running, instead of another timer. */
   readonly deadline?: Deadline | undefined
   /**
@@ -26,7 +26,7 @@ export interface OutboundRequest {
    * said at once, and the connection is closed with the request. To be aborted by itself costs a call
    * more than anything else of it but `fetch`.
    */
-  readonly isLast?: true
+  readonly isLast?: true | undefined
   /** Called once it is under way, long before an answer comes where that is a stream. */
   readonly onSent?: (() => void) | undefined
 }

@@ -6,7 +6,7 @@ export interface Span {
 
 /** What one pass over a JSON text found, before it is parsed. */
 export type JsonScan =
-  | { readonly kind: 'scanned'; readonly member?: Span }
+  | { readonly kind: 'scanned'; readonly member: Span | undefined }
   | { readonly kind: 'refused'; readonly reason: string }
 
 /** Far above any honest document, far below what makes a recursive reader fail. */
@@ -47,7 +47,7 @@ export function scanJson(text: string, member?: string): JsonScan {
       if (char !== COMMA) depth -= 1
     }
   }
-  return { kind: 'scanned', ...(found ? { member: found } : {}) }
+  return { kind: 'scanned', member: found }
 }
 
 /** Names of one object's members: to look through a few costs less than to make a set of them. */

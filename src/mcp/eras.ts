@@ -1,7 +1,7 @@
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
 import { GatewayError, isPlainObject, type Span } from '../core/index.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from './messages.ts'
-import { createPlainRequests } from './plain-requests.ts'
+import { type Announced, createPlainRequests } from './plain-requests.ts'
 import { ambiguousMember } from './wire/ambiguous-member.ts'
 import { decodeHeaderValue } from './wire/header-value.ts'
 import { scanRequest } from './wire/scan-request.ts'
@@ -15,7 +15,7 @@ export interface InboundRequest {
   readonly text: string
   readonly method: string
   /** The mirrored name: tool, prompt, resource URI or task id. */
-  readonly name?: string
+  readonly name?: string | undefined
   readonly params: Readonly<Record<string, unknown>>
   /** Where the id stands in `text`. */
   readonly id: Span
@@ -87,7 +87,7 @@ export function classify({ text, body, id }: ReadMessage, headers: Headers): Inb
   const announced = { version, method }
   const era = plainRequests.eraOf(body, announced)
   if (era === 'legacy') return legacyInbound(text, body, id, version)
-  if (era === 'modern') return modernInbound(text, body, id, headers, version)
+  if (era === 'modern') return modernInbound(text, body, id, headers, announced, version)
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     body: essentials(body),
@@ -105,7 +105,14 @@ export function classify({ text, body, id }: ReadMessage, headers: Headers): Inb
       return legacyInbound(text, body, id, version)
     case 'modern':
       plainRequests.note(body, announced)
-      return modernInbound(text, outcome.message, id, headers, outcome.classification.revision)
+      return modernInbound(
+        text,
+        outcome.message,
+        id,
+        headers,
+        announced,
+        outcome.classification.revision,
+      )
   }
 }
 
@@ -140,9 +147,10 @@ function modernInbound(
   message: Message,
   id: Span | undefined,
   headers: Headers,
+  announced: Announced,
   version: string | undefined,
 ): Inbound {
-  const claimed = version ?? header(headers, 'mcp-protocol-version') ?? ''
+  const claimed = version ?? announced.version ?? ''
   if (claimed !== MODERN_VERSION) throw unsupportedVersion(claimed, [MODERN_VERSION])
   const method = String(message.method)
   const params = paramsOf(message)
@@ -150,10 +158,9 @@ function modernInbound(
     return { kind: 'notification', era: 'modern', text, method, params, version: claimed }
   }
   requireRequest(method)
-  requireStandardHeaders(headers, method, params)
   const name = nameOf(method, params)
-  const request = { kind: 'request', era: 'modern', text, method, params, id } as const
-  return { ...request, version: claimed, ...(name === undefined ? {} : { name }) }
+  requireStandardHeaders(headers, announced, method, name)
+  return { kind: 'request', era: 'modern', text, method, name, params, id, version: claimed }
 }
 
 function legacyInbound(
@@ -173,7 +180,7 @@ function legacyInbound(
   if (id === undefined) return { ...common, kind: 'notification', method, params }
   requireRequest(method)
   const name = nameOf(method, params)
-  return { ...common, kind: 'request', method, params, id, ...(name === undefined ? {} : { name }) }
+  return { ...common, kind: 'request', method, name, params, id }
 }
 
 /** A notification has no id: judged as one and run as a request, it would be two things. */
@@ -184,16 +191,14 @@ function requireRequest(method: string): void {
 
 function requireStandardHeaders(
   headers: Headers,
+  announced: Announced,
   method: string,
-  params: Readonly<Record<string, unknown>>,
+  name: string | undefined,
 ): void {
-  if (header(headers, 'mcp-protocol-version') === undefined) {
+  if (announced.version === undefined) {
     throw mismatch('The MCP-Protocol-Version header is missing.')
   }
-  if (header(headers, 'mcp-method') === undefined) {
-    throw mismatch('The Mcp-Method header is missing.')
-  }
-  const name = nameOf(method, params)
+  if (announced.method === undefined) throw mismatch('The Mcp-Method header is missing.')
   if (name === undefined) return
   const value = header(headers, 'mcp-name')
   if (value === undefined) throw mismatch(`The Mcp-Name header is missing; ${method} needs it.`)

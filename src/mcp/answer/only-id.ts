@@ -74,6 +74,7 @@ const BEFORE_FIRST = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*$/
 const BEFORE_LAST = /(?<!\\)"id"\s*:\s*$/
 /** A member of that name, anywhere; and what may be one under another spelling. */
 const ID_MEMBER = /"id"\s*:/g
+const ID_NAME = '"id"'
 const SPELT_ID = /\\u006[49]/i
 const AFTER_LAST = /^\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/
 /** More white space than anybody writes between an id and its name. */
@@ -84,7 +85,8 @@ function placeOfId(text: string, raw: string): number | undefined {
   const first = text.indexOf(raw)
   if (first === -1 || SPELT_ID.test(text)) return undefined
   // A second one may be of the message as well, and then which of them counts is its reader's choice.
-  if (text.match(ID_MEMBER)?.length !== 1) return undefined
+  const isAlone = text.indexOf(ID_NAME) === text.lastIndexOf(ID_NAME)
+  if (!isAlone && text.match(ID_MEMBER)?.length !== 1) return undefined
   if (first <= NEAR_CHARS && BEFORE_FIRST.test(text.slice(0, first))) return first
   const last = text.lastIndexOf(raw)
   const behind = text.length - last - raw.length

@@ -53,7 +53,9 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       isJudged = true
       last = await upstreams.send(within, {
         ...buildCall({ inbound, headers: new Headers(), target }, id, { deadline })(),
-        ...(first ? { pinned: first.endpoint.id, isAdmitted: true } : balanceKey(outgoing)),
+        ...(first
+          ? { pinned: first.endpoint.id, isAdmitted: true }
+          : { key: balanceKey(outgoing) }),
       })
       // A refusal was told to the breaker when it came.
       isJudged = !last.response.ok

@@ -45,11 +45,7 @@ export function buildCall(
   const isSafeTool = server.trustAnnotations && (tool?.readOnly || tool?.idempotent) === true
 
   return (sessionId) => {
-    const hop = {
-      custom: server.headers,
-      ...(inbound.version === undefined ? {} : { version: inbound.version }),
-      ...(sessionId === undefined ? {} : { sessionId }),
-    }
+    const hop = { custom: server.headers, version: inbound.version, sessionId }
     return {
       server,
       method: 'POST',
@@ -60,9 +56,10 @@ export function buildCall(
       body,
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,
-      ...(building.keepsDeadline ? { keepsDeadline: true } : {}),
-      ...(deadline ? { deadline } : {}),
-      ...(session ? { pinned: session.endpoint } : balanceKey(sendable)),
+      keepsDeadline: building.keepsDeadline,
+      deadline,
+      pinned: session?.endpoint,
+      key: session ? undefined : balanceKey(sendable),
     }
   }
 }

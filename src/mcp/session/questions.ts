@@ -18,6 +18,8 @@ export interface Heard {
   forget(): void
 }
 
+const NOTHING = (): void => undefined
+
 /** A server that asks more within one request is talking to itself. */
 const MAX_QUESTIONS = 100
 
@@ -34,7 +36,7 @@ export function hearQuestions(
 ): Heard {
   const { inbound, target, session, shared } = outgoing
   if (!shared || session || inbound.era === 'modern' || crosses(target.server.upstream, 'legacy'))
-    return { outgoing, forget: () => undefined }
+    return { outgoing, forget: NOTHING }
   const { names } = shared
   const call = { ...idScope(outgoing), server: target.server.id }
   const open: Running[] = []

@@ -28,12 +28,12 @@ type Picked = Choice<Endpoint>
 export interface Where {
   readonly call: {
     readonly server: ServerRecord
-    readonly pinned?: EndpointId
-    readonly key?: () => string
+    readonly pinned?: EndpointId | undefined
+    readonly key?: (() => string) | undefined
     readonly isJudged?: true
     readonly isAdmitted?: true
   }
-  readonly tried: ReadonlySet<EndpointId>
+  readonly tried: readonly EndpointId[]
   /** Absent for what counts in no bulkhead. */
   readonly policy?: SendPolicy
   readonly signal?: AbortSignal
@@ -94,7 +94,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
   /** A second attempt goes elsewhere when there is an elsewhere. */
   function candidates({ call, tried, mayWait }: Where): readonly Endpoint[] {
     const own = eligible(call)
-    const fresh = tried.size === 0 ? own : own.filter(({ id }) => !tried.has(id))
+    const fresh = tried.length === 0 ? own : own.filter(({ id }) => !tried.includes(id))
     return fresh.length > 0 || mayWait === false ? fresh : own
   }
 
@@ -214,7 +214,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       const max = policy?.bulkhead?.maxConcurrent
       const { server } = call
       return eligible(call).some(({ id }) => {
-        if (tried.has(id)) return false
+        if (tried.includes(id)) return false
         const isClosed = breakers.of(server).peek(id, ctx.clock.now()) === 'closed'
         return isClosed && (max === undefined || hasRoom(ctx, server, id, max))
       })

@@ -7,9 +7,9 @@ import { type HeaderParam, paramHeaders } from '../wire/param-headers.ts'
 /** What hop 2 needs to know besides the message. */
 export interface HopTwo {
   /** Protocol revision to announce; absent on a legacy `initialize`. */
-  readonly version?: string
+  readonly version?: string | undefined
   /** The upstream's own session id, never ours. */
-  readonly sessionId?: string
+  readonly sessionId?: string | undefined
   /** Custom headers of the server, set by its administrator. */
   readonly custom: readonly (readonly [name: string, value: string])[]
 }

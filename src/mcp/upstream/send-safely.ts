@@ -11,7 +11,7 @@ export interface Sending {
   readonly call: UpstreamCall
   readonly policy: SendPolicy
   /** Endpoints that it was sent to. */
-  readonly tried: Set<EndpointId>
+  readonly tried: EndpointId[]
   readonly deadline: RunningDeadline | undefined
   /** Aborted when the caller leaves, or the time is over. */
   readonly signal: AbortSignal
@@ -50,7 +50,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
       isRetryable: ({ result }) => isPassing(result),
       // It asks for itself alone: the next attempt goes elsewhere when there is an elsewhere.
       askedPauseMs: ({ result }) =>
-        tried.size < eligible(call).length ? 0 : retryAfterMsOf(result, ctx.clock.now()),
+        tried.length < eligible(call).length ? 0 : retryAfterMsOf(result, ctx.clock.now()),
       leftMs: () => deadline?.leftMs(ctx.clock.now()) ?? Number.POSITIVE_INFINITY,
       mayRetry: () => policy.payRetry(ctx.clock.now()),
       letGo(failed) {

@@ -87,7 +87,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const { ctx, call, tried, deadline } = sending
     const choosing = places.choose(ctx, { ...sending, signal, mayWait })
     const { endpoint, probe, seat } = choosing instanceof Promise ? await choosing : choosing
-    tried.add(endpoint.id)
+    tried.push(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
@@ -103,13 +103,13 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         url: endpoint.url,
         method: call.method,
         headers: call.headers,
-        ...(call.body === undefined ? {} : { body: call.body }),
+        body: call.body,
         timeoutMs: call.server.timeoutMs,
         holder: ctx.facts.principal,
         signal,
-        ...(call.keepsDeadline ? { keepsDeadline: true } : {}),
+        keepsDeadline: call.keepsDeadline,
         // Whose request is to end with it needs no more to be left when its time is up.
-        ...(spare && !call.canRetry && { isLast: true }),
+        isLast: spare && !call.canRetry ? true : undefined,
         deadline: spare,
         onSent: call.onSent,
       })
@@ -181,7 +181,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const policy = policies(server)
       const deadline = call.deadline && runDeadline(call.deadline, ctx.signal, ctx.clock.now())
       const signal = deadline?.signal ?? ctx.signal
-      const sending: Sending = { ctx, call, policy, tried: new Set(), deadline, signal }
+      const sending: Sending = { ctx, call, policy, tried: [], deadline, signal }
       let seat: Seat | undefined
       let sent: Sent | undefined
       const release = (): void => {
@@ -226,7 +226,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     },
 
     async open(ctx, where, run) {
-      const { endpoint, probe } = await places.choose(ctx, { call: where, tried: new Set() })
+      const { endpoint, probe } = await places.choose(ctx, { call: where, tried: [] })
       ctx.facts.endpoint = endpoint.id
       const opened = await run(endpoint).catch((thrown: unknown) => {
         reportLeft(ctx, endpoint.id, probe)

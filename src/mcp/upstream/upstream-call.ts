@@ -13,9 +13,9 @@ export interface UpstreamCall {
   /** Absent for GET. */
   readonly body?: string
   /** A legacy session stays on the endpoint that opened it. */
-  readonly pinned?: EndpointId
+  readonly pinned?: EndpointId | undefined
   /** What a server that hashes keeps together. */
-  readonly key?: () => string
+  readonly key?: (() => string) | undefined
   /**
    * It is a call, whose answer is judged: the breaker learns of a success by `reportSound`
    * afterwards, and calls that run at once are bounded.
@@ -25,7 +25,7 @@ export interface UpstreamCall {
    * The deadline of its answer's headers begins anew for the answer: `bodyDeadline`. Whoever reads
    * the answer bounds each wait by it, or ends it; nobody else may ask for it.
    */
-  readonly keepsDeadline?: true
+  readonly keepsDeadline?: true | undefined
   /** A later round of a call that a breaker let through: what was begun is not refused half-way. */
   readonly isAdmitted?: true
   /** How it is sent, where it is not by ourselves. */
@@ -35,7 +35,7 @@ export interface UpstreamCall {
   /** Sending twice does no harm. */
   readonly canRetry: boolean
   /** Of the whole call, retries and answer included. */
-  readonly deadline?: CallDeadline
+  readonly deadline?: CallDeadline | undefined
 }
 
 export interface UpstreamAnswer {

@@ -18,7 +18,7 @@ export function encodeHeaderValue(text: string): string {
 
 /** The text a header value stands for; undefined when a sentinel holds no valid base64 of UTF-8. */
 export function decodeHeaderValue(value: string): string | undefined {
-  const trimmed = value.replace(/^[ \t]+|[ \t]+$/g, '')
+  const trimmed = isPadded(value) ? value.replace(/^[ \t]+|[ \t]+$/g, '') : value
   if (!trimmed.startsWith(PREFIX) || !trimmed.endsWith(SUFFIX)) return trimmed
   if (trimmed.length < PREFIX.length + SUFFIX.length) return undefined
   const base64 = trimmed.slice(PREFIX.length, -SUFFIX.length)
@@ -36,4 +36,13 @@ export function decodeHeaderValue(value: string): string | undefined {
     // Not UTF-8: the caller answers with a header mismatch.
     return undefined
   }
+}
+
+/** Almost none is, and to look costs less than to replace nothing. */
+function isPadded(value: string): boolean {
+  return isBlank(value[0]) || isBlank(value.at(-1))
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === ' ' || char === '\t'
 }

@@ -2,7 +2,7 @@ import { type Span, scanJson } from '../../core/index.ts'
 
 /** What one pass over the text of a message found, before it is parsed. */
 export type RequestScan =
-  | { readonly kind: 'scanned'; readonly id?: Span }
+  | { readonly kind: 'scanned'; readonly id: Span | undefined }
   | { readonly kind: 'refused'; readonly reason: string }
 
 /**
@@ -12,7 +12,7 @@ export type RequestScan =
 export function scanRequest(text: string): RequestScan {
   const scan = scanJson(text, 'id')
   if (scan.kind === 'refused') return scan
-  return { kind: 'scanned', ...(scan.member ? { id: scan.member } : {}) }
+  return { kind: 'scanned', id: scan.member }
 }
 
 /** The text with the value at `span` replaced; every other character stays. */

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { EndpointId } from '../../../src/core/index.ts'
 import { createSendPolicies, DEFAULT_SENDING } from '../../../src/mcp/upstream/send-policy.ts'
 import { A, B, fault, ok, serverWith, world } from './send-world.ts'
 
@@ -147,7 +146,7 @@ describe('a choice', () => {
       const { ctx } = call(server, { pinned: B })
       const where = {
         call: { server, isJudged: true as const },
-        tried: new Set<EndpointId>([B]),
+        tried: [B],
         policy: createSendPolicies(DEFAULT_SENDING)(server),
       }
       expect(places.choose(ctx as never, where)).toMatchObject({ endpoint: { id: A } })
