@@ -1,4 +1,10 @@
-import type { Clock, Outbound, Principal } from '../core/index.ts'
+import {
+  andThen,
+  type Clock,
+  type MaybePromise,
+  type Outbound,
+  type Principal,
+} from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import { credentialFrom } from './bearer.ts'
 import { type IssuerConfig, issuerRules } from './issuers.ts'
@@ -31,11 +37,11 @@ export interface Resource {
 /** Finds out who is calling. */
 export interface Identity {
   /**
-   * The principal that the request's bearer token proves.
+   * The principal that the request's bearer token proves; at once for a token that is known.
    * Throws `unauthenticated`, with `WWW-Authenticate` in `detail.headers` and why in
    * `detail.data.reason`.
    */
-  authenticate(headers: Headers, resource: Resource): Promise<Principal>
+  authenticate(headers: Headers, resource: Resource): MaybePromise<Principal>
   /** The own issuer's public keys as a JWKS document; empty without an own issuer. */
   jwks(): Promise<{ keys: object[] }>
 }
@@ -63,15 +69,15 @@ export function createIdentity(deps: IdentityDeps): Identity {
   const origins = [origin, `${origin}/`]
 
   return {
-    async authenticate(headers, resource) {
+    authenticate(headers, resource) {
       const credential = credentialFrom(headers)
       if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl())
       if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl())
       const audiences = [resource.url, ...(resource.alsoUrls ?? []), ...origins]
-      const verifying = verifier.verify(credential.token, audiences)
-      const verdict = verifying instanceof Promise ? await verifying : verifying
-      if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl())
-      return verdict.principal
+      return andThen(verifier.verify(credential.token, audiences), (verdict) => {
+        if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl())
+        return verdict.principal
+      })
     },
     async jwks() {
       return ownKeys ? ownKeys.jwks() : { keys: [] }

@@ -1,4 +1,10 @@
-import { type CallContext, GatewayError, type Principal, toGatewayError } from '../core/index.ts'
+import {
+  type CallContext,
+  GatewayError,
+  type MaybePromise,
+  type Principal,
+  toGatewayError,
+} from '../core/index.ts'
 import { resourceMetadataUrl } from '../identity/index.ts'
 import {
   endpointPath,
@@ -25,7 +31,8 @@ export function createMcpFront(deps: McpRoutesDeps): McpFront {
   async function at(call: CallContext, request: Request, name: string): Promise<Response> {
     try {
       const path = endpointPath(name)
-      const principal = await authenticate(deps, request.headers, path)
+      const proving = authenticate(deps, request.headers, path)
+      const principal = proving instanceof Promise ? await proving : proving
       call.facts.principal = principal.key
       call.facts.tenant = principal.tenant
       return await serve(deps, call, principal, path, request)
@@ -50,7 +57,7 @@ function authenticate(
   { identity, publicUrl }: McpRoutesDeps,
   headers: Headers,
   path: string,
-): Promise<Principal> {
+): MaybePromise<Principal> {
   const url = endpointUrl(publicUrl, path)
   const metadataUrl = () => resourceMetadataUrl(url)
   return identity.authenticate(headers, { url, metadataUrl })

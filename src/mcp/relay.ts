@@ -54,10 +54,9 @@ export function createRelay(deps: RelayDeps): Relay {
   return {
     async message(ctx, principal, path, headers, inbound) {
       // The session comes first: a client must learn that it is gone before anything else fails.
-      const session =
-        inbound.era === 'legacy'
-          ? await sessionOf(ctx, deps.sessions, principal, path, headers)
-          : undefined
+      const isLegacy = inbound.era === 'legacy'
+      const opening = isLegacy ? sessionOf(ctx, deps.sessions, principal, path, headers) : undefined
+      const session = opening instanceof Promise ? await opening : opening
       const arriving = arrive(ctx, deps, principal, path)
       const arrival = arriving instanceof Promise ? await arriving : arriving
       const { actor, snapshot, resolved } = arrival
@@ -76,7 +75,8 @@ export function createRelay(deps: RelayDeps): Relay {
       authorise(seen, inbound)
       const admitting = admitTarget(ctx, deps, snapshot, seen, inbound)
       if (admitting) await admitting
-      const server = inbound.era === 'legacy' ? await deps.settleEra(ctx, seen.server) : seen.server
+      const settling = isLegacy ? deps.settleEra(ctx, seen.server) : seen.server
+      const server = settling instanceof Promise ? await settling : settling
       const target = { actor, server }
       if (crosses(server.upstream, inbound.era)) {
         return deps.bridged.message(ctx, { inbound, headers, target }, session)

@@ -9,9 +9,9 @@ afterEach(() => {
 
 describe('where the token is', () => {
   it('asks for a token, without naming an error, when none was sent', async () => {
-    const { identity } = setup()
+    const { authenticate } = setup()
     for (const headers of [new Headers(), new Headers({ authorization: 'Basic YTpi' })]) {
-      const error = await refused(identity.authenticate(headers, RESOURCE))
+      const error = await refused(authenticate(headers))
       expect(error.message).toBe('No bearer token was sent.')
       expect(error.detail.headers).toEqual({
         'WWW-Authenticate': `Bearer resource_metadata="${RESOURCE.metadataUrl()}"`,
@@ -20,35 +20,35 @@ describe('where the token is', () => {
   })
 
   it('reads the scheme in any case', async () => {
-    const { identity, claims } = setup()
+    const { authenticate, claims } = setup()
     const token = await sign(key, claims())
     const headers = new Headers({ authorization: `bEaReR ${token}` })
-    await expect(identity.authenticate(headers, RESOURCE)).resolves.toMatchObject({
+    await expect(authenticate(headers)).resolves.toMatchObject({
       subject: 'alice',
     })
   })
 
   it('refuses a header with two tokens', async () => {
-    const { identity, claims } = setup()
+    const { authenticate, claims } = setup()
     const token = await sign(key, claims())
     const headers = new Headers({ authorization: `Bearer ${token}` })
     headers.append('authorization', `Bearer ${token}`)
-    expect(await reasonOf(identity.authenticate(headers, RESOURCE))).toBe('malformed')
+    expect(await reasonOf(authenticate(headers))).toBe('malformed')
   })
 
   it('lets X-Authorization alone decide when it is present', async () => {
-    const { identity, claims } = setup()
+    const { authenticate, claims } = setup()
     const good = await sign(key, claims())
     const upstream = new Headers({
       authorization: 'Bearer for-the-upstream',
       'x-authorization': `Bearer ${good}`,
     })
-    await expect(identity.authenticate(upstream, RESOURCE)).resolves.toMatchObject({
+    await expect(authenticate(upstream)).resolves.toMatchObject({
       subject: 'alice',
     })
     for (const bad of ['Bearer nonsense', 'Bearer', '', 'Basic YTpi']) {
       const headers = new Headers({ authorization: `Bearer ${good}`, 'x-authorization': bad })
-      await refused(identity.authenticate(headers, RESOURCE))
+      await refused(authenticate(headers))
     }
   })
 })

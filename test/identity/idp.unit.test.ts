@@ -33,7 +33,7 @@ function setup() {
     issuers: [IssuerConfig.parse({ preset: 'keycloak', issuer: idp.issuer })],
     outbound: createOutbound({ privateHosts: parsePrivateHosts('127.0.0.1,localhost') }),
   })
-  const call = (token: string) =>
+  const call = async (token: string) =>
     identity.authenticate(new Headers({ authorization: `Bearer ${token}` }), RESOURCE)
   return { ...deps, call }
 }

@@ -45,7 +45,7 @@ function setup() {
     now: deps.time.now,
     jti: 'id-1',
   }
-  const call = (token: string) =>
+  const call = async (token: string) =>
     identity.authenticate(new Headers({ authorization: `Bearer ${token}` }), RESOURCE)
   return { ...deps, idp, identity, claims, call }
 }

@@ -35,9 +35,12 @@ export function setup(config: Partial<IssuerConfig> = {}) {
     exp: seconds + 300,
     ...over,
   })
+  // Rejects, whether it is refused at once or not.
+  const authenticate = async (headers: Headers, resource = RESOURCE) =>
+    identity.authenticate(headers, resource)
   const call = (token: string, resource = RESOURCE) =>
-    identity.authenticate(new Headers({ authorization: `Bearer ${token}` }), resource)
-  return { ...deps, idp, identity, claims, call, seconds }
+    authenticate(new Headers({ authorization: `Bearer ${token}` }), resource)
+  return { ...deps, idp, identity, authenticate, claims, call, seconds }
 }
 
 /** The refusal of a call that must be refused. */

@@ -1,4 +1,10 @@
-import { type CallContext, type ServerId, setBounded } from '../../core/index.ts'
+import {
+  andThen,
+  type CallContext,
+  type MaybePromise,
+  type ServerId,
+  setBounded,
+} from '../../core/index.ts'
 import { type Events, emitFault } from '../../observability/index.ts'
 import type { Probes, ServerRecord } from '../../registry/index.ts'
 import { askLegacySide, type LegacySide, withLegacySide } from '../upstream/legacy-side.ts'
@@ -13,7 +19,7 @@ export interface SettleEraDeps {
 }
 
 /** @see createSettleEra */
-export type SettleEra = (ctx: CallContext, server: ServerRecord) => Promise<ServerRecord>
+export type SettleEra = (ctx: CallContext, server: ServerRecord) => MaybePromise<ServerRecord>
 
 /** How long this isolate goes by an answer of its own, where it is not in the registry (yet). */
 const KEEP_MS = 30_000
@@ -54,10 +60,12 @@ export function createSettleEra(deps: SettleEraDeps): SettleEra {
     return answer.side
   }
 
-  return async (ctx, server) => {
+  return (ctx, server) => {
     if (server.upstream.legacy !== 'untried') return server
     const known = remembered(ctx, server.id)
-    const side = known ? known.side : await ask(ctx, server)
-    return { ...server, upstream: withLegacySide(server.upstream, side) }
+    return andThen(known ? known.side : ask(ctx, server), (side) => ({
+      ...server,
+      upstream: withLegacySide(server.upstream, side),
+    }))
   }
 }

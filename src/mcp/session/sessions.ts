@@ -1,16 +1,24 @@
-import { z } from 'zod'
 import {
+  andThen,
   type CallContext,
-  EndpointId,
   GatewayError,
   isPlainObject,
+  type MaybePromise,
   type Principal,
   type Sealer,
-  ServerId,
-  setBounded,
+  type ServerId,
 } from '../../core/index.ts'
 import type { Events } from '../../observability/index.ts'
 import type { ClientHello } from '../upstream/open-session.ts'
+import {
+  type BridgedSession,
+  ClientSession,
+  createUnseal,
+  type LegacySession,
+  type SharedSession,
+  sealBinding,
+  sessionNotFound,
+} from './client-session.ts'
 import type { InFlightOf } from './in-flight.ts'
 import { createPlaces } from './places.ts'
 import { createSessionEnds } from './session-ends.ts'
@@ -24,40 +32,13 @@ import {
   type UpstreamSession,
 } from './session-state.ts'
 
-/** What a legacy client said in `initialize`. */
-const Hello = z.object({
-  protocolVersion: z.string(),
-  capabilities: z.record(z.string(), z.unknown()),
-  clientInfo: z.record(z.string(), z.unknown()),
-})
-
-/** A mirrored legacy session: all of it travels sealed in the session id (DESIGN.md, Decision 5). */
-export const LegacySession = z.object({
-  /** Names the SessionObject that holds what may change. */
-  key: z.uuid(),
-  server: ServerId,
-  endpoint: EndpointId,
-  upstreamId: z.string().min(1).max(4_096),
-  /** Absent when it was too large to travel: such a session cannot be opened again. */
-  hello: Hello.optional(),
-})
-export type LegacySession = z.infer<typeof LegacySession>
-
-/** A session at a shared endpoint: its upstream sessions are known to its SessionObject. */
-export const SharedSession = z.object({ kind: z.literal('shared'), key: z.uuid(), hello: Hello })
-export type SharedSession = z.infer<typeof SharedSession>
-
-/** A session with one server that knows none of this era: the gateway answers for it. */
-export const BridgedSession = z.object({
-  kind: z.literal('bridged'),
-  key: z.uuid(),
-  server: ServerId,
-  hello: Hello,
-})
-export type BridgedSession = z.infer<typeof BridgedSession>
-
-export type ClientSession = SharedSession | BridgedSession | LegacySession
-const ClientSession = z.union([SharedSession, BridgedSession, LegacySession])
+export {
+  BridgedSession,
+  type ClientSession,
+  LegacySession,
+  SharedSession,
+  sessionNotFound,
+} from './client-session.ts'
 
 export interface Sessions {
   /**
@@ -75,7 +56,7 @@ export interface Sessions {
     principal: Principal,
     path: string,
     sessionId: string,
-  ): Promise<ClientSession>
+  ): MaybePromise<ClientSession>
   /** Where it is, as far as this isolate knows; costs nothing. */
   placeOf(session: LegacySession): Place
   /**
@@ -124,40 +105,11 @@ export interface SessionsDeps {
 
 /** Client hello larger than this (JSON characters) does not fit a header. */
 const MAX_HELLO_CHARS = 2_048
-/** To open a seal costs as much as the rest of what a session does to a call. */
-const OPENED_MS = 60_000
-/** With their seals a few KiB each. */
-const MAX_OPENED = 2_000
-
-interface Opened {
-  readonly session: ClientSession
-  readonly until: number
-}
-
 /** @see Sessions */
 export function createSessions(deps: SessionsDeps): Sessions {
   const ends = createSessionEnds(deps)
   const expiresAt = () => deps.clock.now() + SESSION_TTL_MS
-  /** By the seal and all that it is bound to. Whether a session has ended is asked each time. */
-  const opened = new Map<string, Opened>()
-
-  async function unseal(
-    principal: Principal,
-    path: string,
-    sessionId: string,
-  ): Promise<ClientSession> {
-    const boundTo = binding(principal, path)
-    const key = [...boundTo, sessionId].join('\n')
-    const known = opened.get(key)
-    const now = deps.clock.now()
-    if (known && now < known.until) return known.session
-    const session = ClientSession.safeParse(
-      await deps.sealer.open('session', boundTo, sessionId),
-    ).data
-    if (!session) throw sessionNotFound()
-    setBounded(opened, key, { session, until: now + OPENED_MS }, MAX_OPENED)
-    return session
-  }
+  const unseal = createUnseal(deps)
 
   const hasEnded = (session: Pick<ClientSession, 'key'>): GatewayError => {
     ends.noteEnded(session.key)
@@ -186,15 +138,18 @@ export function createSessions(deps: SessionsDeps): Sessions {
       if (!ClientSession.safeParse(session).success) throw unusableId()
       if ('kind' in session) ends.noteBegun(session.key, deps.clock.now())
       else places.note(session, session)
-      return deps.sealer.seal('session', binding(principal, path), session, expiresAt())
+      return deps.sealer.seal('session', sealBinding(principal, path), session, expiresAt())
     },
 
-    async open(ctx, principal, path, sessionId) {
-      const session = await unseal(principal, path, sessionId)
-      const isEnded =
-        'kind' in session ? await ends.isEnded(ctx, session.key) : ends.isKnownEnded(session.key)
-      if (isEnded) throw sessionNotFound()
-      return session
+    open(ctx, principal, path, sessionId) {
+      return andThen(unseal(principal, path, sessionId), (session) => {
+        const { key } = session
+        const ended = 'kind' in session ? ends.isEnded(ctx, key) : ends.isKnownEnded(key)
+        return andThen(ended, (isEnded) => {
+          if (isEnded) throw sessionNotFound()
+          return session
+        })
+      })
     },
 
     placeOf: places.of,
@@ -238,19 +193,14 @@ function unusableId(): GatewayError {
   })
 }
 
-/** The same words for unknown, foreign, expired and ended: nothing leaks about which. */
-export function sessionNotFound(): GatewayError {
-  return new GatewayError('session_not_found', 'The session is unknown, expired or was ended.')
-}
-
 /** The session that a request names, if it names one. Throws `session_not_found`. */
-export async function sessionOf(
+export function sessionOf(
   ctx: CallContext,
   sessions: Sessions,
   principal: Principal,
   path: string,
   headers: Headers,
-): Promise<ClientSession | undefined> {
+): MaybePromise<ClientSession | undefined> {
   const id = headers.get('mcp-session-id')
   return id === null ? undefined : sessions.open(ctx, principal, path, id)
 }
@@ -291,8 +241,4 @@ export function helloOf(params: Readonly<Record<string, unknown>>): ClientHello 
   // Icons and the like are welcome where there is room for them.
   const hellos = [info, { name, version }].map((one) => ({ ...said, clientInfo: one }))
   return hellos.find((hello) => JSON.stringify(hello).length <= MAX_HELLO_CHARS)
-}
-
-function binding(principal: Principal, path: string): string[] {
-  return [principal.tenant, principal.key, path]
 }
