@@ -22,9 +22,9 @@ export interface OutboundRequest {
   /** One that is running, instead of another timer. */
   readonly deadline?: Deadline | undefined
   /**
-   * Nothing is sent after it within the request whose `signal` this is: when its time is up that is
-   * said at once, and the connection is closed with the request. To be aborted by itself costs a call
-   * more than anything else of it but `fetch`.
+   * The request whose `signal` this is ends with it: when its time is up that is said at once, and the
+   * platform closes its connection with the request and what that still does behind its answer. A
+   * signal of its own would cost a call more than anything else of it but `fetch`.
    */
   readonly isLast?: true | undefined
   /** Called once it is under way, long before an answer comes where that is a stream. */

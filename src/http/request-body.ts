@@ -35,11 +35,12 @@ export async function requestText(
   let text: string | undefined
   try {
     const size = harmlessSize(request, maxBytes)
-    text = await deadline.within(
+    const whole = await deadline.within(
       size === undefined ? readChunks(request, maxBytes, deadline) : request.text(),
     )
-    if (text === undefined) throw tooSlow(timeoutMs)
-    return size === undefined ? text : textAsSent(text, size)
+    if (whole === undefined) throw tooSlow(timeoutMs)
+    text = size === undefined ? whole : textAsSent(whole, size)
+    return text
   } finally {
     if (!given || text === undefined) deadline.end()
   }

@@ -36,20 +36,30 @@ export type Serve = (
 const NO_SNIFF = 'x-content-type-options'
 
 /**
+ * When its caller leaves, the platform drops a request without a word, unless something is still to
+ * be done behind its answer: then nothing that it holds (places, counts, its event line) would be let
+ * go of. What it waits for ends with the signal.
+ */
+function outliveCaller(signal: AbortSignal, platform: Platform, handling: Promise<unknown>): void {
+  const outlive = (): void => platform.waitUntil(handling.catch(() => undefined))
+  signal.addEventListener('abort', outlive, { once: true })
+}
+
+/**
  * What is true of every request, whoever routes it: an id, the guards, one event line, and an
  * answer that says no more than it should.
  */
 export function createServe(deps: ServeDeps): Serve {
   const { random, guards, renderProblem, allowAddress } = deps
   return async (request, platform, handle) => {
-    const { headers, method } = request
+    const { headers, method, signal } = request
     const isAllowed = allowAddress?.(headers)
     if (isAllowed === false || (isAllowed instanceof Promise && !(await isAllowed))) {
       return addressRefusal()
     }
     const requestId = requestIdFrom(headers.get('x-request-id'), () => random.uuid())
     const { call, answered } = createEventLine(deps, {
-      ...{ requestId, httpMethod: method, signal: request.signal },
+      ...{ requestId, httpMethod: method, signal },
       waitUntil: (work) => platform.waitUntil(work),
     })
     const origin = headers.get('origin')
@@ -58,7 +68,9 @@ export function createServe(deps: ServeDeps): Serve {
     try {
       requireKnown(guards, request, origin)
       isKnown = true
-      response = method === 'OPTIONS' ? preflight(headers, origin) : await handle(call)
+      const handling = method === 'OPTIONS' ? preflight(headers, origin) : handle(call)
+      if (handling instanceof Promise) outliveCaller(signal, platform, handling)
+      response = await handling
     } catch (thrown) {
       response = renderProblem(call, thrown)
     }

@@ -1,5 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { callModern, messageOf, openLegacy, type Stack, startStack } from '../support/e2e.ts'
 import { onLoopback } from '../support/loopback.ts'
 import { type ModernServer, startModernServer } from '../support/modern-server.ts'
@@ -17,7 +22,8 @@ let modern: ModernServer
 let everything: RunningUpstream
 let hanging: { origin: string; stop(): Promise<void> }[]
 let token = ''
-/** Of calls that hung: what they were, when their connection was closed. */
+/** Of calls that hang: what they are, when they came and when their connection was closed. */
+const came: string[] = []
 const closed: string[] = []
 beforeAll(async () => {
   ;[stack, modern, everything] = await Promise.all([
@@ -30,12 +36,19 @@ beforeAll(async () => {
   for (const [at, { origin }] of hanging.entries()) {
     await stack.register(names[at] ?? '', `${origin}/mcp`, { timeoutMs: TIMEOUT_MS })
   }
+  // One seat: whose call is not seen to be over keeps everybody out.
+  const resilience = { bulkhead: { maxConcurrent: 1, maxQueued: 5, queueMs: 1_000 } }
+  for (const [at, { origin }] of hanging.entries()) {
+    const path = `patient-${names[at]}`
+    await stack.register(path, `${origin}/mcp`, { timeoutMs: 20_000, resilience })
+  }
   token = await stack.adminToken()
 })
 afterAll(() =>
   Promise.all([stack, modern, everything, ...(hanging ?? [])].map((part) => part.stop())),
 )
 beforeEach(() => {
+  came.length = 0
   closed.length = 0
 })
 
@@ -78,6 +91,65 @@ it.each(WAYS)(
   },
 )
 
+describe('when its caller leaves, a call that hangs is left, its seat free, and the event line says so', () => {
+  const echo = (message: string) => ({
+    id: message,
+    method: 'tools/call',
+    params: { name: 'echo', arguments: { message } },
+  })
+
+  it.each(WAYS)('(%s) of a modern client at a modern server', async (way) => {
+    await expectLeft(way, 'patient-modern', (message) =>
+      callModern(stack.mcp('patient-modern'), token, 'echo', { message }),
+    )
+  })
+
+  it.each(WAYS)('(%s) of a modern client at a legacy server', async (way) => {
+    await expectLeft(way, 'patient-everything', (message) =>
+      callModern(stack.mcp('patient-everything'), token, 'echo', { message }),
+    )
+  })
+
+  it.each(WAYS)('(%s) of a legacy client in its session', async (way) => {
+    const send = await openLegacy(stack.mcp('patient-everything'), token)
+    await expectLeft(way, 'patient-everything', (message) => send(echo(message)))
+  })
+
+  async function expectLeft(
+    way: string,
+    server: string,
+    call: (message: string) => Promise<Response>,
+  ): Promise<void> {
+    const before = cancelled(server)
+    const reset = await sendApart(() => call(way))
+    await expect.poll(() => came).toEqual([way])
+    expect(closed).toEqual([])
+    reset()
+    await expect.poll(() => closed).toEqual([way])
+    await expect.poll(() => cancelled(server)).toBe(before + 1)
+    expect(await messageOf(await call('fine'))).toMatchObject({
+      result: { content: [{ text: 'Echo: fine' }] },
+    })
+  }
+
+  const cancelled = (path: string) =>
+    stack.events().filter(({ outcome, server }) => outcome === 'cancelled' && server === path)
+      .length
+})
+
+/** What `call` would fetch, on a connection of its own; gives what resets that (`fetch` ends its own politely). */
+async function sendApart(call: () => Promise<Response>): Promise<() => void> {
+  const fetching = vi.spyOn(globalThis, 'fetch').mockResolvedValueOnce(new Response())
+  await call()
+  const [url, init] = fetching.mock.calls[0] ?? []
+  fetching.mockRestore()
+  const headers = Object.fromEntries(new Headers(init?.headers))
+  const request = httpRequest(String(url), { method: 'POST', agent: false, headers })
+  request.on('error', () => undefined)
+  request.end(init?.body)
+  return () => request.socket?.resetAndDestroy()
+}
+
 /** The server at `url`, but for calls whose message is one of `WAYS`. */
 function startHanging(url: string) {
   return onLoopback(
@@ -97,6 +169,7 @@ async function hangOrPass(
   const body = Buffer.concat(parts).toString()
   const way = WAYS.find((each) => body.includes(`"message":"${each}"`))
   if (way !== undefined) {
+    came.push(way)
     response.on('close', () => closed.push(way))
     if (way === 'silent') return
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })

@@ -129,10 +129,6 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const { inbound, target, shared } = outgoing
     const { server, actor } = target
     const { response } = answered
-    const sealing = opened.headers()?.catch(async (thrown: unknown) => {
-      await response.body?.cancel().catch(() => undefined)
-      throw thrown
-    })
     const plan = {
       inbound,
       ...ids,
@@ -151,6 +147,10 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       lateAfterMs: answered.lateAfterMs,
       onEnd,
     }
+    const sealing = opened.headers()?.catch(async (thrown: unknown) => {
+      await response.body?.cancel().catch(() => undefined)
+      throw thrown
+    })
     return sealing
       ? sealing.then((headers) => answer(ctx, { ...plan, headers }, response))
       : answer(ctx, plan, response)

@@ -87,7 +87,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const { ctx, call, tried, deadline } = sending
     const choosing = places.choose(ctx, { ...sending, signal, mayWait })
     const { endpoint, probe, seat } = choosing instanceof Promise ? await choosing : choosing
-    tried.push(endpoint.id)
+    if (!tried.includes(endpoint.id)) tried.push(endpoint.id)
     const startedAt = ctx.clock.now()
     ctx.facts.endpoint = endpoint.id
     ctx.facts.attempts = (ctx.facts.attempts ?? 0) + 1
@@ -109,7 +109,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         signal,
         keepsDeadline: call.keepsDeadline,
         // Whose request is to end with it needs no more to be left when its time is up.
-        isLast: spare && !call.canRetry ? true : undefined,
+        isLast: spare && isLast(call) ? true : undefined,
         deadline: spare,
         onSent: call.onSent,
       })
@@ -259,6 +259,11 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
 
     reportLeft,
   }
+}
+
+/** Whether its caller is answered with what it comes to: it is neither sent again nor bridged. */
+function isLast({ canRetry, keepsDeadline }: UpstreamCall): boolean {
+  return !canRetry && keepsDeadline === true
 }
 
 /** Where and how to reach one endpoint of a server. */

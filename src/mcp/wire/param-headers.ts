@@ -42,9 +42,10 @@ export function paramHeaders(
   args: unknown,
 ): [name: string, value: string][] {
   const passed: [string, string][] = []
+  const known = params.length === 0 ? undefined : new Set(params.map(nameOf))
   // Names alone: to list the values as well costs four times as much.
   for (const name of inbound.keys()) {
-    if (!name.startsWith('mcp-param-') || params.some((param) => isNamed(param, name))) continue
+    if (!name.startsWith('mcp-param-') || known?.has(name)) continue
     passed.push([name, inbound.get(name) ?? ''])
   }
   if (params.length === 0) return passed
@@ -57,9 +58,9 @@ export function paramHeaders(
   return [...passed, ...computed]
 }
 
-/** `name`: in lower case, as `Headers` lists it. */
-function isNamed({ header }: HeaderParam, name: string): boolean {
-  return name === `mcp-param-${header.toLowerCase()}`
+/** In lower case, as `Headers` lists it. */
+function nameOf({ header }: HeaderParam): string {
+  return `mcp-param-${header.toLowerCase()}`
 }
 
 function mirroredValue(args: unknown, param: HeaderParam): Mirrored | undefined {
