@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createDeadline } from '../../src/core/index.ts'
 import { requestText } from '../../src/http/index.ts'
 
 const BOUNDS = { maxBytes: 10, timeoutMs: 1_000 }
@@ -35,6 +36,21 @@ describe('the body of a request', () => {
   })
   afterEach(() => {
     vi.useRealTimers()
+  })
+
+  it('is UTF-8, of known size or not, and anything else leaves no timer', async () => {
+    for (const length of [undefined, 1]) {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          controller.enqueue(new Uint8Array([0xff]))
+          controller.close()
+        },
+      })
+      const deadline = createDeadline(1_000)
+      const text = requestText(posted(body, length), BOUNDS, deadline)
+      await expect(text).rejects.toMatchObject({ code: 'parse_error' })
+      expect(vi.getTimerCount()).toBe(0)
+    }
   })
 
   it('is its text, and leaves no timer', async () => {
