@@ -51,7 +51,12 @@ export const ERROR_WIRE = {
   upstream_unreachable: wire(422, -31010, 'Upstream unreachable', 'Check the URL and the server.'),
   rate_limited: wire(429, -31011, 'Too many requests', 'Try again after Retry-After.'),
   internal: wire(500, -32603, 'Internal error', 'Report the request id to your administrator.'),
-  upstream_failed: wire(502, -31012, 'Upstream failed', 'Check the health of the server.'),
+  upstream_failed: wire(
+    502,
+    -31012,
+    'Upstream failed',
+    'Check the health of the server: gatehouse server health <path>.',
+  ),
   misconfigured: wire(503, -31016, 'Misconfigured', 'Run: npm run gatehouse -- validate'),
   policy_unavailable: wire(503, -31013, 'Policy unavailable', 'Try again in a few seconds.'),
   upstream_unavailable: wire(503, -31014, 'Upstream unavailable', 'Try again after Retry-After.'),

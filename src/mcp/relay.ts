@@ -55,8 +55,8 @@ export function createRelay(deps: RelayDeps): Relay {
     async message(ctx, principal, path, headers, inbound) {
       // The session comes first: a client must learn that it is gone before anything else fails.
       const isLegacy = inbound.era === 'legacy'
-      const opening = isLegacy ? sessionOf(ctx, deps.sessions, principal, path, headers) : undefined
-      const session = opening instanceof Promise ? await opening : opening
+      const opened = isLegacy ? sessionOf(ctx, deps.sessions, principal, path, headers) : undefined
+      const session = opened instanceof Promise ? await opened : opened
       const arriving = arrive(ctx, deps, principal, path)
       const arrival = arriving instanceof Promise ? await arriving : arriving
       const { actor, snapshot, resolved } = arrival

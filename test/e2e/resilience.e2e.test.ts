@@ -179,7 +179,7 @@ function notReached(server: string, id: string): string {
   return (
     `{"jsonrpc":"2.0","id":${id},"error":{"code":-31012,` +
     `"message":"The connection to the server \\"${server}\\" failed or was closed before it answered.",` +
-    '"data":{"code":"upstream_failed","fix":"Check the health of the server.",' +
+    '"data":{"code":"upstream_failed","fix":"Check the health of the server: gatehouse server health <path>.",' +
     '"requestId":"e2e-request"}}}'
   )
 }

@@ -42,7 +42,7 @@ export function paramHeaders(
   args: unknown,
 ): [name: string, value: string][] {
   const passed: [string, string][] = []
-  const known = params.length === 0 ? undefined : new Set(params.map(nameOf))
+  const known = params.length === 0 ? undefined : new Set(params.map(headerName))
   // Names alone: to list the values as well costs four times as much.
   for (const name of inbound.keys()) {
     if (!name.startsWith('mcp-param-') || known?.has(name)) continue
@@ -59,7 +59,7 @@ export function paramHeaders(
 }
 
 /** In lower case, as `Headers` lists it. */
-function nameOf({ header }: HeaderParam): string {
+function headerName({ header }: HeaderParam): string {
   return `mcp-param-${header.toLowerCase()}`
 }
 
