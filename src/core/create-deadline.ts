@@ -3,7 +3,7 @@ import type { Deadline } from './deadline.ts'
 
 /**
  * A limit of `timeoutMs` from now on, for as long as `caller` stays. `isBrief`: the caller's signal is
- * that of one request, so that a listener which is never removed is no leak; it costs less than to
+ * that of one request, so that a listener which stays until then is no leak; it costs less than to
  * join two signals.
  */
 export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief = false): Deadline {
@@ -16,6 +16,7 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
   let controller: AbortController | undefined
   let signal: AbortSignal | undefined
   let leaveWork: (() => void) | undefined
+  let stopListening: (() => void) | undefined
 
   function expire(): void {
     const leftMs = dueAt - systemClock.now()
@@ -33,12 +34,18 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
     timer = setTimeout(expire, ms)
   }
 
+  function end(): void {
+    if (isEnded) return
+    isEnded = true
+    clearTimeout(timer)
+  }
+
   return {
     signal() {
       if (signal) return signal
       controller = new AbortController()
       if (isPassed) controller.abort()
-      if (caller && isBrief) leaveWith(caller, controller)
+      if (caller && isBrief) stopListening = leaveWith(caller, controller)
       signal = caller && !isBrief ? AbortSignal.any([controller.signal, caller]) : controller.signal
       return signal
     },
@@ -58,15 +65,18 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
       clearTimeout(timer)
       arm(ms)
     },
-    end() {
-      if (isEnded) return
-      isEnded = true
-      clearTimeout(timer)
+    end,
+    release() {
+      end()
+      stopListening?.()
     },
   }
 }
 
-function leaveWith(caller: AbortSignal, controller: AbortController): void {
-  if (caller.aborted) controller.abort()
-  else caller.addEventListener('abort', () => controller.abort(), { once: true })
+/** Gives what ends it. */
+function leaveWith(caller: AbortSignal, controller: AbortController): () => void {
+  const leave = (): void => controller.abort()
+  if (caller.aborted) leave()
+  else caller.addEventListener('abort', leave, { once: true })
+  return () => caller.removeEventListener('abort', leave)
 }

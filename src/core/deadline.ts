@@ -14,8 +14,10 @@ export interface Deadline {
   within<T>(work: Promise<T>): Promise<T | undefined>
   /** Begins anew, with so much time. */
   restart(timeoutMs: number): void
-  /** No limit any more. Idempotent. */
+  /** No limit any more; who leaves is still heard, in a body that goes on without one. Idempotent. */
   end(): void
+  /** Ends it, and nothing is waited for any more that a caller could leave. */
+  release(): void
 }
 
 /** A deadline that is left to whatever its owner waits for next. */

@@ -39,10 +39,18 @@ const NO_SNIFF = 'x-content-type-options'
  * When its caller leaves, the platform drops a request without a word, unless something is still to
  * be done behind its answer: then nothing that it holds (places, counts, its event line) would be let
  * go of. What it waits for ends with the signal.
+ *
+ * What is returned ends that. A listener that stays is held by the platform, and with it all that
+ * belongs to the request, until the whole heap is marked: a busy isolate had twice as much resident.
  */
-function outliveCaller(signal: AbortSignal, platform: Platform, handling: Promise<unknown>): void {
+function outliveCaller(
+  signal: AbortSignal,
+  platform: Platform,
+  handling: Promise<unknown>,
+): () => void {
   const outlive = (): void => platform.waitUntil(handling.catch(() => undefined))
   signal.addEventListener('abort', outlive, { once: true })
+  return () => signal.removeEventListener('abort', outlive)
 }
 
 /**
@@ -64,16 +72,18 @@ export function createServe(deps: ServeDeps): Serve {
     })
     const origin = headers.get('origin')
     let isKnown = false
+    let handled: (() => void) | undefined
     let response: Response
     try {
       requireKnown(guards, request, origin)
       isKnown = true
       const handling = method === 'OPTIONS' ? preflight(headers, origin) : handle(call)
-      if (handling instanceof Promise) outliveCaller(signal, platform, handling)
+      if (handling instanceof Promise) handled = outliveCaller(signal, platform, handling)
       response = await handling
     } catch (thrown) {
       response = renderProblem(call, thrown)
     }
+    handled?.()
     if (isKnown && origin !== null) allowOrigin(response.headers, origin)
     const { headers: own } = response
     own.set('x-request-id', requestId)

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   type CallContext,
@@ -92,5 +93,17 @@ describe('a deadline', () => {
       deadline.end()
       expect(createDeadline(1_000, caller.signal, isBrief).signal().aborted).toBe(true)
     }
+  })
+
+  it('hears of the caller after its end, until it is released', () => {
+    const caller = new AbortController()
+    const [ended, released] = [1, 2].map(() => createDeadline(1_000, caller.signal, true))
+    const signals = [ended?.signal(), released?.signal()]
+    ended?.end()
+    released?.release()
+    expect(vi.getTimerCount()).toBe(0)
+    expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
+    caller.abort()
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
   })
 })

@@ -100,6 +100,7 @@ export function pump(options: PumpOptions): ReadableStream<Uint8Array> {
   })
   const finish = (end: StreamEnd): void => {
     watch.stop()
+    signal.removeEventListener('abort', onAbort)
     if (!isOver) onEnd(end)
     isOver = true
   }
@@ -107,7 +108,8 @@ export function pump(options: PumpOptions): ReadableStream<Uint8Array> {
     finish('cancelled')
     await source.cancel(reason)
   }
-  signal.addEventListener('abort', () => void leave(), { once: true })
+  const onAbort = (): void => void leave()
+  signal.addEventListener('abort', onAbort, { once: true })
 
   return new ReadableStream<Uint8Array>({
     start(controller) {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   openSource,
@@ -56,7 +57,9 @@ describe('a pumped body', () => {
       onEnd: (end) => ends.push(end),
     })
     const leave = () => leaving.abort()
-    return { response: new Response(stream), ends, stalls, isCancelled: () => isCancelled, leave }
+    const listeners = () => getEventListeners(leaving.signal, 'abort').length
+    const response = new Response(stream)
+    return { response, ends, stalls, isCancelled: () => isCancelled, leave, listeners }
   }
 
   it('is handed on, and ends once', async () => {
@@ -64,6 +67,15 @@ describe('a pumped body', () => {
     expect(await response.text()).toBe('ab')
     expect(ends).toEqual(['complete'])
     expect(isCancelled()).toBe(true)
+  })
+
+  it('listens for its caller until it ends, however it ends', async () => {
+    for (const [chunks, failsAt] of [[['a']], [['a', undefined]], [['a'], 1]] as const) {
+      const { response, listeners } = pumped(chunks, failsAt)
+      expect(listeners()).toBe(1)
+      await response.text().catch(() => undefined)
+      expect(listeners()).toBe(0)
+    }
   })
 
   it('breaks off where its source does', async () => {
