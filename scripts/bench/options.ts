@@ -45,7 +45,8 @@ Measures the gateway beside what it could be at best, on a bare workerd, everyth
 
 Rows: a direct to the upstream; b ceiling: a Worker of a few lines; c modern call; d call in a legacy
 session; e call at /mcp with 20 servers; f answer streamed with 20 progress events; g merged
-tools/list; h nginx, and nginx with auth_request; i peers. docs/bench/README.md explains them.`
+tools/list; h nginx, and nginx with auth_request; i peers; j what a call cannot go without, done by
+hand. docs/bench/README.md explains them.`
 
 const DEFAULT_SOAK_MINUTES = 10
 

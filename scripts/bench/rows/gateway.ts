@@ -1,4 +1,4 @@
-import { startCeiling } from './ceiling.ts'
+import { startByHand, startCeiling } from './bare-worker.ts'
 import { legacyCall, modernCall, openSession } from './messages.ts'
 import type { Row, Target, World } from './row.ts'
 
@@ -54,6 +54,19 @@ export const streamed: Row = {
     const call = modernCall('progress', { progressToken: 'bench' })
     const target = gatewayTarget(world, 'gateway-stream', '/bench/mcp', call, 'stream')
     return withCeiling(world, target, 'ceiling-stream', upstreamUrl)
+  },
+}
+
+/** (j) No gateway: what (c) cannot go without, done by hand, with a ceiling (b) of its own. */
+export const byHand: Row = {
+  letter: 'j',
+  isQuick: false,
+  async start(world) {
+    const upstreamUrl = world.upstream.url('modern')
+    await world.registered('bench', upstreamUrl)
+    const of = gatewayTarget(world, 'by-hand', '/bench/mcp', modernCall('echo'))
+    const target = await startByHand(world, { name: 'by-hand', of, upstreamUrl })
+    return withCeiling(world, target, 'ceiling-by-hand', upstreamUrl)
   },
 }
 

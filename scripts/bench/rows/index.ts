@@ -1,5 +1,5 @@
 import { direct } from './direct.ts'
-import { aggregated, legacy, modern, streamed } from './gateway.ts'
+import { aggregated, byHand, legacy, modern, streamed } from './gateway.ts'
 import { nginxRow } from './nginx.ts'
 import { peerRow } from './peers.ts'
 import type { Row } from './row.ts'
@@ -16,4 +16,5 @@ export const ROWS: readonly Row[] = [
   streamed,
   nginxRow,
   peerRow,
+  byHand,
 ]

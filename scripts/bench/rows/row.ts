@@ -52,7 +52,7 @@ export interface Peer {
 
 /** One row of the report, or a few that are started together. */
 export interface Row {
-  /** As in the documentation: `a` to `i`. */
+  /** As in the documentation: `a` to `j`. */
   readonly letter: string
   /** Part of `--quick`. */
   readonly isQuick: boolean

@@ -6,9 +6,9 @@ import type { Target, World } from './row.ts'
 /** Headers that the server's HTTP layer writes by itself. */
 const FRAMING = ['connection', 'content-length', 'date', 'keep-alive', 'transfer-encoding']
 
-export interface CeilingOptions {
+export interface BareOptions {
   readonly name: string
-  /** What it is the ceiling of. */
+  /** The row whose request it is sent, and whose answer's headers it may have. */
   readonly of: Target
   readonly upstreamUrl: string
 }
@@ -18,11 +18,23 @@ export interface CeilingOptions {
  * the gateway does (which exchanges one, `Authorization`, for another, `User-Agent`), and answers
  * with the very headers that the gateway answered with.
  */
-export async function startCeiling(world: World, options: CeilingOptions): Promise<Target> {
-  const { name, of, upstreamUrl } = options
+export function startCeiling(world: World, options: BareOptions): Promise<Target> {
+  return startBareWorker(world, 'ceiling', options)
+}
+
+/** (j) A Worker that does by hand what a modern call cannot go without. */
+export function startByHand(world: World, options: BareOptions): Promise<Target> {
+  return startBareWorker(world, 'by-hand', options)
+}
+
+async function startBareWorker(
+  world: World,
+  folder: 'ceiling' | 'by-hand',
+  { name, of, upstreamUrl }: BareOptions,
+): Promise<Target> {
   const answered = await checkAnswer(of)
   const headers = [...answered].filter(([header]) => !FRAMING.includes(header))
-  const bundleDir = join(import.meta.dirname, '../ceiling')
+  const bundleDir = join(import.meta.dirname, '..', folder)
   const worker = await startWorkerd({
     bundleDir,
     stateDir: join(world.folder, name),
