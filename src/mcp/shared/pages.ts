@@ -55,6 +55,7 @@ const MAX_KEPT_CHARS = 16 * 1024 * 1024
 /** @see Pages */
 export function createPages(deps: { readonly catalog: CatalogReader }): Pages {
   const kept = new Map<string, Page>()
+  const members = new WeakMap<Lineup, string>()
   let keptChars = 0
 
   function keep(key: string, page: Page): void {
@@ -67,9 +68,17 @@ export function createPages(deps: { readonly catalog: CatalogReader }): Pages {
     }
   }
 
+  /** Who takes part, however many: a lineup is the same for as long as nothing has changed. */
+  async function digestMembers(lineup: Lineup): Promise<string> {
+    const digest = await sha256Hex(lineup.sections.map(({ server }) => server.id).join())
+    members.set(lineup, digest)
+    return digest
+  }
+
   return {
     async page(ctx, request) {
-      const key = await keyOf(request)
+      const { lineup } = request
+      const key = keyOf(request, members.get(lineup) ?? (await digestMembers(lineup)))
       const known = kept.get(key)
       if (known) return known
       const page = await read(deps.catalog, ctx, request)
@@ -83,11 +92,10 @@ export function createPages(deps: { readonly catalog: CatalogReader }): Pages {
  * The same rights over the same servers share a page; anything else never does. The digest of the
  * rights says nothing of ownership and visibility, which show in who takes part.
  */
-async function keyOf(request: PageRequest): Promise<string> {
-  const { tenant, generation, policyDigest, path, era, list, lineup, from } = request
-  const members = lineup.sections.map(({ server }) => server.id).join()
-  const parts = [tenant, generation, policyDigest, path, era, list.kind, from ?? null, members]
-  return sha256Hex(JSON.stringify(parts))
+function keyOf(request: PageRequest, members: string): string {
+  const { tenant, generation, policyDigest, path, era, list, from } = request
+  const at = from ? [from.server, from.after] : null
+  return JSON.stringify([tenant, generation, policyDigest, path, era, list.kind, at, members])
 }
 
 /** An item that this caller is shown. */
