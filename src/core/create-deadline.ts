@@ -3,8 +3,8 @@ import type { Deadline } from './deadline.ts'
 
 /**
  * A limit of `timeoutMs` from now on, for as long as `caller` stays. `isBrief`: the caller's signal is
- * that of one request, so that a listener which stays until then is no leak; it costs less than to
- * join two signals.
+ * that of one request, whose leaving it listens for until it is released; that costs less than to join
+ * two signals.
  */
 export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief = false): Deadline {
   let isPassed = false

@@ -16,7 +16,7 @@ export interface Deadline {
   restart(timeoutMs: number): void
   /** No limit any more; who leaves is still heard, in a body that goes on without one. Idempotent. */
   end(): void
-  /** Ends it, and nothing is waited for any more that a caller could leave. */
+  /** Ends it, and hears of the caller no more where it listens by itself. Idempotent. */
   release(): void
 }
 

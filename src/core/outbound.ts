@@ -96,7 +96,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     const { timeoutMs, keepsDeadline, isLast } = request
     const deadline = request.deadline ?? createDeadline(timeoutMs, request.signal)
     if (request.deadline) deadline.restart(timeoutMs)
-    let isKept = false
+    let goesOn = false
     let isAsking = led !== undefined
     try {
       if (led) {
@@ -112,9 +112,12 @@ export function createOutbound(options: OutboundOptions): Outbound {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')
       }
-      if (!keepsDeadline) return { kind: 'response', response }
+      goesOn = true
+      if (!keepsDeadline) {
+        deadline.end()
+        return { kind: 'response', response }
+      }
       deadline.restart(timeoutMs)
-      isKept = true
       return { kind: 'response', response, bodyDeadline: deadline }
     } catch (cause) {
       if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
@@ -123,7 +126,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       if (deadline.isPassed()) return timeout(timeoutMs)
       return fault('network', networkMessage(cause))
     } finally {
-      if (!isKept) deadline.end()
+      if (!goesOn) deadline.release()
     }
   }
 
@@ -149,9 +152,10 @@ export function createOutbound(options: OutboundOptions): Outbound {
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = (): void => reject(signal.reason)
+    const stopListening = (): void => signal.removeEventListener('abort', leave)
     if (signal.aborted) leave()
     signal.addEventListener('abort', leave, { once: true })
-    work.then(resolve, reject)
+    work.then(resolve, reject).finally(stopListening)
   })
 }
 

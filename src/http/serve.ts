@@ -41,7 +41,7 @@ const NO_SNIFF = 'x-content-type-options'
  * go of. What it waits for ends with the signal.
  *
  * What is returned ends that. A listener that stays is held by the platform, and with it all that
- * belongs to the request, until the whole heap is marked: a busy isolate had twice as much resident.
+ * belongs to the request, until the whole heap is marked: a busy isolate had up to twice as much resident.
  */
 function outliveCaller(
   signal: AbortSignal,
@@ -72,18 +72,18 @@ export function createServe(deps: ServeDeps): Serve {
     })
     const origin = headers.get('origin')
     let isKnown = false
-    let handled: (() => void) | undefined
+    let stopListening: (() => void) | undefined
     let response: Response
     try {
       requireKnown(guards, request, origin)
       isKnown = true
       const handling = method === 'OPTIONS' ? preflight(headers, origin) : handle(call)
-      if (handling instanceof Promise) handled = outliveCaller(signal, platform, handling)
+      if (handling instanceof Promise) stopListening = outliveCaller(signal, platform, handling)
       response = await handling
     } catch (thrown) {
       response = renderProblem(call, thrown)
     }
-    handled?.()
+    stopListening?.()
     if (isKnown && origin !== null) allowOrigin(response.headers, origin)
     const { headers: own } = response
     own.set('x-request-id', requestId)

@@ -43,6 +43,7 @@ export function cutOff(
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
+  let stopListening = (): void => undefined
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -53,14 +54,19 @@ export function cutOff(
         }
         if (signal.aborted) cut()
         else signal.addEventListener('abort', cut, { once: true })
+        stopListening = () => signal.removeEventListener('abort', cut)
       },
       async pull(controller) {
         const { done, value } = await reader.read()
         if (signal.aborted) return
-        if (done) controller.close()
-        else controller.enqueue(value)
+        if (!done) return controller.enqueue(value)
+        stopListening()
+        controller.close()
       },
-      cancel: (reason) => reader.cancel(reason),
+      cancel(reason) {
+        stopListening()
+        return reader.cancel(reason)
+      },
     },
     { highWaterMark: 0 },
   )

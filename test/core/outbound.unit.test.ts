@@ -1,6 +1,8 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import {
   countWaiting,
+  createDeadline,
   createOutbound,
   type Fetcher,
   type OutboundRequest,
@@ -132,6 +134,23 @@ describe('the only way out', () => {
       return new Response()
     })
     expect(await throwing.send(post({ signal: gone.signal }))).toMatchObject({ fault: 'cancelled' })
+  })
+
+  it('listens for a caller as long as there is an answer that he could leave', async () => {
+    const caller = new AbortController()
+    const listeners = () => getEventListeners(caller.signal, 'abort').length
+    const asked = (fetcher: Fetcher) => {
+      const deadline = createDeadline(1_000, caller.signal, true)
+      const signal = caller.signal
+      return outboundOver(fetcher).send(post({ signal, deadline, keepsDeadline: true }))
+    }
+    await asked(() => Promise.reject(new Error('refused')))
+    await asked(async () => new Response(null, { status: 302, headers: { location: '/' } }))
+    expect(listeners()).toBe(0)
+    const result = await asked(async () => new Response('{}'))
+    expect(listeners()).toBe(1)
+    if (result.kind === 'response') result.bodyDeadline?.release()
+    expect(listeners()).toBe(0)
   })
 
   it('says that a connection failed, and nothing that the platform said of where', async () => {

@@ -14,6 +14,9 @@ import { connectSseV1 } from './clients/sse.ts'
 
 /** How a server hangs: before it says anything, or within a body whose size it told. */
 const WAYS = ['silent', 'half'] as const
+/** Within a stream of events or an answer too large to be held, which its caller has begun to read. */
+const FLOWING = ['events', 'large'] as const
+const ALL_WAYS = [...WAYS, ...FLOWING]
 const TIMEOUT_MS = 1_000
 
 /** On a real workerd, which closes what a request still waits for when the request is over. */
@@ -98,19 +101,19 @@ describe('when its caller leaves, a call that hangs is left, its seat free, and 
     params: { name: 'echo', arguments: { message } },
   })
 
-  it.each(WAYS)('(%s) of a modern client at a modern server', async (way) => {
+  it.each(ALL_WAYS)('(%s) of a modern client at a modern server', async (way) => {
     await expectLeft(way, 'patient-modern', (message) =>
       callModern(stack.mcp('patient-modern'), token, 'echo', { message }),
     )
   })
 
-  it.each(WAYS)('(%s) of a modern client at a legacy server', async (way) => {
+  it.each(ALL_WAYS)('(%s) of a modern client at a legacy server', async (way) => {
     await expectLeft(way, 'patient-everything', (message) =>
       callModern(stack.mcp('patient-everything'), token, 'echo', { message }),
     )
   })
 
-  it.each(WAYS)('(%s) of a legacy client in its session', async (way) => {
+  it.each(ALL_WAYS)('(%s) of a legacy client in its session', async (way) => {
     const send = await openLegacy(stack.mcp('patient-everything'), token)
     await expectLeft(way, 'patient-everything', (message) => send(echo(message)))
   })
@@ -150,13 +153,27 @@ async function sendApart(call: () => Promise<Response>): Promise<() => void> {
   return () => request.socket?.resetAndDestroy()
 }
 
-/** The server at `url`, but for calls whose message is one of `WAYS`. */
+/** The server at `url`, but for calls whose message is one of `ALL_WAYS`. */
 function startHanging(url: string) {
   return onLoopback(
     createServer((request, response) => {
       hangOrPass(url, request, response).catch(() => response.destroy())
     }),
   )
+}
+
+/** As far as it comes. */
+function beginAnswer(way: (typeof ALL_WAYS)[number], response: ServerResponse): void {
+  if (way === 'silent') return
+  if (way === 'events') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(': it has begun\n\n')
+    return
+  }
+  const length = way === 'half' ? 1_000 : 400_000
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': length })
+  response.write('{"jsonrpc":"2.0",')
+  if (way === 'large') response.write(`"result":{"text":"${'x'.repeat(200_000)}`)
 }
 
 async function hangOrPass(
@@ -167,13 +184,11 @@ async function hangOrPass(
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part)
   const body = Buffer.concat(parts).toString()
-  const way = WAYS.find((each) => body.includes(`"message":"${each}"`))
+  const way = ALL_WAYS.find((each) => body.includes(`"message":"${each}"`))
   if (way !== undefined) {
     came.push(way)
     response.on('close', () => closed.push(way))
-    if (way === 'silent') return
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
-    response.write('{"jsonrpc":"2.0",')
+    beginAnswer(way, response)
     return
   }
   const {

@@ -8,7 +8,7 @@ const FRAMING = ['connection', 'content-length', 'date', 'keep-alive', 'transfer
 
 export interface BareOptions {
   readonly name: string
-  /** The row whose request it is sent, and whose answer's headers it may have. */
+  /** The row whose request it is sent. */
   readonly of: Target
   readonly upstreamUrl: string
 }
@@ -18,8 +18,10 @@ export interface BareOptions {
  * the gateway does (which exchanges one, `Authorization`, for another, `User-Agent`), and answers
  * with the very headers that the gateway answered with.
  */
-export function startCeiling(world: World, options: BareOptions): Promise<Target> {
-  return startBareWorker(world, 'ceiling', options)
+export async function startCeiling(world: World, options: BareOptions): Promise<Target> {
+  const answered = await checkAnswer(options.of)
+  const headers = [...answered].filter(([header]) => !FRAMING.includes(header))
+  return startBareWorker(world, 'ceiling', options, { ANSWER_HEADERS: JSON.stringify(headers) })
 }
 
 /** (j) A Worker that does by hand what a modern call cannot go without. */
@@ -31,15 +33,14 @@ async function startBareWorker(
   world: World,
   folder: 'ceiling' | 'by-hand',
   { name, of, upstreamUrl }: BareOptions,
+  vars: Readonly<Record<string, string>> = {},
 ): Promise<Target> {
-  const answered = await checkAnswer(of)
-  const headers = [...answered].filter(([header]) => !FRAMING.includes(header))
   const bundleDir = join(import.meta.dirname, '..', folder)
   const worker = await startWorkerd({
     bundleDir,
     stateDir: join(world.folder, name),
     wranglerToml: join(bundleDir, 'wrangler.toml'),
-    vars: { UPSTREAM_URL: upstreamUrl, ANSWER_HEADERS: JSON.stringify(headers) },
+    vars: { UPSTREAM_URL: upstreamUrl, ...vars },
     discardOutput: true,
   })
   world.onStop(worker.stop)

@@ -64,7 +64,7 @@ export const byHand: Row = {
   async start(world) {
     const upstreamUrl = world.upstream.url('modern')
     await world.registered('bench', upstreamUrl)
-    const of = gatewayTarget(world, 'by-hand', '/bench/mcp', modernCall('echo'))
+    const of = gatewayTarget(world, 'gateway-modern', '/bench/mcp', modernCall('echo'))
     const target = await startByHand(world, { name: 'by-hand', of, upstreamUrl })
     return withCeiling(world, target, 'ceiling-by-hand', upstreamUrl)
   },

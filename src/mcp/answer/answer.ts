@@ -114,7 +114,7 @@ async function smallAnswer(
     // What is no UTF-8 is no JSON.
     text = thrown instanceof GatewayError ? '' : undefined
   } finally {
-    deadline.release()
+    deadline.end()
   }
   if (text !== undefined) return wholeAnswer(ctx, plan, text, response.status)
   const isLate = deadline.isPassed()

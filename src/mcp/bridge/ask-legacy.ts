@@ -214,11 +214,8 @@ function heldCall(
     // Before the server has answered nobody else would tell it.
     const leave = (): void => void object.cancel(held.callId).catch(() => undefined)
     signal?.addEventListener('abort', leave, { once: true })
-    const response = await object.fetch('http://bridge/call', {
-      method: 'POST',
-      body: JSON.stringify(held),
-    })
-    signal?.removeEventListener('abort', leave)
+    const asked = object.fetch('http://bridge/call', { method: 'POST', body: JSON.stringify(held) })
+    const response = await asked.finally(() => signal?.removeEventListener('abort', leave))
     if (response.headers.has(BUSY_HEADER)) throw tooManyCalls()
     const fault = faultOf(response.headers)
     return fault ? failed(fault) : { kind: 'response', response }

@@ -69,17 +69,20 @@ export function createListen(deps: {
     const release = ctx.holdEvent()
     let feed: Feed | undefined
     let stopLife = (): void => undefined
+    let stopListening = (): void => undefined
     const writer = createEventWriter(
       (why) => {
         ctx.facts.outcome = why
         feed?.stop()
         stopLife()
+        stopListening()
         release()
       },
       { keepsAlive: true, stallMs: deps.bounds.stallMs },
     )
     const close = async (last?: string): Promise<void> => {
       stopLife()
+      stopListening()
       await writer.close(last)
       release()
     }
@@ -110,6 +113,7 @@ export function createListen(deps: {
     }
     if (ctx.signal.aborted) leave()
     else ctx.signal.addEventListener('abort', leave, { once: true })
+    stopListening = () => ctx.signal.removeEventListener('abort', leave)
     // Not awaited: it is read when the response is.
     ctx.waitUntil(writer.write(acknowledgeEvent(opened.honoured, id)))
     opened.start()

@@ -60,11 +60,12 @@ export function createPages(deps: { readonly catalog: CatalogReader }): Pages {
 
   function keep(key: string, page: Page): void {
     kept.set(key, page)
-    keptChars += page.items.length
+    // An empty page takes room as well.
+    keptChars += key.length + page.items.length
     for (const [oldest, { items }] of kept) {
       if (keptChars <= MAX_KEPT_CHARS) return
       kept.delete(oldest)
-      keptChars -= items.length
+      keptChars -= oldest.length + items.length
     }
   }
 

@@ -65,6 +65,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
       clearInterval(timer)
       clearTimeout(expiry)
       stopLife()
+      ctx.signal.removeEventListener('abort', leave)
       onOver()
       socket.close()
       ended.abort()

@@ -91,6 +91,6 @@ function mayBeHedged(call: UpstreamCall, { hedgeAfterMs }: SendPolicy): boolean 
 async function letGo({ result, end }: Sent): Promise<void> {
   end()
   if (result.kind !== 'response') return
-  result.bodyDeadline?.end()
+  result.bodyDeadline?.release()
   await result.response.body?.cancel().catch(() => undefined)
 }

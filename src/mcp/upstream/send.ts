@@ -203,7 +203,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
           : recheck(ctx, call, endpoint.id, result.response)
         const end = (): void => {
           release()
-          bodyDeadline?.end()
+          bodyDeadline?.release()
         }
         if (!deadline) return { kind: 'answer', endpoint, probe, response, bodyDeadline, end }
         return {

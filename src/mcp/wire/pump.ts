@@ -109,7 +109,8 @@ export function pump(options: PumpOptions): ReadableStream<Uint8Array> {
     await source.cancel(reason)
   }
   const onAbort = (): void => void leave()
-  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
 
   return new ReadableStream<Uint8Array>({
     start(controller) {

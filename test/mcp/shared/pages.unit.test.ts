@@ -64,7 +64,11 @@ function setUp(servers: readonly IndexedServer[], charsOf: (server: number) => n
   const pages = createPages({ catalog: createCatalogReader(source) })
   const ctx = contextAt(() => 0)
 
-  async function page(from: Position | undefined, shows: (key: string) => boolean): Promise<Page> {
+  async function page(
+    from: Position | undefined,
+    shows: (key: string) => boolean,
+    policyDigest = 'd',
+  ): Promise<Page> {
     const sections = servers.map((server) => ({
       server,
       show: (key: string) => (shows(key) ? {} : undefined),
@@ -73,7 +77,7 @@ function setUp(servers: readonly IndexedServer[], charsOf: (server: number) => n
     const of = {
       tenant: TENANT,
       generation: 1,
-      policyDigest: 'd',
+      policyDigest,
       path: 'mcp',
       era: 'modern' as const,
     }
@@ -160,6 +164,17 @@ describe('pages of a merged list', () => {
     const { all, work } = setUp(fleet(50, 1_000), () => 1_000)
     expect(await all(() => false)).toEqual({ names: [], pages: 3 })
     expect(work.definitions).toBe(0)
+  })
+
+  it('are not kept without end, however little is on them', async () => {
+    const { page, work } = setUp(fleet(1, 1), () => 10)
+    const nothing = () => false
+    const digestOf = (at: number) => String(at).padStart(1024 * 1024, '0')
+    for (let at = 0; at < 20; at += 1) await page(undefined, nothing, digestOf(at))
+    await page(undefined, nothing, digestOf(19))
+    expect(work.reads).toBe(0)
+    await page(undefined, nothing, digestOf(0))
+    expect(work.reads).toBeGreaterThan(0)
   })
 
   it('have what an upstream offers now when it changes while they are read', async () => {

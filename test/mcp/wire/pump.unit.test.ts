@@ -25,11 +25,14 @@ function bodyOf(chunks: readonly (string | undefined)[]): ReadableStream<Uint8Ar
 }
 
 describe('a pumped body', () => {
-  function pumped(chunks: readonly (string | undefined)[], failsAt = -1) {
+  function pumped(
+    chunks: readonly (string | undefined)[],
+    failsAt = -1,
+    leaving = new AbortController(),
+  ) {
     const ends: StreamEnd[] = []
     const stalls: string[] = []
     let isCancelled = false
-    const leaving = new AbortController()
     const opened = openSource(bodyOf(chunks), 1_000)
     const source: Source = {
       ...opened,
@@ -76,6 +79,15 @@ describe('a pumped body', () => {
       await response.text().catch(() => undefined)
       expect(listeners()).toBe(0)
     }
+  })
+
+  it('ends at once for a caller who has gone already', async () => {
+    const gone = new AbortController()
+    gone.abort()
+    const { ends, isCancelled, listeners } = pumped(['a'], -1, gone)
+    expect(ends).toEqual(['cancelled'])
+    expect(isCancelled()).toBe(true)
+    expect(listeners()).toBe(0)
   })
 
   it('breaks off where its source does', async () => {
