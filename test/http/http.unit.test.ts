@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -164,36 +163,6 @@ describe('the caller who goes away', () => {
     expect(context?.signal.aborted).toBe(false)
     gone.abort()
     expect(context?.signal.aborted).toBe(true)
-  })
-
-  it('keeps a request alive while it is handled, and is listened for no longer', async () => {
-    for (const outcome of ['answers', 'throws']) {
-      const gone = new AbortController()
-      const request = new Request('https://gate.example/ok/a', { signal: gone.signal })
-      const platform = { waitUntil: (work: Promise<unknown>) => void behind.push(work) }
-      const handling = Promise.withResolvers<Response>()
-      const served = serve(request, platform, () => handling.promise)
-      expect(getEventListeners(request.signal, 'abort')).toHaveLength(1)
-      if (outcome === 'answers') handling.resolve(new Response('ok'))
-      else handling.reject(new Error('ours'))
-      await served
-      expect(getEventListeners(request.signal, 'abort')).toHaveLength(0)
-      gone.abort()
-      expect(behind).toHaveLength(0)
-    }
-  })
-
-  it('leaves its handling to the platform when it goes before that has ended', async () => {
-    const gone = new AbortController()
-    const request = new Request('https://gate.example/ok/a', { signal: gone.signal })
-    const platform = { waitUntil: (work: Promise<unknown>) => void behind.push(work) }
-    const handling = Promise.withResolvers<Response>()
-    const served = serve(request, platform, () => handling.promise)
-    gone.abort()
-    expect(behind).toHaveLength(1)
-    handling.resolve(new Response('ok'))
-    await Promise.all([served, ...behind])
-    expect(getEventListeners(request.signal, 'abort')).toHaveLength(0)
   })
 })
 

@@ -10,9 +10,7 @@ export const modern: Row = {
   letter: 'c',
   isQuick: true,
   async start(world) {
-    const upstreamUrl = world.upstream.url('modern')
-    await world.registered('bench', upstreamUrl)
-    const target = gatewayTarget(world, 'gateway-modern', '/bench/mcp', modernCall('echo'))
+    const { target, upstreamUrl } = await modernTarget(world)
     return withCeiling(world, target, 'ceiling-modern', upstreamUrl)
   },
 }
@@ -62,12 +60,17 @@ export const byHand: Row = {
   letter: 'j',
   isQuick: false,
   async start(world) {
-    const upstreamUrl = world.upstream.url('modern')
-    await world.registered('bench', upstreamUrl)
-    const of = gatewayTarget(world, 'gateway-modern', '/bench/mcp', modernCall('echo'))
+    const { target: of, upstreamUrl } = await modernTarget(world)
     const target = await startByHand(world, { name: 'by-hand', of, upstreamUrl })
     return withCeiling(world, target, 'ceiling-by-hand', upstreamUrl)
   },
+}
+
+async function modernTarget(world: World) {
+  const upstreamUrl = world.upstream.url('modern')
+  await world.registered('bench', upstreamUrl)
+  const target = gatewayTarget(world, 'gateway-modern', '/bench/mcp', modernCall('echo'))
+  return { target, upstreamUrl }
 }
 
 async function withCeiling(
