@@ -62,10 +62,10 @@ export function callerFacts({ principal, tenant }: RequestFacts): RequestFacts {
  */
 export interface RateLimitNote {
   /** Permits left of it, about. */
-  left?: number
+  left?: number | undefined
   /** A member of `RateLimit-Policy` and of `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11). */
-  policy?: string
-  state?: string
+  policy?: string | undefined
+  state?: string | undefined
 }
 
 /** Everything a verb may need besides its input and its deps. One per request. */

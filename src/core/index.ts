@@ -41,6 +41,7 @@ export {
   TenantId,
 } from './ids.ts'
 export { impatientD1, impatientStub, within } from './impatient.ts'
+export { createLayoutKeeper } from './kept-layouts.ts'
 export { andThen, type MaybePromise } from './maybe-promise.ts'
 export { mediaType } from './media-type.ts'
 export {

@@ -1,4 +1,4 @@
-import type { CallContext, Clock, Random } from '../core/index.ts'
+import { type CallContext, type Clock, createLayoutKeeper, type Random } from '../core/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 
 /** What a request is known by before anything of it is judged. */
@@ -17,6 +17,10 @@ export interface EventLine {
   answered(status: number): void
 }
 
+/** Facts are found on the way, one by one. */
+const keepFacts = createLayoutKeeper()
+const keepLine = createLayoutKeeper()
+
 /** Gives a request its context, and writes its event line when the answer has ended. */
 export function createEventLine(
   deps: { readonly clock: Clock; readonly random: Random; readonly events: Events },
@@ -32,7 +36,7 @@ export function createEventLine(
   const emit = (): void => {
     if (holds > 0 || status === undefined || isWritten) return
     isWritten = true
-    events.emit({
+    const line = {
       type: 'request',
       requestId,
       httpMethod,
@@ -40,7 +44,10 @@ export function createEventLine(
       durationMs: clock.now() - startedAt,
       outcome: 'ok',
       ...call.facts,
-    })
+    } as const
+    events.emit(line)
+    keepFacts(call.facts)
+    keepLine(line)
   }
   const call: CallContext = {
     requestId,
@@ -48,7 +55,7 @@ export function createEventLine(
     random,
     signal,
     facts: {},
-    rateLimit: {},
+    rateLimit: { left: undefined, policy: undefined, state: undefined },
     spare: undefined,
     waitUntil(work) {
       const report = (thrown: unknown) => emitFault(events, { requestId }, 'behind', thrown)

@@ -1,5 +1,5 @@
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
-import { GatewayError, isPlainObject, type Span } from '../core/index.ts'
+import { createLayoutKeeper, GatewayError, isPlainObject, type Span } from '../core/index.ts'
 import { LEGACY_VERSIONS, MODERN_VERSION, methodFacts } from './messages.ts'
 import { type Announced, createPlainRequests } from './plain-requests.ts'
 import { ambiguousMember } from './wire/ambiguous-member.ts'
@@ -48,6 +48,10 @@ export interface ReadMessage {
   readonly id: Span | undefined
 }
 
+/** What is larger is not held back for its layout. */
+const MAX_KEPT_CHARS = 65_536
+const keepMessage = createLayoutKeeper()
+
 /**
  * Reads one POST body: bounded in depth, without duplicate members, one object.
  * Throws `parse_error` or `invalid_request`.
@@ -64,6 +68,7 @@ export function readMessage(text: string): ReadMessage {
     })
   }
   const message: Message = isPlainObject(body) ? body : {}
+  if (text.length <= MAX_KEPT_CHARS) keepMessage(message)
   const ambiguous = ambiguousMember(message)
   if (ambiguous !== undefined) {
     throw new GatewayError(

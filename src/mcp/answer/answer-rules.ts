@@ -51,15 +51,15 @@ export interface AnswerPlan {
   /** Absent where names stay untouched. */
   readonly names?: NameTranslation | undefined
   /** Seals the id of an event for the client; absent where no stream can be resumed. */
-  readonly sealEventId?: (eventId: string) => Promise<string>
+  readonly sealEventId?: ((eventId: string) => Promise<string>) | undefined
   /** Seals the state of a multi round-trip request for the client; absent in the legacy era. */
-  readonly sealState?: (state: string) => Promise<string>
+  readonly sealState?: ((state: string) => Promise<string>) | undefined
   /** For `_meta` of the result: what the gateway has to say of it, by key, as raw JSON. */
   readonly notes?: Readonly<Record<string, () => string>> | undefined
   /** Of requests that may become tasks, or are about one, in the modern era. */
-  readonly task?: TaskPlan
+  readonly task?: TaskPlan | undefined
   /** Whether the client knows events without data, which begin a stream (MCP 2025-11-25). */
-  readonly takesPriming?: boolean
+  readonly takesPriming?: boolean | undefined
   /**
    * For a stream that a client opened and that so outlives the judgement that let it begin: whether its client may still be told; asked before each piece. Never rejects.
    */

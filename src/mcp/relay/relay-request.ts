@@ -6,6 +6,7 @@ import {
 } from '../../core/index.ts'
 import { toolFilter } from '../../policy/index.ts'
 import { answer } from '../answer/answer.ts'
+import type { AnswerPlan } from '../answer/answer-rules.ts'
 import type { BridgedAnswer } from '../bridge/ask-legacy.ts'
 import type { ModernAnswer } from '../bridge/ask-modern.ts'
 import { crosses } from '../bridge/crossing.ts'
@@ -65,7 +66,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const state = unsealing && (await unsealing)
     const server = target.server.id
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
-    const running = deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
+    const { clientId, upstreamId } = ids
+    const { scope, session } = idScope(outgoing)
+    const running = deps.inFlight.add(ctx, { scope, session, clientId, upstreamId, server }, left)
     let answered: Answered
     try {
       answered = await send(ctx, outgoing, ids.upstreamId, state, running)
@@ -129,9 +132,12 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const { inbound, target, shared } = outgoing
     const { server, actor } = target
     const { response } = answered
-    const plan = {
+    const sealers = sealersOf(deps, outgoing, ids)
+    // Each member by its name: what is spread is laid out anew, member by member.
+    const plan: AnswerPlan = {
       inbound,
-      ...ids,
+      clientId: ids.clientId,
+      upstreamId: ids.upstreamId,
       server: server.path,
       timeoutMs: server.timeoutMs,
       bounds: deps.bounds,
@@ -140,7 +146,10 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       names: shared?.names,
       notes: shared?.notes,
       error: shared && isLegacyCall(inbound) ? taskOnly : undefined,
-      ...sealersOf(deps, outgoing, ids),
+      sealEventId: sealers.sealEventId,
+      sealState: sealers.sealState,
+      task: sealers.task,
+      takesPriming: sealers.takesPriming,
       bodyDeadline: answered.bodyDeadline,
       isBridged: 'isBridged' in answered ? answered.isBridged : undefined,
       isCancelled: 'isCancelled' in answered ? answered.isCancelled : undefined,

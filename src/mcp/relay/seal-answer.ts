@@ -1,4 +1,4 @@
-import type { AnswerPlan } from '../answer/answer-rules.ts'
+import type { AnswerPlan, TaskPlan } from '../answer/answer-rules.ts'
 import type { EventIds } from '../session/event-ids.ts'
 import type { RawId } from '../wire/reply.ts'
 import { type Outgoing, ownSession } from './outgoing.ts'
@@ -26,28 +26,25 @@ export function sealersOf(
       const sealed = await requestStates.seal(stateOf(outgoing), state)
       return shared?.names.requestState?.(sealed) ?? sealed
     }
-    return { sealState, ...taskPlan(taskIds, outgoing) }
+    return { sealState, task: taskPlan(taskIds, outgoing) }
   }
   const path = shared?.path ?? server.path
   const request = { method: inbound.method, ...ids }
   const key = ownSession(outgoing)?.key ?? session?.key ?? ''
   const stream = { session: key, server: server.id, request }
   const sealEventId = eventIds.sealer(actor.principal, path, stream)
-  return {
-    ...(sealEventId ? { sealEventId } : {}),
-    takesPriming: takesPriming(clientVersion(outgoing)),
-  }
+  return { sealEventId, takesPriming: takesPriming(clientVersion(outgoing)) }
 }
 
 /** Only a call may become a task (SEP-2663, Supported Methods). */
-function taskPlan(taskIds: TaskIds, outgoing: Outgoing): Pick<AnswerPlan, 'task'> {
+function taskPlan(taskIds: TaskIds, outgoing: Outgoing): TaskPlan | undefined {
   const { inbound, shared, taskId } = outgoing
   const shown = (sealed: string) => shared?.names.taskId(sealed) ?? sealed
-  if (taskId !== undefined) return { task: { kind: 'asked', shown: shown(taskId) } }
-  if (inbound.method !== 'tools/call') return {}
+  if (taskId !== undefined) return { kind: 'asked', shown: shown(taskId) }
+  if (inbound.method !== 'tools/call') return undefined
   const tool = inbound.name ?? ''
   const seal = async (id: string) => shown(await taskIds.seal(taskOf(outgoing), { id, tool }))
-  return { task: { kind: 'given', seal } }
+  return { kind: 'given', seal }
 }
 
 /** What the request state of a modern request is bound to. */

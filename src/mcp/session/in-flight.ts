@@ -8,7 +8,7 @@ export interface InFlightCall {
   /** Within what a client's ids are its own: its session, or else itself on one server. */
   readonly scope: string
   /** Key of the client's legacy session: then a cancel may arrive at another isolate. */
-  readonly session?: string
+  readonly session?: string | undefined
   readonly clientId: RawId
   readonly server: ServerId
   readonly upstreamId: RawId

@@ -106,8 +106,9 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
     const [pinned] = from
     if (isAdmitted && pinned) return { kind: 'endpoint', endpoint: pinned }
     const { id, resilience: settings } = server
-    const plan = { breakers: breakers.of(server), load, rotations, settings, key, server: id }
-    return chooseEndpoint(ctx, { ...plan, endpoints: from })
+    const own = breakers.of(server)
+    const plan = { breakers: own, load, rotations, settings, key, server: id, endpoints: from }
+    return chooseEndpoint(ctx, plan)
   }
 
   /** Where there is room, or after a while of waiting for some. */

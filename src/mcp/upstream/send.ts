@@ -84,8 +84,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     signal = sending.signal,
     mayWait = true,
   ): Promise<Sent> {
-    const { ctx, call, tried, deadline } = sending
-    const choosing = places.choose(ctx, { ...sending, signal, mayWait })
+    const { ctx, call, policy, tried, deadline } = sending
+    const choosing = places.choose(ctx, { call, policy, tried, signal, mayWait })
     const { endpoint, probe, seat } = choosing instanceof Promise ? await choosing : choosing
     if (!tried.includes(endpoint.id)) tried.push(endpoint.id)
     const startedAt = ctx.clock.now()
