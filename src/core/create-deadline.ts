@@ -1,37 +1,65 @@
 import { systemClock } from './context.ts'
 import type { Deadline } from './deadline.ts'
 
+/** Whoever waits: a context, or a request. The signal is looked at when it is needed. */
+export interface Waiting {
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
- * A limit of `timeoutMs` from now on, for as long as `caller` stays. `isBrief`: the caller's signal is
- * that of one request, whose leaving it listens for until it is released; that costs less than to join
- * two signals.
+ * How long a call runs before it is looked whether its caller is still there: much less than anybody
+ * notices, and more than most calls take.
  */
-export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief = false): Deadline {
+const HEARING_MS = 50
+
+/**
+ * A limit of `timeoutMs` from now on, for as long as the caller stays. `isBrief`: its signal is that of
+ * one request, whose leaving is listened for until the deadline is released; that costs less than to
+ * join two signals.
+ */
+export function createDeadline(timeoutMs: number, caller?: Waiting, isBrief = false): Deadline {
   let isPassed = false
   let isEnded = false
+  let isHearing = false
+  let isDueToHear = false
   // The clock that the platform's timers go by: one of a test, which leaps, would not move them.
   let dueAt = systemClock.now() + timeoutMs
-  let firesAt = dueAt
-  let timer = setTimeout(expire, timeoutMs)
+  let firesAt = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
   let controller: AbortController | undefined
   let signal: AbortSignal | undefined
+  let heard: AbortSignal | undefined
   let leaveWork: (() => void) | undefined
-  let stopListening: (() => void) | undefined
+  arm(isBrief ? Math.min(timeoutMs, HEARING_MS) : timeoutMs)
 
   function expire(): void {
+    timer = undefined
+    isDueToHear = true
     const leftMs = dueAt - systemClock.now()
     if (leftMs > 0) {
       arm(leftMs)
+      if (isHearing) listen()
       return
     }
     isPassed = true
+    leave()
+  }
+
+  function arm(ms: number): void {
+    firesAt = systemClock.now() + ms
+    timer = setTimeout(expire, ms)
+  }
+
+  function leave(): void {
     controller?.abort()
     leaveWork?.()
   }
 
-  function arm(ms: number): void {
-    firesAt = dueAt
-    timer = setTimeout(expire, ms)
+  function listen(): void {
+    if (heard || !caller?.signal) return
+    heard = caller.signal
+    if (heard.aborted) leave()
+    else heard.addEventListener('abort', leave, { once: true })
   }
 
   function end(): void {
@@ -45,16 +73,23 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
       if (signal) return signal
       controller = new AbortController()
       if (isPassed) controller.abort()
-      if (caller && isBrief) stopListening = leaveWith(caller, controller)
-      signal = caller && !isBrief ? AbortSignal.any([controller.signal, caller]) : controller.signal
+      const joined = isBrief ? undefined : caller?.signal
+      if (isBrief) listen()
+      signal = joined ? AbortSignal.any([controller.signal, joined]) : controller.signal
       return signal
     },
+    hear() {
+      if (!isBrief || isEnded) return
+      isHearing = true
+      if (isDueToHear) listen()
+    },
+    hasLeft: () => heard?.aborted === true,
     isPassed: () => isPassed,
     // Half of what a race costs.
     within: (work) =>
       new Promise((resolve, reject) => {
         leaveWork = () => resolve(undefined)
-        if (isPassed) leaveWork()
+        if (isPassed || heard?.aborted) leaveWork()
         work.then(resolve, reject)
       }),
     restart(ms) {
@@ -68,15 +103,7 @@ export function createDeadline(timeoutMs: number, caller?: AbortSignal, isBrief 
     end,
     release() {
       end()
-      stopListening?.()
+      heard?.removeEventListener('abort', leave)
     },
   }
-}
-
-/** Gives what ends it. */
-function leaveWith(caller: AbortSignal, controller: AbortController): () => void {
-  const leave = (): void => controller.abort()
-  if (caller.aborted) leave()
-  else caller.addEventListener('abort', leave, { once: true })
-  return () => caller.removeEventListener('abort', leave)
 }

@@ -8,9 +8,17 @@ export interface Deadline {
    * body alone needs none.
    */
   signal(): AbortSignal
+  /**
+   * From now on a caller who leaves ends what is waited for, as if its time were up. It is heard once
+   * the deadline has run for a while: most calls are over before, and to listen costs each of them more
+   * than anything else of it but `fetch`.
+   */
+  hear(): void
+  /** Whether the caller was heard to leave. */
+  hasLeft(): boolean
   /** Whether the time was up. */
   isPassed(): boolean
-  /** What the work comes to; undefined when its time is up before. One at a time. */
+  /** What the work comes to; undefined when its time is up before, or its caller has gone. One at a time. */
   within<T>(work: Promise<T>): Promise<T | undefined>
   /** Begins anew, with so much time. */
   restart(timeoutMs: number): void

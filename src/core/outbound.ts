@@ -16,15 +16,16 @@ export interface OutboundRequest {
   readonly body?: string | undefined
   /** Until response headers; the body is the caller's to bound. */
   readonly timeoutMs: number
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** The deadline begins anew with the response, for a body that is read whole. */
   readonly keepsDeadline?: true | undefined
   /** One that is running, instead of another timer. */
   readonly deadline?: Deadline | undefined
   /**
-   * The request whose `signal` this is ends with it: when its time is up that is said at once, and the
-   * platform closes its connection with the request and what that still does behind its answer. A
-   * signal of its own would cost a call more than anything else of it but `fetch`.
+   * The request that it is sent for ends with it, under a `deadline` that hears of its caller: when
+   * its time is up, or nobody waits any more, that is said at once, and the platform closes its connection
+   * with the request and what that still does behind its answer. A signal would cost a call more than
+   * anything else of it but `fetch`.
    */
   readonly isLast?: true | undefined
   /** Called once it is under way, long before an answer comes where that is a stream. */
@@ -94,8 +95,10 @@ export function createOutbound(options: OutboundOptions): Outbound {
       return refused(led)
     }
     const { timeoutMs, keepsDeadline, isLast } = request
-    const deadline = request.deadline ?? createDeadline(timeoutMs, request.signal)
+    const hasLeft = (): boolean => request.signal?.aborted === true || deadline.hasLeft()
+    const deadline = request.deadline ?? createDeadline(timeoutMs, request, isLast)
     if (request.deadline) deadline.restart(timeoutMs)
+    if (isLast) deadline.hear()
     let goesOn = false
     let isAsking = led !== undefined
     try {
@@ -104,10 +107,10 @@ export function createOutbound(options: OutboundOptions): Outbound {
         if (problem !== undefined) return refused(problem)
         isAsking = false
       }
-      const opening = open(request, isLast ? request.signal : deadline.signal())
+      const opening = open(request, isLast ? undefined : deadline.signal())
       request.onSent?.()
       const response = await (isLast ? deadline.within(opening) : opening)
-      if (response === undefined) return timeout(timeoutMs)
+      if (response === undefined) return hasLeft() ? gone() : timeout(timeoutMs)
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')
@@ -120,7 +123,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
       deadline.restart(timeoutMs)
       return { kind: 'response', response, bodyDeadline: deadline }
     } catch (cause) {
-      if (request.signal?.aborted) return fault('cancelled', 'The caller went away.')
+      if (hasLeft()) return gone()
       // Its server was not asked, and is not to blame.
       if (isAsking) return refused('has a name that could not be resolved in time')
       if (deadline.isPassed()) return timeout(timeoutMs)
@@ -190,6 +193,10 @@ function parseJson(text: string): unknown {
 
 function refused(problem: string): OutboundResult {
   return fault('refused_address', `The address ${problem}.`)
+}
+
+function gone(): OutboundResult {
+  return fault('cancelled', 'The caller went away.')
 }
 
 function timeout(ms: number): OutboundResult {

@@ -5,7 +5,9 @@ import { type Events, emitFault } from '../observability/index.ts'
 export interface LineRequest {
   readonly requestId: string
   readonly httpMethod: string
-  readonly signal: AbortSignal
+  /** Whose `signal` tells that the caller left; looked at when it is asked for. */
+  readonly caller: { readonly signal: AbortSignal }
+  readonly isWhole?: true
   /** The platform's; what is handed over here never rejects. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }
@@ -27,7 +29,7 @@ export function createEventLine(
   request: LineRequest,
 ): EventLine {
   const { clock, random, events } = deps
-  const { requestId, httpMethod, signal } = request
+  const { requestId, httpMethod, caller } = request
   const startedAt = clock.now()
   let holds = 0
   let isWritten = false
@@ -53,7 +55,10 @@ export function createEventLine(
     requestId,
     clock,
     random,
-    signal,
+    get signal() {
+      return caller.signal
+    },
+    isWhole: request.isWhole,
     facts: {},
     rateLimit: { left: undefined, policy: undefined, state: undefined },
     spare: undefined,

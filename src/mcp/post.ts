@@ -32,11 +32,11 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
   ): Promise<Response> {
     const { headers } = request
     try {
-      const deadline = createDeadline(bounds.timeoutMs, ctx.signal, true)
+      const deadline = createDeadline(bounds.timeoutMs, ctx, true)
       const text = await requestText(request, bounds, deadline)
       // One timer for a whole call: what waits for its server takes this one. Not for a message within
       // another request, such as a stream of 2024-11-05: that goes on when the message is answered.
-      if (request.signal === ctx.signal) leaveDeadline(ctx, deadline)
+      if (ctx.isWhole) leaveDeadline(ctx, deadline)
       else deadline.end()
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
       Object.assign(ctx.facts, { server: path, method: 'batch' })

@@ -84,20 +84,20 @@ describe('a deadline', () => {
   it('aborts when the caller goes, which is no fault of time', () => {
     for (const isBrief of [false, true]) {
       const caller = new AbortController()
-      const deadline = createDeadline(1_000, caller.signal, isBrief)
+      const deadline = createDeadline(1_000, caller, isBrief)
       const signal = deadline.signal()
       expect(signal.aborted).toBe(false)
       caller.abort()
       expect(signal.aborted).toBe(true)
       expect(deadline.isPassed()).toBe(false)
       deadline.end()
-      expect(createDeadline(1_000, caller.signal, isBrief).signal().aborted).toBe(true)
+      expect(createDeadline(1_000, caller, isBrief).signal().aborted).toBe(true)
     }
   })
 
   it('hears of the caller after its end, until it is released', () => {
     const caller = new AbortController()
-    const [ended, released] = [1, 2].map(() => createDeadline(1_000, caller.signal, true))
+    const [ended, released] = [1, 2].map(() => createDeadline(1_000, caller, true))
     const signals = [ended?.signal(), released?.signal()]
     ended?.end()
     released?.release()
@@ -105,5 +105,83 @@ describe('a deadline', () => {
     expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
     caller.abort()
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
+  })
+})
+
+describe('a deadline that hears of its caller', () => {
+  let gone: AbortController
+  let looks: number
+  let caller: { readonly signal: AbortSignal }
+  beforeEach(() => {
+    gone = new AbortController()
+    looks = 0
+    caller = {
+      get signal() {
+        looks += 1
+        return gone.signal
+      },
+    }
+  })
+  const never = new Promise<never>(() => undefined)
+  const listeners = () => getEventListeners(gone.signal, 'abort')
+
+  it('does not look at him while what he waits for may be over soon', async () => {
+    const deadline = createDeadline(1_000, caller, true)
+    deadline.hear()
+    vi.advanceTimersByTime(49)
+    expect(await deadline.within(Promise.resolve('done'))).toBe('done')
+    deadline.release()
+    vi.advanceTimersByTime(10_000)
+    expect(looks).toBe(0)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it.each([
+    ['before he was looked for', 10],
+    ['after', 60],
+  ])('ends what is waited for when he left %s', async (_when, leavesAtMs) => {
+    const deadline = createDeadline(1_000, caller, true)
+    deadline.hear()
+    const work = deadline.within(never)
+    vi.advanceTimersByTime(leavesAtMs)
+    gone.abort()
+    vi.advanceTimersByTime(50)
+    expect(await work).toBeUndefined()
+    expect([deadline.hasLeft(), deadline.isPassed()]).toEqual([true, false])
+    expect(await deadline.within(never)).toBeUndefined()
+    deadline.release()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('looks for him at once where it ran for a while already', async () => {
+    const deadline = createDeadline(1_000, caller, true)
+    vi.advanceTimersByTime(60)
+    expect(looks).toBe(0)
+    gone.abort()
+    deadline.hear()
+    expect(await deadline.within(never)).toBeUndefined()
+    deadline.release()
+  })
+
+  it('passes in its time, as ever, and leaves no listener', async () => {
+    const deadline = createDeadline(1_000, caller, true)
+    deadline.hear()
+    const work = deadline.within(never)
+    vi.advanceTimersByTime(999)
+    expect(deadline.isPassed()).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(await work).toBeUndefined()
+    expect([deadline.hasLeft(), deadline.isPassed()]).toEqual([false, true])
+    expect(listeners()).toHaveLength(1)
+    deadline.release()
+    expect(listeners()).toHaveLength(0)
+  })
+
+  it('hears nobody where it was not asked to, or when it has ended', () => {
+    const silent = createDeadline(1_000, caller, true)
+    vi.advanceTimersByTime(500)
+    silent.end()
+    silent.hear()
+    expect(looks).toBe(0)
   })
 })

@@ -140,7 +140,7 @@ describe('the only way out', () => {
     const caller = new AbortController()
     const listeners = () => getEventListeners(caller.signal, 'abort').length
     const asked = (fetcher: Fetcher) => {
-      const deadline = createDeadline(1_000, caller.signal, true)
+      const deadline = createDeadline(1_000, caller, true)
       const signal = caller.signal
       return outboundOver(fetcher).send(post({ signal, deadline, keepsDeadline: true }))
     }

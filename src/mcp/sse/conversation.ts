@@ -147,7 +147,7 @@ export function createConversation(ctx: CallContext, deps: ConversationDeps): Co
   function lineOf({ requestId }: Handed): EventLine {
     const line = createEventLine(
       { clock: ctx.clock, random: ctx.random, events: deps.events },
-      { requestId, httpMethod: 'POST', signal: deps.signal, waitUntil },
+      { requestId, httpMethod: 'POST', caller: deps, waitUntil },
     )
     Object.assign(line.call.facts, {
       route: deps.route,

@@ -36,7 +36,8 @@ export interface Where {
   readonly tried: readonly EndpointId[]
   /** Absent for what counts in no bulkhead. */
   readonly policy?: SendPolicy
-  readonly signal?: AbortSignal
+  /** Default: the context's own. */
+  readonly signal?: AbortSignal | undefined
   /** False for a second copy, which is sent elsewhere or not at all. */
   readonly mayWait?: boolean
 }
@@ -54,9 +55,7 @@ export interface Places {
   /** Undefined when the call has to wait. */
   enterTenant(ctx: CallContext, server: ServerRecord): Seat | undefined
   /** Throws `no_capacity`. */
-  wait(
-    of: Pick<Where, 'call'> & { readonly ctx: CallContext; readonly signal: AbortSignal },
-  ): Promise<Seat>
+  wait(of: Pick<Where, 'call' | 'signal'> & { readonly ctx: CallContext }): Promise<Seat>
   /**
    * No promise unless somebody has to be asked or waited for. Throws `upstream_unavailable` and
    * `no_capacity`.
@@ -192,7 +191,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       return tenants.tryEnter(tenant, tenant, tenantBounds.maxConcurrent, ctx.clock.now())
     },
 
-    async wait({ ctx, call: { server }, signal }) {
+    async wait({ ctx, call: { server }, signal = ctx.signal }) {
       const { tenant } = server
       const waiting = { group: tenant, keys: [tenant], who: ctx.facts.principal ?? '', signal }
       const waited = await tenants.wait(waiting, tenantBounds, ctx.clock.now())

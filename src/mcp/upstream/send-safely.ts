@@ -13,8 +13,8 @@ export interface Sending {
   /** Endpoints that it was sent to. */
   readonly tried: EndpointId[]
   readonly deadline: RunningDeadline | undefined
-  /** Aborted when the caller leaves, or the time is over. */
-  readonly signal: AbortSignal
+  /** Aborted when the caller leaves, or the time is over; absent where the context's own will do. */
+  readonly signal: AbortSignal | undefined
 }
 
 /** What one sending came to. */
@@ -28,7 +28,11 @@ export interface Sent {
 export interface SendSafelyDeps {
   readonly places: Pick<Places, 'isElsewhere'>
   /** `signal` ends this sending alone; one that may not wait is sent elsewhere or not at all. */
-  readonly sendOnce: (sending: Sending, signal: AbortSignal, mayWait: boolean) => Promise<Sent>
+  readonly sendOnce: (
+    sending: Sending,
+    signal: AbortSignal | undefined,
+    mayWait: boolean,
+  ) => Promise<Sent>
   readonly reportLeft: (ctx: CallContext, endpoint: EndpointId, probe?: BreakerProbe) => void
 }
 
@@ -41,7 +45,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
     const { ctx, call, policy, tried, deadline, signal } = sending
     let isLetGo = false
     const sent = await attempt<Sent>({
-      ctx: { random: ctx.random, signal },
+      ctx: { random: ctx.random, signal: signal ?? ctx.signal },
       maxAttempts: policy.maxAttempts,
       run() {
         isLetGo = false
@@ -62,7 +66,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
   }
 
   async function sendHedged(sending: Sending): Promise<Sent> {
-    const { ctx, policy, signal } = sending
+    const { ctx, policy, signal = ctx.signal } = sending
     const sent = await hedge<Sent>({
       signal,
       afterMs: policy.hedgeAfterMs ?? 0,

@@ -94,7 +94,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     const end = begin(ctx, call, endpoint, seat)
     const send = call.send ?? outbound.send
     // Of no copy of a call, nor of one whose time is bounded as a whole.
-    const spare = signal === ctx.signal && !call.send ? takeDeadline(ctx) : undefined
+    const spare = signal === undefined && !call.send ? takeDeadline(ctx) : undefined
+    // Whose request is to end with it needs no more to be left when its time is up.
+    const last = spare && isLast(call) ? true : undefined
     let result: OutboundResult
     try {
       result = await send({
@@ -106,10 +108,9 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         body: call.body,
         timeoutMs: call.server.timeoutMs,
         holder: ctx.facts.principal,
-        signal,
+        signal: last ? undefined : (signal ?? ctx.signal),
         keepsDeadline: call.keepsDeadline,
-        // Whose request is to end with it needs no more to be left when its time is up.
-        isLast: spare && isLast(call) ? true : undefined,
+        isLast: last,
         deadline: spare,
         onSent: call.onSent,
       })
@@ -120,7 +121,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     }
     const latencyMs = ctx.clock.now() - startedAt
     // A copy that lost ends after the one whose time counts.
-    if (signal === sending.signal || !signal.aborted) ctx.facts.upstreamMs = latencyMs
+    if (signal === sending.signal || !signal?.aborted) ctx.facts.upstreamMs = latencyMs
     // An upstream that needs longer than a call may take is too slow, and so not well.
     const outcome = outcomeOf(result) ?? (deadline?.isPassed() ? 'failure' : 'abandoned')
     // A success between two broken answers would keep the breaker closed for ever.
@@ -180,7 +181,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
       const { server } = call
       const policy = policies(server)
       const deadline = call.deadline && runDeadline(call.deadline, ctx.signal, ctx.clock.now())
-      const signal = deadline?.signal ?? ctx.signal
+      const signal = deadline?.signal
       const sending: Sending = { ctx, call, policy, tried: [], deadline, signal }
       let seat: Seat | undefined
       let sent: Sent | undefined
@@ -210,7 +211,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
           kind: 'answer',
           endpoint,
           probe,
-          response: cutResponse(response, signal),
+          response: cutResponse(response, deadline.signal),
           bodyDeadline,
           end,
           lateAfterMs: () => (deadline.isPassed() ? call.deadline?.ms : undefined),
