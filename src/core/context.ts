@@ -29,23 +29,23 @@ export const systemRandom: Random = {
  * Never holds a token, an argument or a result.
  */
 export interface RequestFacts {
-  route?: string
+  route?: string | undefined
   /** `principal.key`: issuer and a hash of the subject. */
-  principal?: string
-  tenant?: string
-  server?: string
+  principal?: string | undefined
+  tenant?: string | undefined
+  server?: string | undefined
   /** Servers that could have had it, where the gateway chose among them. */
-  candidates?: number
-  endpoint?: string
-  method?: string
-  tool?: string
-  era?: 'modern' | 'legacy'
-  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | 'stalled' | ErrorCode
+  candidates?: number | undefined
+  endpoint?: string | undefined
+  method?: string | undefined
+  tool?: string | undefined
+  era?: 'modern' | 'legacy' | undefined
+  outcome?: 'ok' | 'tool_error' | 'rpc_error' | 'cancelled' | 'stalled' | ErrorCode | undefined
   /** Time until the upstream's response headers. */
-  upstreamMs?: number
-  attempts?: number
+  upstreamMs?: number | undefined
+  attempts?: number | undefined
   /** How many a batch held. */
-  messages?: number
+  messages?: number | undefined
 }
 
 /** Whose request it is, for a part of it that has facts of its own. */

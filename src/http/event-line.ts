@@ -1,4 +1,4 @@
-import { type CallContext, type Clock, createLayoutKeeper, type Random } from '../core/index.ts'
+import type { CallContext, Clock, Random, RequestFacts } from '../core/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 
 /** What a request is known by before anything of it is judged. */
@@ -19,9 +19,14 @@ export interface EventLine {
   answered(status: number): void
 }
 
-/** Facts are found on the way, one by one. */
-const keepFacts = createLayoutKeeper()
-const keepLine = createLayoutKeeper()
+/** Every member, found or not. */
+type RequestLine = {
+  readonly type: 'request'
+  readonly requestId: string
+  readonly httpMethod: string
+  status: number
+  durationMs: number
+} & { [Name in keyof Required<RequestFacts>]: RequestFacts[Name] }
 
 /** Gives a request its context, and writes its event line when the answer has ended. */
 export function createEventLine(
@@ -34,22 +39,15 @@ export function createEventLine(
   let holds = 0
   let isWritten = false
   let status: number | undefined
+  const line = emptyLine(requestId, httpMethod)
 
   const emit = (): void => {
     if (holds > 0 || status === undefined || isWritten) return
     isWritten = true
-    const line = {
-      type: 'request',
-      requestId,
-      httpMethod,
-      status,
-      durationMs: clock.now() - startedAt,
-      outcome: 'ok',
-      ...call.facts,
-    } as const
+    line.status = status
+    line.durationMs = clock.now() - startedAt
+    line.outcome ??= 'ok'
     events.emit(line)
-    keepFacts(call.facts)
-    keepLine(line)
   }
   const call: CallContext = {
     requestId,
@@ -59,7 +57,7 @@ export function createEventLine(
       return caller.signal
     },
     isWhole: request.isWhole,
-    facts: {},
+    facts: line,
     rateLimit: { left: undefined, policy: undefined, state: undefined },
     spare: undefined,
     waitUntil(work) {
@@ -84,4 +82,32 @@ export function createEventLine(
       emit()
     },
   }
+}
+
+/**
+ * Facts are found on the way and written into their line at once. With every member there is from the
+ * start, whether it is found or not, a line is laid out once, and nothing has to be copied.
+ */
+function emptyLine(requestId: string, httpMethod: string): RequestLine {
+  const line: RequestLine = {
+    type: 'request',
+    requestId,
+    httpMethod,
+    status: 0,
+    durationMs: 0,
+    outcome: undefined,
+    route: undefined,
+    principal: undefined,
+    tenant: undefined,
+    server: undefined,
+    candidates: undefined,
+    endpoint: undefined,
+    method: undefined,
+    tool: undefined,
+    era: undefined,
+    upstreamMs: undefined,
+    attempts: undefined,
+    messages: undefined,
+  }
+  return line
 }

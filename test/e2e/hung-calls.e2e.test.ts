@@ -4,6 +4,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { callModern, messageOf, openLegacy, type Stack, startStack } from '../support/e2e.ts'
 import { onLoopback } from '../support/loopback.ts'
@@ -15,7 +16,7 @@ import { connectSseV1 } from './clients/sse.ts'
 /** How a server hangs: before it says anything, or within a body whose size it told. */
 const WAYS = ['silent', 'half'] as const
 /** Within a stream of events or an answer too large to be held, which its caller has begun to read. */
-const FLOWING = ['events', 'large'] as const
+const FLOWING = ['events', 'large', 'refused'] as const
 const ALL_WAYS = [...WAYS, ...FLOWING]
 const TIMEOUT_MS = 1_000
 
@@ -118,14 +119,23 @@ describe('when its caller leaves, a call that hangs is left, its seat free, and 
     await expectLeft(way, 'patient-everything', (message) => send(echo(message)))
   })
 
+  it('also when he leaves after a while', async () => {
+    const call = (message: string) =>
+      callModern(stack.mcp('patient-modern'), token, 'echo', { message })
+    await expectLeft('silent', 'patient-modern', call, 150)
+  })
+
+  /** Until `afterMs` a call is not looked at for whether its caller left (`Deadline.hear`). */
   async function expectLeft(
     way: string,
     server: string,
     call: (message: string) => Promise<Response>,
+    afterMs = 0,
   ): Promise<void> {
     const before = cancelled(server)
     const reset = await sendApart(() => call(way))
     await expect.poll(() => came).toEqual([way])
+    await setTimeout(afterMs)
     expect(closed).toEqual([])
     reset()
     await expect.poll(() => closed).toEqual([way])
@@ -170,8 +180,11 @@ function beginAnswer(way: (typeof ALL_WAYS)[number], response: ServerResponse): 
     response.write(': it has begun\n\n')
     return
   }
-  const length = way === 'half' ? 1_000 : 400_000
-  response.writeHead(200, { 'content-type': 'application/json', 'content-length': length })
+  const length = way === 'large' ? 400_000 : 1_000
+  response.writeHead(way === 'refused' ? 400 : 200, {
+    'content-type': 'application/json',
+    'content-length': length,
+  })
   response.write('{"jsonrpc":"2.0",')
   if (way === 'large') response.write(`"result":{"text":"${'x'.repeat(200_000)}`)
 }

@@ -7,6 +7,7 @@ import {
   mediaType,
   textAsSent,
 } from '../../core/index.ts'
+import { cutOff } from '../../resilience/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
@@ -54,13 +55,23 @@ async function flowingAnswer(
     return answerStream(ctx, plan, response.body)
   }
   if (response.body && type === 'application/json') {
-    if (response.status === 200) return jsonAnswer(ctx, plan, response, response.body)
+    if (response.status === 200)
+      return jsonAnswer(ctx, plan, response, heardBody(ctx, plan, response.body))
     if (isErrorStatus(plan, response.status)) return errorAnswer(ctx, plan, response, response.body)
   }
   await response.body?.cancel().catch(() => undefined)
   // Who accepts a request owes its answer.
   if (response.ok) plan.onEnd('broken')
   throw statusError(response.status, plan.server)
+}
+
+/** Read in parts, what was sent without a signal (`isLast`) has to hear of its caller. */
+function heardBody(
+  { signal }: CallContext,
+  { bodyDeadline }: AnswerPlan,
+  body: ReadableStream<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  return bodyDeadline ? cutOff(body, signal) : body
 }
 
 /** Statuses under which an MCP server may put a JSON-RPC error that is the client's business. */

@@ -83,9 +83,9 @@ const NEAR_CHARS = 64
 /** Where our id stands as a member of the message itself; undefined where that takes a parser. */
 function placeOfId(text: string, raw: string): number | undefined {
   const first = text.indexOf(raw)
-  if (first === -1 || SPELT_ID.test(text)) return undefined
+  if (first === -1 || (text.includes('\\') && SPELT_ID.test(text))) return undefined
   // A second one may be of the message as well, and then which of them counts is its reader's choice.
-  const isAlone = text.indexOf(ID_NAME) === text.lastIndexOf(ID_NAME)
+  const isAlone = text.indexOf(ID_NAME, text.indexOf(ID_NAME) + 1) === -1
   if (!isAlone && text.match(ID_MEMBER)?.length !== 1) return undefined
   if (first <= NEAR_CHARS && BEFORE_FIRST.test(text.slice(0, first))) return first
   const last = text.lastIndexOf(raw)

@@ -10,11 +10,11 @@ import {
   type BreakerProbe,
   type Breakers,
   createBulkhead,
-  cutOff,
   type Load,
   runDeadline,
   type Seat,
 } from '../../resilience/index.ts'
+import { cutResponse } from '../wire/cut-response.ts'
 import { createPlaces } from './choose-place.ts'
 import { closeSession } from './close-session.ts'
 import { hearRefusal } from './era-doubt.ts'
@@ -67,6 +67,8 @@ export interface UpstreamsDeps {
   readonly sending: SendDefaults
   readonly recheckTransport?: RecheckTransport
 }
+
+type Responded = Extract<OutboundResult, { kind: 'response' }>
 
 const NOTHING_TO_END = (): void => undefined
 
@@ -201,7 +203,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         const { bodyDeadline } = result
         const response = result.response.ok
           ? result.response
-          : recheck(ctx, call, endpoint.id, result.response)
+          : recheck(ctx, call, endpoint.id, whileHeard(ctx, result))
         const end = (): void => {
           release()
           bodyDeadline?.release()
@@ -275,8 +277,10 @@ export function addressOf(
   return { endpoint, transport, url, headers, timeoutMs }
 }
 
-/** The answer breaks off when the time is over, whoever sends it to us. */
-function cutResponse(response: Response, signal: AbortSignal): Response {
-  const { body, status, headers } = response
-  return body ? new Response(cutOff(body, signal), { status, headers }) : response
+/**
+ * What refuses a call is read in parts, and in the end for its caller alone: it breaks off when he
+ * leaves, whether it was sent with a signal or not (`isLast`).
+ */
+function whileHeard({ signal }: CallContext, { response, bodyDeadline }: Responded): Response {
+  return bodyDeadline ? cutResponse(response, signal) : response
 }
