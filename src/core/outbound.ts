@@ -165,8 +165,13 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 /** A test's fetcher is given a `Request`; the platform's does without one, which costs less. */
 function opener(fetcher: Fetcher | undefined) {
   return ({ url, method, headers, body }: OutboundRequest, signal: AbortSignal | undefined) => {
-    const options = { body: body ?? null, redirect: 'manual', signal: signal ?? null } as const
-    const init = { method, headers, ...options }
+    const init: RequestInit = {
+      method,
+      headers,
+      body: body ?? null,
+      signal: signal ?? null,
+      redirect: 'manual',
+    }
     return fetcher ? fetcher(new Request(url, init)) : fetch(url, init)
   }
 }

@@ -61,7 +61,10 @@ export function createServe(deps: ServeDeps): Serve {
     }
     const requestId = requestIdFrom(headers.get('x-request-id'), () => random.uuid())
     const { call, answered } = createEventLine(deps, {
-      ...{ requestId, httpMethod: method, caller: request, isWhole: true },
+      requestId,
+      httpMethod: method,
+      caller: request,
+      isWhole: true,
       waitUntil: (work) => platform.waitUntil(work),
     })
     const origin = headers.get('origin')

@@ -68,9 +68,10 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
       const { session, server, upstreamId } = call
       const clientId = canonical(call.clientId)
       const key = keyOf(call.scope, clientId)
-      const calls = running.get(key) ?? []
+      const known = running.get(key)
+      const calls = known ?? [call]
       if (calls.length >= MAX_OF_ONE_ID) calls.shift()
-      calls.push(call)
+      if (known) calls.push(call)
       setBounded(running, key, calls, MAX_REMEMBERED)
       const remote =
         session === undefined
