@@ -78,8 +78,11 @@ export interface CallContext {
    * for a call under a deadline has that hear of the caller instead (`Deadline.hear`).
    */
   readonly signal: AbortSignal
-  /** A request of the platform's, which ends with its answer; no message within another request. */
-  readonly isWhole?: true | undefined
+  /**
+   * Itself, where it is that of a request of the platform's. A copy has the same, and so is none; one
+   * of a message within another request has none. See `endsItsRequest`.
+   */
+  readonly root?: CallContext | undefined
   readonly facts: RequestFacts
   /** Absent where no answer has headers to tell it. */
   readonly rateLimit?: RateLimitNote
@@ -93,4 +96,9 @@ export interface CallContext {
    * Calling a returned function again does nothing.
    */
   holdEvent(): () => void
+}
+
+/** Whether the platform's request is over with what this context is of. */
+export function endsItsRequest(ctx: CallContext): boolean {
+  return ctx.root === ctx
 }

@@ -79,11 +79,12 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, isBrief = fa
       return signal
     },
     hear() {
-      if (!isBrief || isEnded) return
+      if (isEnded) return
       isHearing = true
-      if (isDueToHear) listen()
+      if (isDueToHear || !isBrief) listen()
     },
-    hasLeft: () => heard?.aborted === true,
+    hears: () => isHearing,
+    hasLeft: () => (isHearing ? caller?.signal : heard)?.aborted === true,
     isPassed: () => isPassed,
     // Half of what a race costs.
     within: (work) =>

@@ -14,7 +14,9 @@ export interface Deadline {
    * than anything else of it but `fetch`.
    */
   hear(): void
-  /** Whether the caller was heard to leave. */
+  /** Whether it was asked to hear: then what is waited for was sent without a signal. */
+  hears(): boolean
+  /** Whether the caller has left, as far as he is heard; looks at once. */
   hasLeft(): boolean
   /** Whether the time was up. */
   isPassed(): boolean

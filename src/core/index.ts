@@ -6,6 +6,7 @@ export {
   type CallContext,
   type Clock,
   callerFacts,
+  endsItsRequest,
   type Random,
   type RateLimitNote,
   type RequestFacts,

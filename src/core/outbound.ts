@@ -110,7 +110,11 @@ export function createOutbound(options: OutboundOptions): Outbound {
       const opening = open(request, isLast ? undefined : deadline.signal())
       request.onSent?.()
       const response = await (isLast ? deadline.within(opening) : opening)
-      if (response === undefined) return hasLeft() ? gone() : timeout(timeoutMs)
+      if (response === undefined) {
+        // One that comes now is let go of, should the request still live by then.
+        opening.then((late) => late.body?.cancel()).catch(() => undefined)
+        return hasLeft() ? gone() : timeout(timeoutMs)
+      }
       if (response.status >= 300 && response.status < 400 && response.status !== 304) {
         await response.body?.cancel()
         return fault('redirect', 'The server answered with a redirect, which is never followed.')

@@ -7,7 +7,8 @@ export interface LineRequest {
   readonly httpMethod: string
   /** Whose `signal` tells that the caller left; looked at when it is asked for. */
   readonly caller: { readonly signal: AbortSignal }
-  readonly isWhole?: true
+  /** It is a request of the platform's, no message within one. */
+  readonly isRoot?: true
   /** The platform's; what is handed over here never rejects. */
   readonly waitUntil: (work: Promise<unknown>) => void
 }
@@ -49,14 +50,14 @@ export function createEventLine(
     line.outcome ??= 'ok'
     events.emit(line)
   }
-  const call: CallContext = {
+  const call: CallContext & { root?: CallContext | undefined } = {
     requestId,
     clock,
     random,
     get signal() {
       return caller.signal
     },
-    isWhole: request.isWhole,
+    root: undefined,
     facts: line,
     rateLimit: { left: undefined, policy: undefined, state: undefined },
     spare: undefined,
@@ -75,6 +76,7 @@ export function createEventLine(
       }
     },
   }
+  if (request.isRoot) call.root = call
   return {
     call,
     answered(begunWith) {

@@ -64,7 +64,7 @@ export function createServe(deps: ServeDeps): Serve {
       requestId,
       httpMethod: method,
       caller: request,
-      isWhole: true,
+      isRoot: true,
       waitUntil: (work) => platform.waitUntil(work),
     })
     const origin = headers.get('origin')

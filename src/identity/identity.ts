@@ -67,22 +67,14 @@ export function createIdentity(deps: IdentityDeps): Identity {
   // Clients write an origin with or without its slash (RFC 8707 section 2 allows either).
   const origin = deps.publicUrl.replace(/\/$/, '')
   const origins = [origin, `${origin}/`]
-  const audiences = new WeakMap<Resource, readonly string[]>()
-
-  function audiencesOf(resource: Resource): readonly string[] {
-    const known = audiences.get(resource)
-    if (known) return known
-    const all = [resource.url, ...(resource.alsoUrls ?? []), ...origins]
-    audiences.set(resource, all)
-    return all
-  }
 
   return {
     authenticate(headers, resource) {
       const credential = credentialFrom(headers)
       if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl())
       if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl())
-      return andThen(verifier.verify(credential.token, audiencesOf(resource)), (verdict) => {
+      const audiences = [resource.url, ...(resource.alsoUrls ?? []), ...origins]
+      return andThen(verifier.verify(credential.token, audiences), (verdict) => {
         if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl())
         return verdict.principal
       })

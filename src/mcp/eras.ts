@@ -48,8 +48,6 @@ export interface ReadMessage {
   readonly id: Span | undefined
 }
 
-/** What is larger is not held back for its layout. */
-const MAX_KEPT_CHARS = 65_536
 const keepMessage = createLayoutKeeper()
 
 /**
@@ -68,7 +66,7 @@ export function readMessage(text: string): ReadMessage {
     })
   }
   const message: Message = isPlainObject(body) ? body : {}
-  if (text.length <= MAX_KEPT_CHARS) keepMessage(message)
+  keepMessage(message, text.length)
   const ambiguous = ambiguousMember(message)
   if (ambiguous !== undefined) {
     throw new GatewayError(

@@ -2,6 +2,7 @@ import {
   type CallContext,
   callerFacts,
   createDeadline,
+  endsItsRequest,
   leaveDeadline,
   type Principal,
   type RequestFacts,
@@ -36,7 +37,7 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
       const text = await requestText(request, bounds, deadline)
       // One timer for a whole call: what waits for its server takes this one. Not for a message within
       // another request, such as a stream of 2024-11-05: that goes on when the message is answered.
-      if (ctx.isWhole) leaveDeadline(ctx, deadline)
+      if (endsItsRequest(ctx)) leaveDeadline(ctx, deadline)
       else deadline.end()
       if (!isBatch(text)) return await serve(ctx, principal, path, headers, text)
       Object.assign(ctx.facts, { server: path, method: 'batch' })

@@ -67,7 +67,7 @@ export type GatewayEvent =
   | { readonly type: 'health_round'; readonly endpoints: number; readonly objects: number }
   | { readonly type: 'key_refresh_failed'; readonly issuer: string; readonly error: ErrorCode }
 
-/** Writes events. Never throws, never waits. */
+/** Writes events. Never throws, never waits: what is done to an event afterwards is not written. */
 export interface Events {
   emit(event: GatewayEvent): void
 }

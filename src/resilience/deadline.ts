@@ -57,7 +57,10 @@ export function cutOff(
         stopListening = () => signal.removeEventListener('abort', cut)
       },
       async pull(controller) {
-        const { done, value } = await reader.read()
+        const { done, value } = await reader.read().catch((thrown: unknown) => {
+          stopListening()
+          throw thrown
+        })
         if (signal.aborted) return
         if (!done) return controller.enqueue(value)
         stopListening()

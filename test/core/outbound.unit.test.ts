@@ -136,6 +136,32 @@ describe('the only way out', () => {
     expect(await throwing.send(post({ signal: gone.signal }))).toMatchObject({ fault: 'cancelled' })
   })
 
+  it('blames nobody for a connection that fails when its caller has gone, however soon', async () => {
+    const caller = new AbortController()
+    const failing = outboundOver(async () => {
+      caller.abort()
+      throw new Error('reset')
+    })
+    const deadline = createDeadline(1_000, caller, true)
+    expect(await failing.send(post({ deadline, isLast: true }))).toMatchObject({
+      fault: 'cancelled',
+    })
+  })
+
+  it('lets go of an answer that comes when nobody waits for it any more', async () => {
+    let cancelled = false
+    const body = new ReadableStream({
+      cancel: () => {
+        cancelled = true
+      },
+    })
+    const late = Promise.withResolvers<Response>()
+    const sent = outboundOver(() => late.promise).send(post({ timeoutMs: 5, isLast: true }))
+    expect(await sent).toMatchObject({ fault: 'timeout' })
+    late.resolve(new Response(body))
+    await expect.poll(() => cancelled).toBe(true)
+  })
+
   it('listens for a caller as long as there is an answer that he could leave', async () => {
     const caller = new AbortController()
     const listeners = () => getEventListeners(caller.signal, 'abort').length

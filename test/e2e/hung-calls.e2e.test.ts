@@ -15,8 +15,8 @@ import { connectSseV1 } from './clients/sse.ts'
 
 /** How a server hangs: before it says anything, or within a body whose size it told. */
 const WAYS = ['silent', 'half'] as const
-/** Within a stream of events or an answer too large to be held, which its caller has begun to read. */
-const FLOWING = ['events', 'large', 'refused'] as const
+/** Within what is read in parts: events, an answer too large to be held or of unknown size, a refusal. */
+const FLOWING = ['events', 'large', 'chunked', 'refused'] as const
 const ALL_WAYS = [...WAYS, ...FLOWING]
 const TIMEOUT_MS = 1_000
 
@@ -29,6 +29,8 @@ let token = ''
 /** Of calls that hang: what they are, when they came and when their connection was closed. */
 const came: string[] = []
 const closed: string[] = []
+/** Whether the end of a session is answered. */
+let hangsDelete = false
 beforeAll(async () => {
   ;[stack, modern, everything] = await Promise.all([
     startStack(),
@@ -125,7 +127,21 @@ describe('when its caller leaves, a call that hangs is left, its seat free, and 
     await expectLeft('silent', 'patient-modern', call, 150)
   })
 
-  /** Until `afterMs` a call is not looked at for whether its caller left (`Deadline.hear`). */
+  it('at once, whatever its request still has to do (proxy_request, whose session hangs)', async () => {
+    hangsDelete = true
+    const reset = await sendApart(() =>
+      callModern(`${stack.gateway.url}/mcp`, token, 'proxy_request', {
+        server: 'patient-everything',
+        params: { name: 'echo', arguments: { message: 'silent' } },
+      }),
+    )
+    await expect.poll(() => came).toEqual(['silent'])
+    reset()
+    await expect.poll(() => closed).toEqual(['silent'])
+    hangsDelete = false
+  })
+
+  /** `afterMs`: who leaves at once is looked for only when the call has run on (`Deadline.hear`). */
   async function expectLeft(
     way: string,
     server: string,
@@ -134,7 +150,7 @@ describe('when its caller leaves, a call that hangs is left, its seat free, and 
   ): Promise<void> {
     const before = cancelled(server)
     const reset = await sendApart(() => call(way))
-    await expect.poll(() => came).toEqual([way])
+    await expect.poll(() => came, { interval: 2 }).toEqual([way])
     await setTimeout(afterMs)
     expect(closed).toEqual([])
     reset()
@@ -181,9 +197,10 @@ function beginAnswer(way: (typeof ALL_WAYS)[number], response: ServerResponse): 
     return
   }
   const length = way === 'large' ? 400_000 : 1_000
+  const size = way === 'chunked' ? {} : { 'content-length': length }
   response.writeHead(way === 'refused' ? 400 : 200, {
     'content-type': 'application/json',
-    'content-length': length,
+    ...size,
   })
   response.write('{"jsonrpc":"2.0",')
   if (way === 'large') response.write(`"result":{"text":"${'x'.repeat(200_000)}`)
@@ -194,6 +211,8 @@ async function hangOrPass(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  // Its connection ends with the server.
+  if (hangsDelete && request.method === 'DELETE') return
   const parts: Buffer[] = []
   for await (const part of request) parts.push(part)
   const body = Buffer.concat(parts).toString()

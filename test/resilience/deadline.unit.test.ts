@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { type CallDeadline, cutOff, runDeadline } from '../../src/resilience/index.ts'
 
@@ -72,6 +73,16 @@ describe('a body that may be cut off', () => {
   it('is cut at once when the time was over before', async () => {
     const { body } = source()
     await expect(new Response(cutOff(body, AbortSignal.abort())).text()).rejects.toThrow()
+  })
+
+  it('listens no more once what it comes from broke off', async () => {
+    const listening = caller()
+    const broken = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new Error('reset')),
+    })
+    const reader = cutOff(broken, listening.signal).getReader()
+    await expect(reader.read()).rejects.toThrow('reset')
+    expect(getEventListeners(listening.signal, 'abort')).toHaveLength(0)
   })
 
   it('closes what it comes from when its reader leaves', async () => {

@@ -5,6 +5,8 @@
  * status. `Mcp-Param-*` are looked for as the specification demands (unknown ones are passed on).
  */
 const TIMEOUT_MS = 30_000
+/** Who leaves is looked for in calls that take longer. */
+const HEARING_MS = 50
 const MAX_BYTES = 4_194_304
 const MAX_HELD_BYTES = 65_536
 const VERSION = 'io.modelcontextprotocol/protocolVersion'
@@ -33,7 +35,7 @@ const inFlight = new Map()
 
 export default {
   async fetch(request, env, ctx) {
-    const { headers, signal, method: httpMethod, url } = request
+    const { headers, method: httpMethod, url } = request
     const startedAt = Date.now()
     const ownId = crypto.randomUUID()
     const requestId = headers.get('x-request-id') ?? ownId
@@ -49,10 +51,16 @@ export default {
         leave = () => resolve(undefined)
         work.then(resolve, reject)
       })
-    const timer = setTimeout(() => leave?.(), TIMEOUT_MS)
+    const gone = () => leave?.()
+    let signal
+    let timer = setTimeout(() => {
+      signal = request.signal
+      if (signal.aborted) gone()
+      else signal.addEventListener('abort', gone, { once: true })
+      timer = setTimeout(gone, TIMEOUT_MS - HEARING_MS)
+    }, HEARING_MS)
     const { promise: handled, resolve: handle } = Promise.withResolvers()
-    const outlive = () => ctx.waitUntil(handled)
-    signal.addEventListener('abort', outlive, { once: true })
+    ctx.waitUntil(handled)
     let seat
     let flight
     try {
@@ -96,7 +104,7 @@ export default {
       flight = `${caller.key} ${rawId}`
       inFlight.set(flight, upstreamId)
       const body = exchanged(text, rawId, upstreamId)
-      const asked = { method: 'POST', headers: UP, body, redirect: 'manual', signal }
+      const asked = { method: 'POST', headers: UP, body, redirect: 'manual' }
       const answer = await within(fetch(env.UPSTREAM_URL, asked))
       const upstreamMs = Date.now() - startedAt
 
@@ -144,7 +152,7 @@ export default {
       if (seat) seat.taken -= 1
       inFlight.delete(flight)
       clearTimeout(timer)
-      signal.removeEventListener('abort', outlive)
+      signal?.removeEventListener('abort', gone)
       handle()
     }
   },

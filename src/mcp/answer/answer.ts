@@ -65,13 +65,13 @@ async function flowingAnswer(
   throw statusError(response.status, plan.server)
 }
 
-/** Read in parts, what was sent without a signal (`isLast`) has to hear of its caller. */
+/** Read in parts, what was sent without a signal has to hear of its caller. */
 function heardBody(
-  { signal }: CallContext,
+  ctx: CallContext,
   { bodyDeadline }: AnswerPlan,
   body: ReadableStream<Uint8Array>,
 ): ReadableStream<Uint8Array> {
-  return bodyDeadline ? cutOff(body, signal) : body
+  return bodyDeadline?.hears() ? cutOff(body, ctx.signal) : body
 }
 
 /** Statuses under which an MCP server may put a JSON-RPC error that is the client's business. */

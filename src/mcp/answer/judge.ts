@@ -1,4 +1,4 @@
-import { createLayoutKeeper, isPlainObject } from '../../core/index.ts'
+import { isPlainObject } from '../../core/index.ts'
 import { listOf } from '../list-changes.ts'
 import type { RawId } from '../wire/reply.ts'
 
@@ -29,12 +29,9 @@ export type Verdict =
 
 export const PROGRESS = 'notifications/progress'
 
-const keepMessage = createLayoutKeeper()
-
 /** Judges a parsed message. `upstreamId` is our id, as JSON, where we asked something. */
 export function judge(message: unknown, upstreamId: RawId | undefined): Verdict {
   if (!isPlainObject(message) || message['jsonrpc'] !== '2.0') return { kind: 'malformed' }
-  keepMessage(message)
   if (typeof message['method'] === 'string') {
     if (Object.hasOwn(message, 'id')) return { kind: 'request' }
     return { kind: 'notification', ...progressOf(message), ...listChangeOf(message['method']) }

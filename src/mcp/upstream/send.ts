@@ -277,10 +277,7 @@ export function addressOf(
   return { endpoint, transport, url, headers, timeoutMs }
 }
 
-/**
- * What refuses a call is read in parts, and in the end for its caller alone: it breaks off when he
- * leaves, whether it was sent with a signal or not (`isLast`).
- */
-function whileHeard({ signal }: CallContext, { response, bodyDeadline }: Responded): Response {
-  return bodyDeadline ? cutResponse(response, signal) : response
+/** Read in parts, the refusal of what was sent without a signal has to hear of its caller. */
+function whileHeard(ctx: CallContext, { response, bodyDeadline }: Responded): Response {
+  return bodyDeadline?.hears() ? cutResponse(response, ctx.signal) : response
 }
