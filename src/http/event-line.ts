@@ -91,7 +91,7 @@ export function createEventLine(
  * start, whether it is found or not, a line is laid out once, and nothing has to be copied.
  */
 function emptyLine(requestId: string, httpMethod: string): RequestLine {
-  const line: RequestLine = {
+  return {
     type: 'request',
     requestId,
     httpMethod,
@@ -111,5 +111,4 @@ function emptyLine(requestId: string, httpMethod: string): RequestLine {
     attempts: undefined,
     messages: undefined,
   }
-  return line
 }

@@ -1,6 +1,6 @@
 /** Rank 2: who is calling. */
 export { challenge } from './challenge.ts'
-export { createIdentity, type Identity, type Resource } from './identity.ts'
+export { createIdentity, type Identity } from './identity.ts'
 export { IssuerConfig } from './issuers.ts'
 export { type OwnIssuer, SigningKeyJwk, signToken, type TokenClaims } from './own-issuer.ts'
 export {

@@ -1,11 +1,11 @@
 import {
   type CallContext,
   GatewayError,
+  type MaybePromise,
   type Principal,
-  setBounded,
   toGatewayError,
 } from '../core/index.ts'
-import { type Resource, resourceMetadataUrl } from '../identity/index.ts'
+import { resourceMetadataUrl } from '../identity/index.ts'
 import {
   endpointPath,
   endpointUrl,
@@ -20,8 +20,6 @@ import { errorReply } from './wire/reply.ts'
 export type McpFront = (call: CallContext, request: Request) => Promise<Response> | undefined
 
 const ALLOW = 'GET, POST, DELETE'
-/** Endpoints that an isolate knows by name, whether they are there or not. */
-const MAX_REMEMBERED = 1_000
 /** What stands between the origin and `/mcp`, when the path is that of an endpoint. */
 const ENDPOINT_URL = /^https?:\/\/[^/]*(?:\/([^/?]+))?\/mcp(?:\?|$)/
 
@@ -30,22 +28,10 @@ const ENDPOINT_URL = /^https?:\/\/[^/]*(?:\/([^/?]+))?\/mcp(?:\?|$)/
  * every well-formed name until the caller has proven who it is.
  */
 export function createMcpFront(deps: McpRoutesDeps): McpFront {
-  const { identity, publicUrl } = deps
-  const resources = new Map<string, Resource>()
-
-  function resourceAt(path: string): Resource {
-    const known = resources.get(path)
-    if (known) return known
-    const url = endpointUrl(publicUrl, path)
-    const resource = { url, metadataUrl: () => resourceMetadataUrl(url) }
-    setBounded(resources, path, resource, MAX_REMEMBERED)
-    return resource
-  }
-
   async function at(call: CallContext, request: Request, name: string): Promise<Response> {
     try {
       const path = endpointPath(name)
-      const proving = identity.authenticate(request.headers, resourceAt(path))
+      const proving = authenticate(deps, request.headers, path)
       const principal = proving instanceof Promise ? await proving : proving
       call.facts.principal = principal.key
       call.facts.tenant = principal.tenant
@@ -65,6 +51,16 @@ export function createMcpFront(deps: McpRoutesDeps): McpFront {
     call.facts.route = name === undefined ? '/mcp' : '/:server/mcp'
     return at(call, request, name ?? 'mcp')
   }
+}
+
+function authenticate(
+  { identity, publicUrl }: McpRoutesDeps,
+  headers: Headers,
+  path: string,
+): MaybePromise<Principal> {
+  const url = endpointUrl(publicUrl, path)
+  const metadataUrl = () => resourceMetadataUrl(url)
+  return identity.authenticate(headers, { url, metadataUrl })
 }
 
 function serve(

@@ -1,5 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { exportJWK, generateKeyPair } from 'jose'
 import { createApp } from '../../src/app.ts'
 import { TenantId } from '../../src/core/index.ts'
@@ -12,6 +13,12 @@ const HOUR_SECONDS = 3_600
 
 const { privateKey } = await generateKeyPair('ES256', { extractable: true })
 const SIGNING_KEY = SigningKeyJwk.parse(await exportJWK(privateKey))
+
+/**
+ * The platform closes what a request still waits for once its caller has left and nothing is to be done
+ * behind its answer. Here all requests are within that of the test, so we do; aborted then.
+ */
+const requests = new AsyncLocalStorage<AbortSignal>()
 
 /** What the gateway did since the last `reset`. */
 export interface Work {
@@ -69,7 +76,9 @@ export function createTestGateway(
     ...options.seams,
     fetcher: (request) => {
       work.fetches += 1
-      return fetcher(request)
+      const over = requests.getStore()
+      if (!over) return fetcher(request)
+      return fetcher(new Request(request, { signal: AbortSignal.any([request.signal, over]) }))
     },
     writeLine: (line) => events.push(JSON.parse(line)),
   })
@@ -78,8 +87,15 @@ export function createTestGateway(
   async function fetchWith(path: string, init: RequestInit = {}) {
     const ctx = createExecutionContext()
     const request = new Request(new URL(path, PUBLIC_URL), init)
-    const response = await app.fetch(request, ctx)
-    return { response, settle: () => waitOnExecutionContext(ctx) }
+    const over = new AbortController()
+    const serving = requests.run(over.signal, () => app.fetch(request, ctx))
+    const settle = () => waitOnExecutionContext(ctx)
+    request.signal.addEventListener('abort', async () => {
+      await serving
+      await settle()
+      over.abort()
+    })
+    return { response: await serving, settle }
   }
   return {
     tenant,

@@ -7,9 +7,9 @@ import {
   mediaType,
   textAsSent,
 } from '../../core/index.ts'
-import { cutOff } from '../../resilience/index.ts'
 import { statusError } from '../upstream/failure.ts'
 import { concat, isSpace, OPEN_OBJECT } from '../wire/bytes.ts'
+import { whileHeard } from '../wire/cut-response.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
 import { createMessageTime } from '../wire/message-time.ts'
 import { parseMessage } from '../wire/parse-message.ts'
@@ -47,31 +47,23 @@ export function answer(ctx: CallContext, plan: AnswerPlan, response: Response): 
 async function flowingAnswer(
   ctx: CallContext,
   plan: AnswerPlan,
-  response: Response,
+  given: Response,
   type: string | undefined,
 ): Promise<Response> {
   plan.bodyDeadline?.end()
-  if (response.body && response.ok && type === 'text/event-stream') {
-    return answerStream(ctx, plan, response.body)
+  if (given.body && given.ok && type === 'text/event-stream') {
+    return answerStream(ctx, plan, given.body)
   }
+  // A refusal was given such a body by who sent the call.
+  const response = given.ok ? whileHeard(ctx, given, plan.bodyDeadline) : given
   if (response.body && type === 'application/json') {
-    if (response.status === 200)
-      return jsonAnswer(ctx, plan, response, heardBody(ctx, plan, response.body))
+    if (response.status === 200) return jsonAnswer(ctx, plan, response, response.body)
     if (isErrorStatus(plan, response.status)) return errorAnswer(ctx, plan, response, response.body)
   }
   await response.body?.cancel().catch(() => undefined)
   // Who accepts a request owes its answer.
   if (response.ok) plan.onEnd('broken')
   throw statusError(response.status, plan.server)
-}
-
-/** Read in parts, what was sent without a signal has to hear of its caller. */
-function heardBody(
-  ctx: CallContext,
-  { bodyDeadline }: AnswerPlan,
-  body: ReadableStream<Uint8Array>,
-): ReadableStream<Uint8Array> {
-  return bodyDeadline?.hears() ? cutOff(body, ctx.signal) : body
 }
 
 /** Statuses under which an MCP server may put a JSON-RPC error that is the client's business. */

@@ -68,10 +68,9 @@ export function createInFlight({ clock, object }: InFlightDeps): InFlight {
       const { session, server, upstreamId } = call
       const clientId = canonical(call.clientId)
       const key = keyOf(call.scope, clientId)
-      const known = running.get(key)
-      const calls = known ?? [call]
+      const calls = running.get(key) ?? []
       if (calls.length >= MAX_OF_ONE_ID) calls.shift()
-      if (known) calls.push(call)
+      calls.push(call)
       setBounded(running, key, calls, MAX_REMEMBERED)
       const remote =
         session === undefined

@@ -14,7 +14,7 @@ import {
   runDeadline,
   type Seat,
 } from '../../resilience/index.ts'
-import { cutResponse } from '../wire/cut-response.ts'
+import { cutResponse, whileHeard } from '../wire/cut-response.ts'
 import { createPlaces } from './choose-place.ts'
 import { closeSession } from './close-session.ts'
 import { hearRefusal } from './era-doubt.ts'
@@ -67,8 +67,6 @@ export interface UpstreamsDeps {
   readonly sending: SendDefaults
   readonly recheckTransport?: RecheckTransport
 }
-
-type Responded = Extract<OutboundResult, { kind: 'response' }>
 
 const NOTHING_TO_END = (): void => undefined
 
@@ -203,7 +201,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         const { bodyDeadline } = result
         const response = result.response.ok
           ? result.response
-          : recheck(ctx, call, endpoint.id, whileHeard(ctx, result))
+          : recheck(ctx, call, endpoint.id, whileHeard(ctx, result.response, result.bodyDeadline))
         const end = (): void => {
           release()
           bodyDeadline?.release()
@@ -275,9 +273,4 @@ export function addressOf(
   { id: endpoint, url }: Pick<Endpoint, 'id' | 'url'>,
 ): UpstreamAddress {
   return { endpoint, transport, url, headers, timeoutMs }
-}
-
-/** Read in parts, the refusal of what was sent without a signal has to hear of its caller. */
-function whileHeard(ctx: CallContext, { response, bodyDeadline }: Responded): Response {
-  return bodyDeadline?.hears() ? cutResponse(response, ctx.signal) : response
 }
