@@ -36,6 +36,8 @@ for (const add of [
 ]) {
   add(program)
 }
+// Whoever takes a verb for another is shown those that there are.
+for (const noun of program.commands) if (noun.commands.length > 0) noun.showHelpAfterError(true)
 
 try {
   await program.parseAsync()

@@ -11,6 +11,7 @@ describe('misuse', () => {
     { name: 'no command', args: [], says: 'Usage: gatehouse' },
     { name: 'an unknown noun', args: ['gizmo'], says: "unknown command 'gizmo'" },
     { name: 'a noun without a verb', args: ['server'], says: 'Usage: gatehouse server' },
+    { name: 'an unknown verb', args: ['find', 'what'], says: 'tool [options] [name]' },
     { name: 'an unknown option', args: ['health', '--fast'], says: "unknown option '--fast'" },
     {
       name: 'a missing argument',
