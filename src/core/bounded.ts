@@ -2,6 +2,7 @@
 export function setBounded<K, V>(map: Map<K, V>, key: K, value: V, bound: number): void {
   map.delete(key)
   map.set(key, value)
+  if (map.size <= bound) return
   const [oldest] = map.keys()
-  if (map.size > bound && oldest !== undefined) map.delete(oldest)
+  if (oldest !== undefined) map.delete(oldest)
 }

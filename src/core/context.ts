@@ -68,16 +68,21 @@ export interface RateLimitNote {
   state?: string | undefined
 }
 
-/** Everything a verb may need besides its input and its deps. One per request. */
-export interface CallContext {
-  readonly requestId: string
-  readonly clock: Clock
-  readonly random: Random
+/** Who waits for an answer: a request, or whatever stands for one. */
+export interface Caller {
   /**
    * Aborted when the caller disconnects. To look at it costs a request a tenth of a bare one: who waits
    * for a call under a deadline has that hear of the caller instead (`Deadline.hear`).
    */
   readonly signal: AbortSignal
+}
+
+/** Everything a verb may need besides its input and its deps. One per request. */
+export interface CallContext {
+  readonly requestId: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly caller: Caller
   /**
    * Itself, where it is that of a request of the platform's. A copy has the same, and so is none; one
    * of a message within another request has none. See `endsItsRequest`.

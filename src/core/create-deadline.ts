@@ -1,7 +1,7 @@
 import { systemClock } from './context.ts'
 import type { Deadline } from './deadline.ts'
 
-/** Whoever waits: a context, or a request. The signal is looked at when it is needed. */
+/** Whoever waits, if anybody does. The signal is looked at when it is needed. */
 export interface Waiting {
   readonly signal?: AbortSignal | undefined
 }

@@ -2,8 +2,10 @@
 export { type PrivateHosts, parsePrivateHosts, upstreamUrlProblem } from './address.ts'
 export { fromBase64Url, toBase64Url } from './base64url.ts'
 export { setBounded } from './bounded.ts'
+export { contentLength } from './content-length.ts'
 export {
   type CallContext,
+  type Caller,
   type Clock,
   callerFacts,
   endsItsRequest,

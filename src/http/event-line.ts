@@ -1,4 +1,4 @@
-import type { CallContext, Clock, Random, RequestFacts } from '../core/index.ts'
+import type { CallContext, Caller, Clock, Random, RequestFacts } from '../core/index.ts'
 import { type Events, emitFault } from '../observability/index.ts'
 
 /** What a request is known by before anything of it is judged. */
@@ -6,7 +6,7 @@ export interface LineRequest {
   readonly requestId: string
   readonly httpMethod: string
   /** Whose `signal` tells that the caller left; looked at when it is asked for. */
-  readonly caller: { readonly signal: AbortSignal }
+  readonly caller: Caller
   /** It is a request of the platform's, no message within one. */
   readonly isRoot?: true
   /** The platform's; what is handed over here never rejects. */
@@ -54,9 +54,7 @@ export function createEventLine(
     requestId,
     clock,
     random,
-    get signal() {
-      return caller.signal
-    },
+    caller,
     root: undefined,
     facts: line,
     rateLimit: { left: undefined, policy: undefined, state: undefined },

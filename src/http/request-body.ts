@@ -1,4 +1,5 @@
 import {
+  contentLength,
   createDeadline,
   type Deadline,
   GatewayError,
@@ -51,8 +52,8 @@ export async function requestText(
  * body may be read in one go, which costs a third of reading it in chunks.
  */
 function harmlessSize({ headers }: Request, maxBytes: number): number | undefined {
-  const length = headers.get('content-length') ?? ''
-  return /^\d+$/.test(length) && Number(length) <= maxBytes ? Number(length) : undefined
+  const size = contentLength(headers)
+  return size !== undefined && size <= maxBytes ? size : undefined
 }
 
 function readChunks(request: Request, maxBytes: number, deadline: Deadline): Promise<string> {

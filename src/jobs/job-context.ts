@@ -9,7 +9,7 @@ export function jobContext(
     requestId: deps.random.uuid(),
     clock: deps.clock,
     random: deps.random,
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil,
     holdEvent: () => () => undefined,

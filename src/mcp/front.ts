@@ -20,8 +20,6 @@ import { errorReply } from './wire/reply.ts'
 export type McpFront = (call: CallContext, request: Request) => Promise<Response> | undefined
 
 const ALLOW = 'GET, POST, DELETE'
-/** What stands between the origin and `/mcp`, when the path is that of an endpoint. */
-const ENDPOINT_URL = /^https?:\/\/[^/]*(?:\/([^/?]+))?\/mcp(?:\?|$)/
 
 /**
  * The front of every MCP endpoint, without a router: most requests end here. It answers alike for
@@ -45,12 +43,29 @@ export function createMcpFront(deps: McpRoutesDeps): McpFront {
   }
 
   return (call, request) => {
-    const found = ENDPOINT_URL.exec(request.url)
-    if (!found) return undefined
-    const [, name] = found
-    call.facts.route = name === undefined ? '/mcp' : '/:server/mcp'
-    return at(call, request, name ?? 'mcp')
+    const name = endpointName(request.url)
+    if (name === undefined) return undefined
+    call.facts.route = name === '' ? '/mcp' : '/:server/mcp'
+    return at(call, request, name || 'mcp')
   }
+}
+
+const END = '/mcp'
+/** Of `https://`, or less. */
+const SCHEME_CHARS = 8
+
+/**
+ * What stands between the origin and `/mcp`, in the URL of an endpoint; undefined for any other URL.
+ * An expression that says the same costs ten times as much.
+ */
+function endpointName(url: string): string | undefined {
+  const start = url.indexOf('/', SCHEME_CHARS)
+  const query = url.indexOf('?', start)
+  const end = (query === -1 ? url.length : query) - END.length
+  if (start === -1 || end < start || !url.startsWith(END, end)) return undefined
+  if (end === start) return ''
+  const name = url.slice(start + 1, end)
+  return name === '' || name.includes('/') ? undefined : name
 }
 
 function authenticate(

@@ -33,7 +33,7 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
   ): Promise<Response> {
     const { headers } = request
     try {
-      const deadline = createDeadline(bounds.timeoutMs, ctx, true)
+      const deadline = createDeadline(bounds.timeoutMs, ctx.caller, true)
       const text = await requestText(request, bounds, deadline)
       // One timer for a whole call: what waits for its server takes this one. Not for a message within
       // another request, such as a stream of 2024-11-05: that goes on when the message is answered.

@@ -22,7 +22,7 @@ export type Refuse = (ctx: CallContext, refused: Refused, thrown: unknown) => Re
 export function createRefusal({ events, challenge }: RefusalDeps): Refuse {
   return (ctx, { path, id = 'null', inbound }, thrown) => {
     const error = challenged(toGatewayError(thrown), (scope) => challenge(path, scope))
-    ctx.facts.outcome = ctx.signal.aborted ? 'cancelled' : error.code
+    ctx.facts.outcome = ctx.caller.signal.aborted ? 'cancelled' : error.code
     if (error.code === 'internal') emitFault(events, ctx, 'relay', thrown)
     return errorReply(error, id, ctx.requestId, statusOf(error.code, inbound))
   }

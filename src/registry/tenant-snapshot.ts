@@ -91,7 +91,7 @@ export function createTenantSnapshot(
   { policy, limitRules }: TenantDocuments,
 ): TenantSnapshot {
   const limits = limitRules.length === 0 ? NO_RULES : compileRules(limitRules)
-  const known = new Map<ServerPath, EndpointRecord | undefined>()
+  const known = new Map<string, EndpointRecord | undefined>()
   // Settled values only: a promise in flight belongs to the request that started it.
   let indexed: readonly IndexedServer[] | undefined
   const offered = new Map<string, readonly Offer[]>()
@@ -100,9 +100,15 @@ export function createTenantSnapshot(
   const rights = new WeakMap<Principal, Rights>()
 
   function endpoint(ctx: CallContext, path: string): MaybePromise<EndpointRecord | undefined> {
+    const found = known.get(path)
+    if (found) {
+      // Used again is young again: invented paths must not push out what is in use. Until half of
+      // them are there, none of them is near its end.
+      if (known.size > MAX_PATHS / 2) setBounded(known, path, found, MAX_PATHS)
+      return found
+    }
     if (!isServerPath(path)) return undefined
-    return andThen(known.has(path) ? known.get(path) : load(ctx, path), (record) => {
-      // Used again is young again: invented paths must not push out what is in use.
+    return andThen(known.has(path) ? undefined : load(ctx, path), (record) => {
       setBounded(known, path, record, MAX_PATHS)
       return record
     })

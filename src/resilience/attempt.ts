@@ -2,7 +2,7 @@ import type { CallContext } from '../core/index.ts'
 
 /** An operation that may be run again, and when. */
 export interface AttemptPlan<T> {
-  readonly ctx: Pick<CallContext, 'random' | 'signal'>
+  readonly ctx: Pick<CallContext, 'random' | 'caller'>
   /** The first one included. */
   readonly maxAttempts: number
   run(attempt: number): Promise<T>
@@ -35,15 +35,16 @@ export async function attempt<T>(plan: AttemptPlan<T>): Promise<T> {
   const { ctx, maxAttempts, sleep = pause, baseDelayMs = BASE_DELAY_MS } = plan
   for (let count = 1; ; count += 1) {
     const result = await plan.run(count)
-    if (count >= maxAttempts || ctx.signal.aborted || !plan.isRetryable(result)) return result
+    if (count >= maxAttempts || ctx.caller.signal.aborted || !plan.isRetryable(result))
+      return result
     const askedMs = plan.askedPauseMs?.(result) ?? 0
     const ceiling = Math.min(MAX_DELAY_MS, baseDelayMs * 2 ** (count - 1))
     const pauseMs = Math.max(askedMs, Math.floor(ctx.random.fraction() * ceiling))
     const isInTime = askedMs <= MAX_ASKED_PAUSE_MS && pauseMs < (plan.leftMs?.() ?? Infinity)
     if (!isInTime || plan.mayRetry?.() === false) return result
     plan.letGo?.(result)
-    await sleep(pauseMs, ctx.signal)
-    if (ctx.signal.aborted) return result
+    await sleep(pauseMs, ctx.caller.signal)
+    if (ctx.caller.signal.aborted) return result
   }
 }
 

@@ -142,7 +142,7 @@ function context(): CallContext {
     requestId: 'probe-1',
     clock: { now: () => NOW },
     random: { uuid: () => 'uuid', fraction: () => 0, bytes: (size) => new Uint8Array(size) },
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil: () => undefined,
     holdEvent: () => () => undefined,

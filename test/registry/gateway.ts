@@ -103,7 +103,7 @@ export function createGateway(
     requestId: 'request-1',
     clock,
     random: systemRandom,
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil: (work) => behind.push(work),
     holdEvent: () => () => undefined,

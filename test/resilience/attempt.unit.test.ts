@@ -11,7 +11,7 @@ function plan(results: readonly string[], part: { maxAttempts?: number; aborted?
     pauses,
     runs,
     aborting,
-    ctx: { random, signal: aborting.signal },
+    ctx: { random, caller: aborting },
     maxAttempts: part.maxAttempts ?? 3,
     run: async (count: number) => {
       runs.push(count)

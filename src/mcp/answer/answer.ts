@@ -1,6 +1,7 @@
 import {
   andThen,
   type CallContext,
+  contentLength,
   type Deadline,
   GatewayError,
   type MaybePromise,
@@ -133,10 +134,9 @@ function lost({ server, lateAfterMs }: AnswerPlan): GatewayError {
  * they do not. In chunks it is as long as they are, whatever else is said (RFC 9112 section 6.3).
  */
 function plainSize({ headers }: Response): number {
-  const length = headers.get('content-length')
-  const isSaid = length !== null && /^\d+$/.test(length)
-  const isKnown = isSaid && !headers.has('content-encoding') && !headers.has('transfer-encoding')
-  return isKnown ? Number(length) : Number.POSITIVE_INFINITY
+  const size = contentLength(headers)
+  const isPlain = !headers.has('content-encoding') && !headers.has('transfer-encoding')
+  return size !== undefined && isPlain ? size : Number.POSITIVE_INFINITY
 }
 
 /** As `decode` drops it. */

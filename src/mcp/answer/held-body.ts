@@ -10,7 +10,7 @@ export function heldBody(
   let isStalled = false
   return pump({
     ...options,
-    signal: ctx.signal,
+    signal: ctx.caller.signal,
     onStall() {
       isStalled = true
     },

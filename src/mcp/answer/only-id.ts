@@ -72,6 +72,8 @@ function isMoreThanWords(block: unknown): boolean {
 /** What stands in front of the id where it comes first, and around it where it comes last. */
 const BEFORE_FIRST = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*$/
 const BEFORE_LAST = /(?<!\\)"id"\s*:\s*$/
+/** The same as most servers write it. */
+const USUAL_FIRST = '{"jsonrpc":"2.0","id":'
 /** A member of that name, anywhere; and what may be one under another spelling. */
 const ID_MEMBER = /"id"\s*:/g
 const ID_NAME = '"id"'
@@ -87,6 +89,7 @@ function placeOfId(text: string, raw: string): number | undefined {
   // A second one may be of the message as well, and then which of them counts is its reader's choice.
   const isAlone = text.indexOf(ID_NAME, text.indexOf(ID_NAME) + 1) === -1
   if (!isAlone && text.match(ID_MEMBER)?.length !== 1) return undefined
+  if (first === USUAL_FIRST.length && text.startsWith(USUAL_FIRST)) return first
   if (first <= NEAR_CHARS && BEFORE_FIRST.test(text.slice(0, first))) return first
   const last = text.lastIndexOf(raw)
   const behind = text.length - last - raw.length

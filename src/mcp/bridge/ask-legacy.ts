@@ -108,7 +108,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       async resume(lastEventId) {
         if (!session) return undefined
         const { upstreamId: sessionId } = keeping.sessions.placeOf(session)
-        return takeUp(deps.outbound, { ...at, sessionId }, lastEventId, ctx.signal)
+        return takeUp(deps.outbound, { ...at, sessionId }, lastEventId, ctx.caller.signal)
       },
     })
     const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
@@ -156,14 +156,14 @@ async function untilAnswered<T>(
   cancel: () => Promise<void>,
 ): Promise<T> {
   const leave = (): void => ctx.waitUntil(cancel())
-  ctx.signal.addEventListener('abort', leave, { once: true })
+  ctx.caller.signal.addEventListener('abort', leave, { once: true })
   try {
     return await ask()
   } catch (thrown) {
     if (toGatewayError(thrown).code === 'upstream_timeout') leave()
     throw thrown
   } finally {
-    ctx.signal.removeEventListener('abort', leave)
+    ctx.caller.signal.removeEventListener('abort', leave)
   }
 }
 
@@ -178,7 +178,7 @@ interface Leaving extends SendInSessionDeps {
  * waits for them, and the breaker learns of an endpoint that takes none.
  */
 function createTell({ ctx, within, version, ...keeping }: Leaving) {
-  const patient = { ...ctx, signal: new AbortController().signal }
+  const patient = { ...ctx, caller: new AbortController() }
   const sendOneWay = createOneWaySender(keeping)
   return (text: string): Promise<void> =>
     sendOneWay(patient, { ...within, text, version }).catch(() => undefined)

@@ -44,7 +44,10 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     }
     const callId = String(JSON.parse(upstreamId))
     const line = lines.open(ctx, client.key, callId)
-    const within = { ...ctx, signal: AbortSignal.any([ctx.signal, line.cancelled]) }
+    const within = {
+      ...ctx,
+      caller: { signal: AbortSignal.any([ctx.caller.signal, line.cancelled]) },
+    }
     const { target } = outgoing
     const deadline = callDeadline(target.server, outgoing.inbound)
     let last: UpstreamAnswer | undefined
@@ -89,7 +92,7 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       last?.end()
       // What let the call through waits to hear of it.
       if (last && !isJudged) {
-        if (within.signal.aborted) upstreams.reportLeft(ctx, last.endpoint.id, last.probe)
+        if (within.caller.signal.aborted) upstreams.reportLeft(ctx, last.endpoint.id, last.probe)
         else upstreams.reportBroken(ctx, last.endpoint.id, last.probe)
       }
       line.close()

@@ -111,9 +111,9 @@ export function createListen(deps: {
       opened.stop()
       ctx.waitUntil(close())
     }
-    if (ctx.signal.aborted) leave()
-    else ctx.signal.addEventListener('abort', leave, { once: true })
-    stopListening = () => ctx.signal.removeEventListener('abort', leave)
+    if (ctx.caller.signal.aborted) leave()
+    else ctx.caller.signal.addEventListener('abort', leave, { once: true })
+    stopListening = () => ctx.caller.signal.removeEventListener('abort', leave)
     // Not awaited: it is read when the response is.
     ctx.waitUntil(writer.write(acknowledgeEvent(opened.honoured, id)))
     opened.start()

@@ -24,7 +24,7 @@ export function createCancelLate(deps: CancelLateDeps): CancelLate {
   return (ctx, { inbound, target, session }, upstreamId) => {
     if (!session) return
     const text = cancelRequest(upstreamId, 'The request took too long.')
-    const patient = { ...ctx, signal: new AbortController().signal }
+    const patient = { ...ctx, caller: new AbortController() }
     const message = { text, target, session, version: inbound.version }
     const failed = (thrown: unknown) => emitFault(deps.events, ctx, 'cancel-late', thrown)
     ctx.waitUntil(sendOneWay(patient, message).catch(failed))

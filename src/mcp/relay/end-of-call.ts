@@ -28,7 +28,7 @@ export function endOfCall(
     endAnswer()
     const judged = judgement?.() ?? (response.ok ? 'sound' : 'told')
     // A caller who leaves closes the upstream's connection too: no fault of the upstream.
-    const isLeft = end === 'cancelled' || (end === 'broken' && ctx.signal.aborted)
+    const isLeft = end === 'cancelled' || (end === 'broken' && ctx.caller.signal.aborted)
     // To leave is not to cancel (MCP 2025-11-25, Sending messages to the server): that may follow.
     if (end === 'suspended' || isLeft) running.suspend()
     else running.forget()

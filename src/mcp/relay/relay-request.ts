@@ -74,7 +74,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       answered = await send(ctx, outgoing, ids.upstreamId, state, running)
     } catch (thrown) {
       // Whose client left may have reached its server, and a cancel may follow.
-      if (ctx.signal.aborted) running.suspend()
+      if (ctx.caller.signal.aborted) running.suspend()
       else running.forget()
       if (toGatewayError(thrown).code === 'upstream_timeout') {
         cancelLate(ctx, outgoing, ids.upstreamId)

@@ -49,7 +49,7 @@ export function createSettleEra(deps: SettleEraDeps): SettleEra {
 
   async function ask(ctx: CallContext, server: ServerRecord): Promise<LegacySide | undefined> {
     const answer = await deps.upstreams.open(ctx, { server }, (endpoint) =>
-      askLegacySide(deps.outbound, server.path, addressOf(server, endpoint), ctx.signal),
+      askLegacySide(deps.outbound, server.path, addressOf(server, endpoint), ctx.caller.signal),
     )
     if (answer.kind === 'unsettled') throw answer.error
     setBounded(settled, server.id, { side: answer.side, at: ctx.clock.now() }, MAX_REMEMBERED)

@@ -78,7 +78,7 @@ async function tellEveryone(
   await tellAll(
     await deps.sharedSessions.opened(session),
     ({ path: server }, tooLong) => {
-      const within = { ...ctx, signal: AbortSignal.any([ctx.signal, tooLong]) }
+      const within = { ...ctx, caller: { signal: AbortSignal.any([ctx.caller.signal, tooLong]) } }
       return tell(deps, within, message, session, { server, text })
     },
     (thrown) => emitFault(deps.events, ctx, 'shared.one-way', thrown),

@@ -165,7 +165,7 @@ export function createSharedSessions(deps: SharedSessionsDeps): SharedSessions {
           const server = await snapshot.server(ctx, upstream.path)
           const endpoint = server?.endpoints.find(({ id }) => id === upstream.endpoint)
           if (!server?.enabled || !endpoint || !hasLogging(server)) return
-          const signal = AbortSignal.any([ctx.signal, tooLong])
+          const signal = AbortSignal.any([ctx.caller.signal, tooLong])
           const address = addressOf(server, endpoint)
           await setLogLevel(deps.outbound, address, upstream, level, signal)
         },

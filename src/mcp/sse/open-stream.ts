@@ -65,7 +65,7 @@ export function createOpenStream(deps: OpenStreamDeps) {
       clearInterval(timer)
       clearTimeout(expiry)
       stopLife()
-      ctx.signal.removeEventListener('abort', leave)
+      ctx.caller.signal.removeEventListener('abort', leave)
       onOver()
       socket.close()
       ended.abort()
@@ -113,8 +113,8 @@ export function createOpenStream(deps: OpenStreamDeps) {
     socket.addEventListener('close', () => ctx.waitUntil(merger.close()))
     // A stream that writes nothing would not notice that its reader left.
     const leave = (): void => end('cancelled')
-    if (ctx.signal.aborted) leave()
-    else ctx.signal.addEventListener('abort', leave, { once: true })
+    if (ctx.caller.signal.aborted) leave()
+    else ctx.caller.signal.addEventListener('abort', leave, { once: true })
     ctx.waitUntil(merger.add(endpointEvent(path, sessionId)))
     return new Response(merger.readable, {
       headers: EVENT_STREAM_HEADERS,

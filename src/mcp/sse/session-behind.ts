@@ -46,7 +46,7 @@ export function createSessionBehind(ctx: CallContext, deps: SessionBehindDeps): 
   const waitUntil = (work: Promise<unknown>): void => ctx.waitUntil(work)
   // Has no event line: that of the stream tells of it, or that of a message.
   const unseen = (signal = deps.signal): CallContext => ({
-    ...{ ...ctx, signal, facts: {} },
+    ...{ ...ctx, caller: { signal }, facts: {} },
     holdEvent: () => () => undefined,
   })
   const followers = createFollowers<Followable>({

@@ -172,7 +172,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
 
   async function line(
     ctx: CallContext,
-    { call: { server }, signal = ctx.signal, mayWait }: Where,
+    { call: { server }, signal = ctx.caller.signal, mayWait }: Where,
     alive: readonly Endpoint[],
     bounds: BulkheadBounds,
   ): Promise<Seat<EndpointId>> {
@@ -191,7 +191,7 @@ export function createPlaces({ tenants, breakers, load, defaults }: PlacesDeps):
       return tenants.tryEnter(tenant, tenant, tenantBounds.maxConcurrent, ctx.clock.now())
     },
 
-    async wait({ ctx, call: { server }, signal = ctx.signal }) {
+    async wait({ ctx, call: { server }, signal = ctx.caller.signal }) {
       const { tenant } = server
       const waiting = { group: tenant, keys: [tenant], who: ctx.facts.principal ?? '', signal }
       const waited = await tenants.wait(waiting, tenantBounds, ctx.clock.now())

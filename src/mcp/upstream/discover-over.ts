@@ -61,7 +61,7 @@ export async function discoverOver(
   // Not AbortSignal.timeout, which would keep an object awake after the work is done.
   const tooLong = new AbortController()
   const timer = setTimeout(() => tooLong.abort(), MAX_TOTAL_MS)
-  const signal = AbortSignal.any([ctx.signal, tooLong.signal])
+  const signal = AbortSignal.any([ctx.caller.signal, tooLong.signal])
   const transport = new StreamableHTTPClientTransport(new URL(upstream.url), {
     fetch: fetchThrough(outbound, signal, upstream, doubt),
     requestInit: { headers: Object.fromEntries(upstream.headers) },

@@ -45,7 +45,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
     const { ctx, call, policy, tried, deadline, signal } = sending
     let isLetGo = false
     const sent = await attempt<Sent>({
-      ctx: { random: ctx.random, signal: signal ?? ctx.signal },
+      ctx: { random: ctx.random, caller: signal ? { signal } : ctx.caller },
       maxAttempts: policy.maxAttempts,
       run() {
         isLetGo = false
@@ -66,7 +66,7 @@ export function createSendSafely({ places, sendOnce, reportLeft }: SendSafelyDep
   }
 
   async function sendHedged(sending: Sending): Promise<Sent> {
-    const { ctx, policy, signal = ctx.signal } = sending
+    const { ctx, policy, signal = ctx.caller.signal } = sending
     const sent = await hedge<Sent>({
       signal,
       afterMs: policy.hedgeAfterMs ?? 0,

@@ -108,7 +108,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         body: call.body,
         timeoutMs: call.server.timeoutMs,
         holder: ctx.facts.principal,
-        signal: last ? undefined : (signal ?? ctx.signal),
+        signal: last ? undefined : (signal ?? ctx.caller.signal),
         keepsDeadline: call.keepsDeadline,
         isLast: last,
         deadline: spare,
@@ -180,7 +180,8 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
     async send(ctx, call) {
       const { server } = call
       const policy = policies(server)
-      const deadline = call.deadline && runDeadline(call.deadline, ctx.signal, ctx.clock.now())
+      const deadline =
+        call.deadline && runDeadline(call.deadline, ctx.caller.signal, ctx.clock.now())
       const signal = deadline?.signal
       const sending: Sending = { ctx, call, policy, tried: [], deadline, signal }
       let seat: Seat | undefined
@@ -218,7 +219,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         }
       } catch (thrown) {
         release()
-        const isLate = deadline?.isPassed() && !ctx.signal.aborted
+        const isLate = deadline?.isPassed() && !ctx.caller.signal.aborted
         if (isLate && call.deadline && toGatewayError(thrown).code !== 'no_capacity') {
           throw deadlinePassed(server.path, call.deadline.ms)
         }

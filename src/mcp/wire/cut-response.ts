@@ -16,5 +16,5 @@ export function whileHeard(
   response: Response,
   bodyDeadline: Deadline | undefined,
 ): Response {
-  return bodyDeadline?.hears() ? cutResponse(response, ctx.signal) : response
+  return bodyDeadline?.hears() ? cutResponse(response, ctx.caller.signal) : response
 }

@@ -15,7 +15,7 @@ export function ctx() {
     requestId: 'r',
     clock: { now: () => 0 },
     random: {},
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil: () => undefined,
     holdEvent: () => () => undefined,

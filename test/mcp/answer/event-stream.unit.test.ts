@@ -22,7 +22,7 @@ function start(kind: 'answer' | 'open', more: Partial<OpenPlan> = {}) {
     requestId: 'r',
     facts: {},
     clock: { now: () => Date.now() },
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     holdEvent: () => () => {
       isReleased = true
     },

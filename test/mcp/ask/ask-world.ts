@@ -72,7 +72,7 @@ export function setUp(reply: (ctx: CallContext) => Response | Promise<Response>)
     requestId: 'request-1',
     clock: systemClock,
     random: systemRandom,
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil: (work) => behind.push(work),
     holdEvent: () => () => undefined,

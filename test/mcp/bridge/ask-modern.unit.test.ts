@@ -61,7 +61,7 @@ async function run(rounds: readonly ((id: unknown) => Response | Error)[], deadl
   } as unknown as LegacyAsking
   const ctx = {
     ...{ requestId: 'r', facts: {}, clock: systemClock, random: systemRandom },
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     waitUntil: () => undefined,
   } as never
   const askModern = createAskModern({ upstreams, lines: { open: () => line } as never })

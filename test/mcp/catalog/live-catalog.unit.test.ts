@@ -48,7 +48,7 @@ function setUp(answer: (target: CatalogTarget) => Promise<RefreshOutcome>) {
     requestId: 'request',
     clock: { now: () => Date.now() },
     random: systemRandom,
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil: (work) => behind.push(work),
     holdEvent: () => () => undefined,

@@ -67,7 +67,7 @@ export function world(seams: WorldSeams = {}) {
     requestId: 'r',
     clock: systemClock,
     random: systemRandom,
-    signal: seams.signal ?? new AbortController().signal,
+    caller: { signal: seams.signal ?? new AbortController().signal },
     facts,
     waitUntil: (work) => execution.waitUntil(work),
     holdEvent() {

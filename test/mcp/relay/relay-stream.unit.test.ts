@@ -59,7 +59,7 @@ function relay(
   const ctx = {
     facts,
     clock,
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     holdEvent: () => () => undefined,
   }
   const session = { key: 'k', server: SERVER.id, endpoint: SERVER.endpoints[0]?.id }

@@ -42,7 +42,7 @@ function setUp() {
   const ctx = {
     requestId: 'r',
     clock: { now: () => now },
-    signal: new AbortController().signal,
+    caller: new AbortController(),
   } as unknown as CallContext
   const settleEra = createSettleEra({
     events: { emit: (event) => events.push(event) },
@@ -112,6 +112,6 @@ describe('a server that is asked for the legacy handshake', () => {
   it('is asked no longer than its caller waits', async () => {
     const { settle, seen, ctx } = setUp()
     await settle()
-    expect(seen[0]?.signal).toBe(ctx.signal)
+    expect(seen[0]?.signal).toBe(ctx.caller.signal)
   })
 })

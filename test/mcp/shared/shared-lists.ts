@@ -81,7 +81,7 @@ export function contextAt(
     requestId: 'request',
     clock: { now },
     random: systemRandom,
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {},
     waitUntil: (work) => behind.push(work),
     holdEvent: () => () => undefined,

@@ -94,7 +94,7 @@ export function world(
       requestId: 'r',
       clock: { now: () => clock.at },
       random: { fraction: () => 0, uuid: () => '', bytes: () => new Uint8Array() },
-      signal: leaving.signal,
+      caller: leaving,
       facts: { principal } as Record<string, unknown>,
       waitUntil: (work: Promise<unknown>) => void behind.push(work),
       holdEvent: () => () => undefined,

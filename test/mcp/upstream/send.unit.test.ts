@@ -40,7 +40,7 @@ function upstreamsOver(
     requestId: 'r',
     clock: { now: () => 0 },
     random: { fraction: () => 0, uuid: () => '', bytes: () => new Uint8Array() },
-    signal: new AbortController().signal,
+    caller: new AbortController(),
     facts: {} as Record<string, unknown>,
     waitUntil: () => undefined,
     holdEvent: () => () => undefined,
