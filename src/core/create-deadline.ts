@@ -23,21 +23,23 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, isBrief = fa
   let isHearing = false
   let isDueToHear = false
   // The clock that the platform's timers go by: one of a test, which leaps, would not move them.
-  let dueAt = systemClock.now() + timeoutMs
+  const beganAt = systemClock.now()
+  let dueAt = beganAt + timeoutMs
   let firesAt = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let controller: AbortController | undefined
   let signal: AbortSignal | undefined
   let heard: AbortSignal | undefined
   let leaveWork: (() => void) | undefined
-  arm(isBrief ? Math.min(timeoutMs, HEARING_MS) : timeoutMs)
+  arm(isBrief ? Math.min(timeoutMs, HEARING_MS) : timeoutMs, beganAt)
 
   function expire(): void {
     timer = undefined
     isDueToHear = true
-    const leftMs = dueAt - systemClock.now()
+    const now = systemClock.now()
+    const leftMs = dueAt - now
     if (leftMs > 0) {
-      arm(leftMs)
+      arm(leftMs, now)
       if (isHearing) listen()
       return
     }
@@ -45,8 +47,8 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, isBrief = fa
     leave()
   }
 
-  function arm(ms: number): void {
-    firesAt = systemClock.now() + ms
+  function arm(ms: number, now: number): void {
+    firesAt = now + ms
     timer = setTimeout(expire, ms)
   }
 
@@ -95,11 +97,12 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, isBrief = fa
       }),
     restart(ms) {
       if (isEnded) return
-      dueAt = systemClock.now() + ms
+      const now = systemClock.now()
+      dueAt = now + ms
       // A timer that comes too early begins another one; only one that comes too late is replaced.
       if (dueAt >= firesAt) return
       clearTimeout(timer)
-      arm(ms)
+      arm(ms, now)
     },
     end,
     release() {

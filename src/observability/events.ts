@@ -74,13 +74,27 @@ export interface Events {
 
 /** One JSON line per event, as Workers Logs and any collector read it. */
 export function createEvents(writeLine: (line: string) => void, now: () => number): Events {
+  const timestamp = createTimestamp()
   return {
     emit(event) {
       // The time is put in front as text: a copy of the event with one more member costs as much
       // as writing it.
-      const time = new Date(now()).toISOString()
-      writeLine(`{"time":"${time}",${JSON.stringify(event).slice(1)}`)
+      writeLine(`{"time":"${timestamp(now())}",${JSON.stringify(event).slice(1)}`)
     },
+  }
+}
+
+/** `Date.toISOString`, which costs a fifth of writing an event, once a second. */
+function createTimestamp(): (ms: number) => string {
+  let second = Number.NaN
+  let prefix = ''
+  return (ms) => {
+    const rest = ms % 1000
+    if (ms - rest !== second) {
+      second = ms - rest
+      prefix = new Date(second).toISOString().slice(0, -'000Z'.length)
+    }
+    return `${prefix}${String(1000 + Math.trunc(rest)).slice(1)}Z`
   }
 }
 
