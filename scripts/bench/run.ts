@@ -37,8 +37,11 @@ export function loadToolOf(world: RunningWorld): LoadTool {
   return findWrk(world.folder) ?? autocannonTool
 }
 
-/** Of each target before the first round. */
-const WARM_UP_SECONDS = 2
+/**
+ * Of each target before the first round: until its heap has grown to what it stays at. Each page that
+ * is new to a process is charged to the call that touches it first.
+ */
+const WARM_UP_SECONDS = 6
 /** (g) is no call and has a table of its own. */
 const LISTS = 'g'
 
