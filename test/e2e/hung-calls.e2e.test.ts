@@ -56,6 +56,7 @@ afterAll(() =>
 beforeEach(() => {
   came.length = 0
   closed.length = 0
+  hangsDelete = false
 })
 
 it.each(WAYS)('a modern call that hangs (%s) is answered in time, and left', async (way) => {
@@ -138,7 +139,6 @@ describe('when its caller leaves, a call that hangs is left, its seat free, and 
     await expect.poll(() => came).toEqual(['silent'])
     reset()
     await expect.poll(() => closed).toEqual(['silent'])
-    hangsDelete = false
   })
 
   /** `afterMs`: who leaves at once is looked for only when the call has run on (`Deadline.hear`). */

@@ -80,7 +80,7 @@ async function jsonAnswer(
 ): Promise<Response> {
   const size = plainSize(response)
   const source = openSource(body, plan.timeoutMs)
-  if (Number(response.headers.get('content-length') ?? 0) > MAX_MESSAGE_BYTES) {
+  if ((contentLength(response.headers) ?? 0) > MAX_MESSAGE_BYTES) {
     return refuse(plan, tooLarge(plan.server), source, 'bounded')
   }
   const { messageMs, stallMs } = plan.bounds ?? DEFAULT_STREAM_BOUNDS
