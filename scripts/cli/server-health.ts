@@ -21,7 +21,7 @@ const Health = z.looseObject({
   ),
 })
 
-const HEAD = ['endpoint', 'health', 'breaker', 'failures', 'ms', 'probed', 'last error']
+const HEAD = ['endpoint', 'breaker', 'health', 'failed checks', 'ms', 'last check', 'last error']
 
 /** `server health <path>`: what checks found of each endpoint, and whether calls are sent to it. */
 export function addServerHealthCommand(server: Command): void {
@@ -38,8 +38,8 @@ export function addServerHealthCommand(server: Command): void {
       const urls = new Map(known.map(({ id, url }) => [id, url]))
       const rows = endpoints.map((endpoint) => [
         urls.get(endpoint.id) ?? endpoint.id,
-        endpoint.health,
         endpoint.breaker.replace('_', ' '),
+        endpoint.health,
         String(endpoint.consecutiveFailures),
         String(endpoint.lastLatencyMs ?? ''),
         endpoint.lastProbedAt ?? 'never',

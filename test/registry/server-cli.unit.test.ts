@@ -52,8 +52,8 @@ describe('gatehouse server', () => {
     const { code, stdout } = await gateway.run('server', 'health', 'clock')
     expect([code, stdout]).toEqual([
       0,
-      'endpoint                   health   breaker    failures  ms  probed                    last error\n' +
-        'https://clock.example/mcp  healthy  half open  0         12  2026-11-21T10:00:00.000Z\n',
+      'endpoint                   breaker    health   failed checks  ms  last check                last error\n' +
+        'https://clock.example/mcp  half open  healthy  0              12  2026-11-21T10:00:00.000Z\n',
     ])
     const { stdout: json } = await gateway.run('--json', 'server', 'health', 'clock')
     expect(JSON.parse(json)).toEqual(HEALTH)
