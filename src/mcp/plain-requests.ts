@@ -31,11 +31,11 @@ const MAX_REMEMBERED = 1_000
 /** A client's capabilities take some hundred characters; who says more is judged each time. */
 const MAX_ENVELOPE_CHARS = 4_096
 
-const ENVELOPE = [
+const ENVELOPE: ReadonlySet<string> = new Set([
   PROTOCOL_VERSION_META_KEY,
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
-] as const
+])
 const REQUEST = new Set(['jsonrpc', 'id', 'method', 'params'])
 const LEGACY: ReadonlySet<string | undefined> = new Set([undefined, ...LEGACY_VERSIONS])
 
@@ -86,7 +86,7 @@ function plainRequest(body: Body): PlainRequest | undefined {
 function hasPlainNames(meta: Readonly<Record<string, unknown>>): boolean {
   for (const name in meta) {
     const value = meta[name]
-    if (ENVELOPE.some((known) => known === name)) continue
+    if (ENVELOPE.has(name)) continue
     if (name === 'progressToken' && (typeof value === 'string' || Number.isSafeInteger(value))) {
       continue
     }
@@ -102,8 +102,9 @@ function keyOf(
   { version, method: announcedMethod }: Announced,
 ): string | undefined {
   if (version !== MODERN_VERSION || announcedMethod !== method) return undefined
-  const [protocolVersion, capabilities, info] = ENVELOPE.map((name) => meta[name])
-  if (protocolVersion !== version) return undefined
-  const key = `${JSON.stringify(capabilities)}\n${JSON.stringify(info)}\n${method === 'initialize'}`
+  if (meta[PROTOCOL_VERSION_META_KEY] !== version) return undefined
+  const capabilities = JSON.stringify(meta[CLIENT_CAPABILITIES_META_KEY])
+  const info = JSON.stringify(meta[CLIENT_INFO_META_KEY])
+  const key = `${capabilities}\n${info}\n${method === 'initialize'}`
   return key.length > MAX_ENVELOPE_CHARS ? undefined : key
 }

@@ -1,4 +1,4 @@
-import type { CallContext, Clock } from '../../core/index.ts'
+import type { Clock } from './context.ts'
 
 /** What one look came to. */
 interface Looked {
@@ -8,22 +8,27 @@ interface Looked {
   readonly isIdle: boolean
 }
 
+/** A request that can be kept alive behind its answer. */
+export interface Kept {
+  waitUntil(work: Promise<unknown>): void
+}
+
 /** Has somebody look every 50 ms, while there is something to look for. */
-export interface Looks {
+export interface Looks<Request extends Kept> {
   /**
    * To be said whenever there is something. Whether it was this request that took it on: then the
    * next look is a whole step away.
    */
-  need(ctx: CallContext): boolean
+  need(request: Request): boolean
 }
 
-export interface LooksDeps {
+export interface LooksDeps<Request extends Kept> {
   readonly clock: Clock
-  readonly look: (ctx: CallContext) => Looked
+  readonly look: (request: Request) => Looked
 }
 
 /** How often it is looked. */
-const STEP_MS = 50
+export const STEP_MS = 50
 /** A look that is this late will not come: the request that was to make it is gone. */
 const LATE_MS = 500
 /** One request looks for 1 s, or until it has asked this often: what it may ask is bounded. */
@@ -38,17 +43,18 @@ const MAX_ASKED = 20
  * comes takes the lead, and who led goes on until it does: where nobody comes, what there is to look
  * for soon comes to an end. A request that was killed is found to be overdue by whoever comes next.
  */
-export function createLooks({ clock, look }: LooksDeps): Looks {
+export function createLooks<Request extends Kept>(deps: LooksDeps<Request>): Looks<Request> {
+  const { clock, look } = deps
   let leader: object | undefined
   /** Epoch ms; 0 where the next may take the lead. */
   let lookBy = 0
 
-  async function lead(ctx: CallContext, self: object): Promise<void> {
+  async function lead(request: Request, self: object): Promise<void> {
     let asked = 0
     for (let steps = 1; ; steps += 1) {
       await pause(STEP_MS)
       // Also by who was replaced: where every look is late, each would leave it to the next.
-      const looked = look(ctx)
+      const looked = look(request)
       asked += looked.asked
       if (leader !== self) return
       const mayStay = !looked.isIdle && steps < MAX_STEPS && asked < MAX_ASKED
@@ -58,12 +64,12 @@ export function createLooks({ clock, look }: LooksDeps): Looks {
   }
 
   return {
-    need(ctx) {
+    need(request) {
       const now = clock.now()
       if (now < lookBy) return false
       leader = {}
       lookBy = now + STEP_MS + LATE_MS
-      ctx.waitUntil(lead(ctx, leader))
+      request.waitUntil(lead(request, leader))
       return true
     },
   }
