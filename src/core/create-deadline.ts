@@ -1,6 +1,5 @@
 import { systemClock } from './context.ts'
 import type { Deadline } from './deadline.ts'
-import { YOUNG_MS, type Youth } from './young-calls.ts'
 
 /** Whoever waits, if anybody does. The signal is looked at when it is needed. */
 export interface Waiting {
@@ -8,11 +7,17 @@ export interface Waiting {
 }
 
 /**
- * A limit of `timeoutMs` from now on, for as long as the caller stays. With `youth` it has no timer
- * while the call is young, and its signal is that of one request, whose leaving is listened for until
- * the deadline is released; that costs less than to join two signals.
+ * How long a call runs before it is looked whether its caller is still there: much less than anybody
+ * notices, and more than most calls take.
  */
-export function createDeadline(timeoutMs: number, caller?: Waiting, youth?: Youth): Deadline {
+const HEARING_MS = 50
+
+/**
+ * A limit of `timeoutMs` from now on, for as long as the caller stays. `isBrief`: its signal is that of
+ * one request, whose leaving is listened for until the deadline is released; that costs less than to
+ * join two signals.
+ */
+export function createDeadline(timeoutMs: number, caller?: Waiting, isBrief = false): Deadline {
   let isPassed = false
   let isEnded = false
   let isHearing = false
@@ -22,38 +27,11 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, youth?: Yout
   let dueAt = beganAt + timeoutMs
   let firesAt = 0
   let timer: ReturnType<typeof setTimeout> | undefined
-  /** While it is young. */
-  let told: (() => void) | undefined
   let controller: AbortController | undefined
   let signal: AbortSignal | undefined
   let heard: AbortSignal | undefined
   let leaveWork: (() => void) | undefined
-  if (youth && timeoutMs > YOUNG_MS) beYoung(youth)
-  else arm(timeoutMs, beganAt)
-
-  function beYoung(among: Youth): void {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    promise.then(growOld)
-    told = resolve
-    firesAt = beganAt + YOUNG_MS
-    among.add(told)
-  }
-
-  function growOld(): void {
-    if (!told) return
-    told = undefined
-    expire()
-  }
-
-  /** Neither timer nor youth any more. */
-  function disarm(): void {
-    if (told) {
-      youth?.forget(told)
-      told = undefined
-    } else {
-      clearTimeout(timer)
-    }
-  }
+  arm(isBrief ? Math.min(timeoutMs, HEARING_MS) : timeoutMs, beganAt)
 
   function expire(): void {
     timer = undefined
@@ -89,7 +67,7 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, youth?: Yout
   function end(): void {
     if (isEnded) return
     isEnded = true
-    disarm()
+    clearTimeout(timer)
   }
 
   return {
@@ -97,15 +75,15 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, youth?: Yout
       if (signal) return signal
       controller = new AbortController()
       if (isPassed) controller.abort()
-      const joined = youth ? undefined : caller?.signal
-      if (youth) listen()
+      const joined = isBrief ? undefined : caller?.signal
+      if (isBrief) listen()
       signal = joined ? AbortSignal.any([controller.signal, joined]) : controller.signal
       return signal
     },
     hear() {
       if (isEnded) return
       isHearing = true
-      if (isDueToHear || !youth) listen()
+      if (isDueToHear || !isBrief) listen()
     },
     hears: () => isHearing,
     hasLeft: () => (isHearing ? caller?.signal : heard)?.aborted === true,
@@ -123,7 +101,7 @@ export function createDeadline(timeoutMs: number, caller?: Waiting, youth?: Yout
       dueAt = now + ms
       // A timer that comes too early begins another one; only one that comes too late is replaced.
       if (dueAt >= firesAt) return
-      disarm()
+      clearTimeout(timer)
       arm(ms, now)
     },
     end,

@@ -45,7 +45,6 @@ export {
 } from './ids.ts'
 export { impatientD1, impatientStub, within } from './impatient.ts'
 export { createLayoutKeeper } from './kept-layouts.ts'
-export { createLooks } from './looks.ts'
 export { andThen, type MaybePromise } from './maybe-promise.ts'
 export { mediaType } from './media-type.ts'
 export {
@@ -63,4 +62,3 @@ export { type Principal, principalKey } from './principal.ts'
 export { readBounded, textAsSent } from './read-text.ts'
 export { type Span, scanJson, stringEnd } from './scan-json.ts'
 export { createSealer, MAX_SEALED_CHARS, type Sealer, type SealPurpose } from './seal.ts'
-export { createYoungCalls } from './young-calls.ts'

@@ -96,7 +96,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     }
     const { timeoutMs, keepsDeadline, isLast } = request
     const hasLeft = (): boolean => request.signal?.aborted === true || deadline.hasLeft()
-    const deadline = request.deadline ?? createDeadline(timeoutMs, request)
+    const deadline = request.deadline ?? createDeadline(timeoutMs, request, isLast)
     if (request.deadline) deadline.restart(timeoutMs)
     if (isLast) deadline.hear()
     let goesOn = false

@@ -2,7 +2,6 @@ import {
   type CallContext,
   callerFacts,
   createDeadline,
-  createYoungCalls,
   endsItsRequest,
   leaveDeadline,
   type Principal,
@@ -26,7 +25,6 @@ export interface PostDeps {
 
 /** POST at an MCP endpoint: reads the body, has each message relayed, renders what is refused. */
 export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) {
-  const youngCalls = createYoungCalls()
   return async function post(
     ctx: CallContext,
     principal: Principal,
@@ -35,7 +33,7 @@ export function createPost({ relay, refuse, sessions, body: bounds }: PostDeps) 
   ): Promise<Response> {
     const { headers } = request
     try {
-      const deadline = createDeadline(bounds.timeoutMs, ctx.caller, youngCalls.of(ctx))
+      const deadline = createDeadline(bounds.timeoutMs, ctx.caller, true)
       const text = await requestText(request, bounds, deadline)
       // One timer for a whole call: what waits for its server takes this one. Not for a message within
       // another request, such as a stream of 2024-11-05: that goes on when the message is answered.

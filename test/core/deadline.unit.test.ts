@@ -3,15 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   type CallContext,
   createDeadline,
-  createYoungCalls,
-  type Deadline,
   leaveDeadline,
   takeDeadline,
 } from '../../src/core/index.ts'
-
-/** Of a call that looks for itself: told at 50 ms. */
-const youth = () => createYoungCalls().of({ waitUntil: () => undefined })
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
@@ -88,69 +82,29 @@ describe('a deadline', () => {
   })
 
   it('aborts when the caller goes, which is no fault of time', () => {
-    for (const begin of [() => undefined, youth]) {
+    for (const isBrief of [false, true]) {
       const caller = new AbortController()
-      const deadline = createDeadline(1_000, caller, begin())
+      const deadline = createDeadline(1_000, caller, isBrief)
       const signal = deadline.signal()
       expect(signal.aborted).toBe(false)
       caller.abort()
       expect(signal.aborted).toBe(true)
       expect(deadline.isPassed()).toBe(false)
       deadline.end()
-      expect(createDeadline(1_000, caller, begin()).signal().aborted).toBe(true)
+      expect(createDeadline(1_000, caller, isBrief).signal().aborted).toBe(true)
     }
   })
 
-  it('hears of the caller after its end, until it is released', async () => {
+  it('hears of the caller after its end, until it is released', () => {
     const caller = new AbortController()
-    const [ended, released] = [1, 2].map(() => createDeadline(1_000, caller, youth()))
+    const [ended, released] = [1, 2].map(() => createDeadline(1_000, caller, true))
     const signals = [ended?.signal(), released?.signal()]
     ended?.end()
     released?.release()
-    await pass(50)
     expect(vi.getTimerCount()).toBe(0)
     expect(getEventListeners(caller.signal, 'abort')).toHaveLength(1)
     caller.abort()
     expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
-  })
-
-  it('takes no timer while it is young, and passes to the millisecond', async () => {
-    const among = youth()
-    expect(vi.getTimerCount()).toBe(1)
-    const deadline = createDeadline(1_000, undefined, among)
-    expect(vi.getTimerCount()).toBe(1)
-    await pass(999)
-    expect(deadline.isPassed()).toBe(false)
-    await pass(1)
-    expect(deadline.isPassed()).toBe(true)
-    expect(vi.getTimerCount()).toBe(0)
-  })
-
-  it.each([
-    ['from the start', 100, (): void => undefined],
-    ['when it begins anew', 30_000, (deadline: Deadline) => deadline.restart(20)],
-  ])(
-    'has a timer of its own where its time is up before it grows old: %s',
-    async (_when, ms, then) => {
-      const deadline = createDeadline(ms, undefined, youth())
-      then(deadline)
-      await pass(19)
-      expect(deadline.isPassed()).toBe(false)
-      await pass(81)
-      expect(deadline.isPassed()).toBe(true)
-    },
-  )
-
-  it('that ends while it is told so begins nothing more', async () => {
-    const told: (() => void)[] = []
-    const deadline = createDeadline(1_000, undefined, {
-      add: (each) => told.push(each),
-      forget: () => undefined,
-    })
-    for (const tell of told) tell()
-    deadline.end()
-    await pass(0)
-    expect([told.length, vi.getTimerCount()]).toEqual([1, 0])
   })
 })
 
@@ -172,12 +126,12 @@ describe('a deadline that hears of its caller', () => {
   const listeners = () => getEventListeners(gone.signal, 'abort')
 
   it('does not look at him while what he waits for may be over soon', async () => {
-    const deadline = createDeadline(1_000, caller, youth())
+    const deadline = createDeadline(1_000, caller, true)
     deadline.hear()
-    await pass(49)
+    vi.advanceTimersByTime(49)
     expect(await deadline.within(Promise.resolve('done'))).toBe('done')
     deadline.release()
-    await pass(10_000)
+    vi.advanceTimersByTime(10_000)
     expect(looks).toBe(0)
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -186,12 +140,12 @@ describe('a deadline that hears of its caller', () => {
     ['before he was looked for', 10],
     ['after', 60],
   ])('ends what is waited for when he left %s', async (_when, leavesAtMs) => {
-    const deadline = createDeadline(1_000, caller, youth())
+    const deadline = createDeadline(1_000, caller, true)
     deadline.hear()
     const work = deadline.within(never)
-    await pass(leavesAtMs)
+    vi.advanceTimersByTime(leavesAtMs)
     gone.abort()
-    await pass(50)
+    vi.advanceTimersByTime(50)
     expect(await work).toBeUndefined()
     expect([deadline.hasLeft(), deadline.isPassed()]).toEqual([true, false])
     expect(await deadline.within(never)).toBeUndefined()
@@ -200,8 +154,8 @@ describe('a deadline that hears of its caller', () => {
   })
 
   it('looks for him at once where it ran for a while already', async () => {
-    const deadline = createDeadline(1_000, caller, youth())
-    await pass(60)
+    const deadline = createDeadline(1_000, caller, true)
+    vi.advanceTimersByTime(60)
     expect(looks).toBe(0)
     gone.abort()
     deadline.hear()
@@ -210,12 +164,12 @@ describe('a deadline that hears of its caller', () => {
   })
 
   it('passes in its time, as ever, and leaves no listener', async () => {
-    const deadline = createDeadline(1_000, caller, youth())
+    const deadline = createDeadline(1_000, caller, true)
     deadline.hear()
     const work = deadline.within(never)
-    await pass(999)
+    vi.advanceTimersByTime(999)
     expect(deadline.isPassed()).toBe(false)
-    await pass(1)
+    vi.advanceTimersByTime(1)
     expect(await work).toBeUndefined()
     expect([deadline.hasLeft(), deadline.isPassed()]).toEqual([false, true])
     expect(listeners()).toHaveLength(1)
@@ -223,9 +177,9 @@ describe('a deadline that hears of its caller', () => {
     expect(listeners()).toHaveLength(0)
   })
 
-  it('hears nobody where it was not asked to, or when it has ended', async () => {
-    const silent = createDeadline(1_000, caller, youth())
-    await pass(500)
+  it('hears nobody where it was not asked to, or when it has ended', () => {
+    const silent = createDeadline(1_000, caller, true)
+    vi.advanceTimersByTime(500)
     silent.end()
     silent.hear()
     expect(looks).toBe(0)

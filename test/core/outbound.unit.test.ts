@@ -4,14 +4,10 @@ import {
   countWaiting,
   createDeadline,
   createOutbound,
-  createYoungCalls,
   type Fetcher,
   type OutboundRequest,
   parsePrivateHosts,
 } from '../../src/core/index.ts'
-
-/** Of a call that looks for itself. */
-const youth = () => createYoungCalls().of({ waitUntil: () => undefined })
 
 const URL_OK = 'https://mcp.example.com/mcp'
 
@@ -146,7 +142,7 @@ describe('the only way out', () => {
       caller.abort()
       throw new Error('reset')
     })
-    const deadline = createDeadline(1_000, caller, youth())
+    const deadline = createDeadline(1_000, caller, true)
     expect(await failing.send(post({ deadline, isLast: true }))).toMatchObject({
       fault: 'cancelled',
     })
@@ -170,7 +166,7 @@ describe('the only way out', () => {
     const caller = new AbortController()
     const listeners = () => getEventListeners(caller.signal, 'abort').length
     const asked = (fetcher: Fetcher) => {
-      const deadline = createDeadline(1_000, caller, youth())
+      const deadline = createDeadline(1_000, caller, true)
       const signal = caller.signal
       return outboundOver(fetcher).send(post({ signal, deadline, keepsDeadline: true }))
     }

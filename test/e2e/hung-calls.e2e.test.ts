@@ -86,18 +86,6 @@ it('calls that hang beside each other are left, and others answered', async () =
   await expect.poll(() => [...closed].sort()).toEqual(['half', 'silent'])
 })
 
-it('calls that hang are answered in time when the one that looked for all of them was left', async () => {
-  const url = stack.mcp('modern')
-  const reset = await sendApart(() => callModern(url, token, 'echo', { message: 'silent' }))
-  await expect.poll(() => came, { interval: 2 }).toEqual(['silent'])
-  const hung = callModern(url, token, 'echo', { message: 'half' })
-  reset()
-  expect(await messageOf(await hung)).toMatchObject({
-    error: { data: { code: 'upstream_timeout' } },
-  })
-  await expect.poll(() => closed).toEqual(['silent', 'half'])
-})
-
 it.each(WAYS)(
   'a call (%s) within a stream of 2024-11-05 is left, and the stream goes on',
   async (way) => {

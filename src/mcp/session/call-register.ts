@@ -1,4 +1,5 @@
-import { type CallContext, type Clock, createLooks, setBounded } from '../../core/index.ts'
+import { type CallContext, type Clock, setBounded } from '../../core/index.ts'
+import { createLooks } from './looks.ts'
 import { type RunningCall, SESSION_TTL_MS, type SessionState } from './session-state.ts'
 
 /** One call of a legacy session, as far as the session's object is to know of it. */
@@ -70,7 +71,7 @@ interface Book {
 
 /**
  * At most one message is under way to an object; what comes meanwhile goes with the next, and a call
- * that ended before its turn is never told of. Age is counted in looks (`core/looks.ts`): a call is due
+ * that ended before its turn is never told of. Age is counted in looks (`looks.ts`): a call is due
  * when it has run for 100 to 150 ms.
  */
 export function createCallRegister({ clock, object }: CallRegisterDeps): CallRegister {
@@ -81,7 +82,7 @@ export function createCallRegister({ clock, object }: CallRegisterDeps): CallReg
   let telling = 0
   const looks = createLooks({
     clock,
-    look(ctx: CallContext) {
+    look(ctx) {
       const asked = look(ctx)
       return { asked, isIdle: young.size === 0 && books.size === 0 }
     },

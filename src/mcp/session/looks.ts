@@ -1,4 +1,4 @@
-import type { Clock } from './context.ts'
+import type { CallContext, Clock } from '../../core/index.ts'
 
 /** What one look came to. */
 interface Looked {
@@ -8,27 +8,22 @@ interface Looked {
   readonly isIdle: boolean
 }
 
-/** A request that can be kept alive behind its answer. */
-export interface Kept {
-  waitUntil(work: Promise<unknown>): void
-}
-
 /** Has somebody look every 50 ms, while there is something to look for. */
-export interface Looks<Request extends Kept> {
+export interface Looks {
   /**
    * To be said whenever there is something. Whether it was this request that took it on: then the
    * next look is a whole step away.
    */
-  need(request: Request): boolean
+  need(ctx: CallContext): boolean
 }
 
-export interface LooksDeps<Request extends Kept> {
+export interface LooksDeps {
   readonly clock: Clock
-  readonly look: (request: Request) => Looked
+  readonly look: (ctx: CallContext) => Looked
 }
 
 /** How often it is looked. */
-export const STEP_MS = 50
+const STEP_MS = 50
 /** A look that is this late will not come: the request that was to make it is gone. */
 const LATE_MS = 500
 /** One request looks for 1 s, or until it has asked this often: what it may ask is bounded. */
@@ -43,18 +38,17 @@ const MAX_ASKED = 20
  * comes takes the lead, and who led goes on until it does: where nobody comes, what there is to look
  * for soon comes to an end. A request that was killed is found to be overdue by whoever comes next.
  */
-export function createLooks<Request extends Kept>(deps: LooksDeps<Request>): Looks<Request> {
-  const { clock, look } = deps
+export function createLooks({ clock, look }: LooksDeps): Looks {
   let leader: object | undefined
   /** Epoch ms; 0 where the next may take the lead. */
   let lookBy = 0
 
-  async function lead(request: Request, self: object): Promise<void> {
+  async function lead(ctx: CallContext, self: object): Promise<void> {
     let asked = 0
     for (let steps = 1; ; steps += 1) {
       await pause(STEP_MS)
       // Also by who was replaced: where every look is late, each would leave it to the next.
-      const looked = look(request)
+      const looked = look(ctx)
       asked += looked.asked
       if (leader !== self) return
       const mayStay = !looked.isIdle && steps < MAX_STEPS && asked < MAX_ASKED
@@ -64,12 +58,12 @@ export function createLooks<Request extends Kept>(deps: LooksDeps<Request>): Loo
   }
 
   return {
-    need(request) {
+    need(ctx) {
       const now = clock.now()
       if (now < lookBy) return false
       leader = {}
       lookBy = now + STEP_MS + LATE_MS
-      request.waitUntil(lead(request, leader))
+      ctx.waitUntil(lead(ctx, leader))
       return true
     },
   }
