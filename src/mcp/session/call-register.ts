@@ -72,7 +72,7 @@ interface Book {
 /**
  * At most one message is under way to an object; what comes meanwhile goes with the next, and a call
  * that ended before its turn is never told of. Age is counted in looks (`looks.ts`): a call is due
- * when it has run for 100 to 150 ms.
+ * when it has run for 100 to 150 ms, or a step less where the lead has just changed hands.
  */
 export function createCallRegister({ clock, object }: CallRegisterDeps): CallRegister {
   /** That have not run for long; the object knows nothing of them. In the order of `dueAt`. */

@@ -60,7 +60,8 @@ export function createLooks({ clock, look }: LooksDeps): Looks {
   return {
     need(ctx) {
       const now = clock.now()
-      if (now < lookBy) return false
+      // Not also by a clock that went back: nobody would lead until it has caught up.
+      if (now < lookBy && lookBy <= now + STEP_MS + LATE_MS) return false
       leader = {}
       lookBy = now + STEP_MS + LATE_MS
       ctx.waitUntil(lead(ctx, leader))

@@ -187,6 +187,15 @@ describe('calls that are told of to the object of their session', () => {
     expect(idsOf()).toEqual(['u2', 'u1'])
   })
 
+  it('are told of by the next request also when the clock went back meanwhile', async () => {
+    const { begin, idsOf, request } = setUp()
+    begin('s', request(true))
+    vi.setSystemTime(Date.now() - 3_600_000)
+    begin()
+    await pass(100)
+    expect(idsOf()).toEqual(['u2', 'u1'])
+  })
+
   it('are looked after by a request for a second, then by the next that comes', async () => {
     const { begin, waitedFor } = setUp()
     for (let at = 0; at < 40; at += 1) {
