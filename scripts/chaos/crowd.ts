@@ -5,8 +5,7 @@ import { createSdkClient } from './clients/sdk-clients.ts'
 import type { ChaosGateway } from './gateway.ts'
 import { createRandom, seedFor } from './random.ts'
 import type { CallRecord, Trespass } from './records.ts'
-import { SERVERS } from './servers.ts'
-import { TENANTS } from './world.ts'
+import { SERVERS, TENANTS } from './servers.ts'
 
 /** Everybody who uses the gateway at once. */
 export interface Crowd {

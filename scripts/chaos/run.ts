@@ -2,10 +2,10 @@ import type { Cleanups } from '../workerd/cleanups.ts'
 import { type Crowd, gatherCrowd } from './crowd.ts'
 import type { MemoryUse, RunRecord } from './records.ts'
 import { type Action, makeSchedule } from './schedule.ts'
-import { SHAKY } from './servers.ts'
+import { SHAKY, TENANTS } from './servers.ts'
 import { createStage, type Stage } from './stage.ts'
 import { after, allOrNone } from './timeline.ts'
-import { startWorld, TENANTS, type World } from './world.ts'
+import { startWorld, type World } from './world.ts'
 
 export interface ChaosOptions {
   readonly seed: number

@@ -14,6 +14,9 @@ export interface ChaosServer {
   readonly resilience: ResilienceSettings
 }
 
+/** Each has all servers, registered for itself. */
+export const TENANTS = ['north', 'south'] as const
+
 const server = (
   name: string,
   speaks: ChaosServer['speaks'],

@@ -1,6 +1,6 @@
 import { FAULT_KINDS } from '../../test/support/faults.ts'
 import type { CallRecord, RunRecord, Span } from './records.ts'
-import { SERVERS, SHAKY, STEADY } from './servers.ts'
+import { SERVERS, SHAKY, STEADY, TENANTS } from './servers.ts'
 import { SAFE_TOOL } from './upstream/tools.ts'
 
 /** One thing that the gateway promises, and every time it was broken. */
@@ -127,7 +127,7 @@ function breakersWork({ calls }: RunRecord): Verdict {
   )
   return {
     promise: 'breakers open, and close again',
-    judged: `${opened.length} calls refused at ${places.size} of ${2 * SHAKY.length} places`,
+    judged: `${opened.length} calls refused at ${places.size} of ${TENANTS.length * SHAKY.length} places`,
     broken: [...(opened.length === 0 ? ['no breaker opened'] : []), ...stuck],
   }
 }

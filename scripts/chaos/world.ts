@@ -6,7 +6,7 @@ import { type FaultyProxy, startFaultyProxy } from '../../test/support/faulty-pr
 import { buildBundle } from '../workerd/build.ts'
 import type { Cleanups } from '../workerd/cleanups.ts'
 import { type ChaosGateway, startChaosGateway } from './gateway.ts'
-import { SERVERS } from './servers.ts'
+import { SERVERS, TENANTS } from './servers.ts'
 import { type Execution, startUpstream } from './upstream/upstream.ts'
 
 /** The gateway, six servers behind it, and a proxy in front of each endpoint. */
@@ -18,8 +18,6 @@ export interface World {
   /** How many requests met each fault so far. */
   faultsMet(): ReadonlyMap<FaultKind, number>
 }
-
-export const TENANTS = ['north', 'south'] as const
 
 /** The shortest that a server may have: a call that hangs costs its client this. */
 const SHAKY_TIMEOUT_MS = 1_500

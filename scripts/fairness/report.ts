@@ -7,7 +7,7 @@ import { isFair, type Share, sharesOf, type UserTally } from './shares.ts'
 const TOLERANCE = 0.05
 
 /** Judges both phases. */
-export function judgeFairness({ below, above }: FairnessRun): Verdict[] {
+export function judgeFairness({ limit, below, above }: FairnessRun): Verdict[] {
   const shares = sharesOf(above)
   return [
     {
@@ -25,9 +25,28 @@ export function judgeFairness({ below, above }: FairnessRun): Verdict[] {
       judged: `${shares.filter(({ isGreedy }) => isGreedy).length} greedy users`,
       broken: above.filter(({ isGreedy, refused }) => isGreedy && refused === 0).map(tallyText),
     },
+    usedVerdict(above, limit),
     fairVerdict(shares, false),
     fairVerdict(shares, true),
   ]
+}
+
+/** Shares of what a tenant got say nothing of what it could have got. */
+function usedVerdict(above: readonly UserTally[], limit: number): Verdict {
+  const served = [...new Set(above.map(({ tenant }) => tenant))].map((tenant) => ({
+    tenant,
+    count: totalOf(
+      above.filter((tally) => tally.tenant === tenant),
+      'served',
+    ),
+  }))
+  return {
+    promise: 'tenants above it are given all of it, within 5 %',
+    judged: `${Math.min(...served.map(({ count }) => count))} and more of ${limit}`,
+    broken: served
+      .filter(({ count }) => count < (1 - TOLERANCE) * limit)
+      .map(({ tenant, count }) => `${tenant}: ${count} of ${limit}`),
+  }
 }
 
 function fairVerdict(shares: readonly Share[], isGreedy: boolean): Verdict {

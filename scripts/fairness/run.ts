@@ -19,6 +19,8 @@ export interface FairnessOptions {
 }
 
 export interface FairnessRun {
+  /** What each tenant may use in a phase. */
+  readonly limit: number
   /** Nobody asks for more than there is. */
   readonly below: readonly UserTally[]
   /** Two users of each tenant ask for more than the tenant has. */
@@ -74,6 +76,7 @@ export async function runFairness(options: FairnessOptions): Promise<FairnessRun
     )
   }
   return {
+    limit: (LIMIT_PER_MINUTE * phaseMs) / 60_000,
     below: await phase('below', below, 0),
     above: await phase('above', above, GREEDY_PER_TENANT),
   }

@@ -41,7 +41,7 @@ describe('fair shares', () => {
 
 describe('the verdict on fairness', () => {
   const broken = (above: readonly UserTally[], below: readonly UserTally[] = []) =>
-    judgeFairness({ above, below }).flatMap((verdict) =>
+    judgeFairness({ limit: 200, above, below }).flatMap((verdict) =>
       verdict.broken.map(() => verdict.promise.split(' ').slice(0, 2).join(' ')),
     )
 
@@ -53,6 +53,11 @@ describe('the verdict on fairness', () => {
   it('names who got less, and who took it', () => {
     const unfair = [tally('g', 400, 180), tally('h', 400, 120), tally('m', 40, 20)]
     expect(broken(unfair)).toEqual(['whoever shares', 'greedy users', 'greedy users'])
+  })
+
+  it('wants the limit to be given out, and not only what was given to be fair', () => {
+    expect(broken([tally('g', 400, 149), tally('m', 40, 40)])).toEqual(['tenants above'])
+    expect(broken([tally('g', 400, 150), tally('m', 40, 40)])).toEqual([])
   })
 
   it('wants no refusal below the limit, and nothing but refusals above', () => {
