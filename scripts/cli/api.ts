@@ -77,7 +77,10 @@ function refusal(status: number, text: string): ApiError {
   const message = [
     `${title} (${status} ${code})`,
     `why: ${detail}`,
-    ...problems.map(({ path, message: what }) => `  ${path || 'document'}: ${what}`),
+    // One alone is the whole of `why`.
+    ...(problems.length > 1 ? problems : []).map(
+      ({ path, message: what }) => `  ${path || 'document'}: ${what}`,
+    ),
     `fix: ${fix}`,
     `request id: ${requestId}`,
   ].join('\n')

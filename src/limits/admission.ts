@@ -9,6 +9,8 @@ export interface Limited {
   readonly scope: 'tenant' | 'principal' | 'rule'
   /** The rule's name. */
   readonly rule?: string
+  /** Several divide it: what is used up is the caller's share, whatever is left of the whole. */
+  readonly isShared?: true
   /** The rule is about some server: the same call of another one may be admitted. */
   readonly isOfServer?: true
 }

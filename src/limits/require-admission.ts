@@ -41,12 +41,14 @@ function refuse(admission: Admission): void {
 }
 
 /** `rate_limited`, as callers are told of it. */
-export function limitRefusal({ scope, rule, retryAfterSeconds }: Limited): GatewayError {
+export function limitRefusal(limited: Limited): GatewayError {
+  const { scope, rule, retryAfterSeconds } = limited
   const wait = retryIn(retryAfterSeconds)
+  const what = limited.isShared ? 'Your share of the limit' : 'The limit'
   const whose = rule === undefined ? `of this ${scope}` : JSON.stringify(rule)
   return new GatewayError(
     'rate_limited',
-    `The limit ${whose} is used up; try again in ${retryAfterSeconds} s.`,
+    `${what} ${whose} is used up; try again in ${retryAfterSeconds} s.`,
     { ...wait, data: { scope, ...(rule === undefined ? {} : { rule }), ...wait.data } },
   )
 }

@@ -123,10 +123,10 @@ function longestWait(waits: readonly Wait[]): Wait | undefined {
 /** The refusal, which the answer's headers tell as well. */
 function refusalOf({ rateLimit }: LimitsContext, { account, ms }: Wait): Limited {
   const retryAfterSeconds = Math.max(1, Math.ceil(ms / 1000))
-  const { scope, name, policy, isOfServer } = account.counter
+  const { scope, name, policy, isOfServer, isShared } = account.counter
   if (rateLimit) Object.assign(rateLimit, { policy, state: account.describe(0, retryAfterSeconds) })
   const rule = { ...(scope === 'rule' && { rule: name }), ...(isOfServer && { isOfServer }) }
-  return { kind: 'limited', retryAfterSeconds, scope, ...rule }
+  return { kind: 'limited', retryAfterSeconds, scope, ...rule, ...(isShared && { isShared }) }
 }
 
 /** Notes the account of which least is left, for the answer's headers. */

@@ -9,7 +9,7 @@ export interface HealthState {
 }
 
 /** Consecutive probes that change the verdict. */
-export const HEALTH_THRESHOLDS = { down: 3, up: 2 } as const
+const HEALTH_THRESHOLDS = { down: 3, up: 2 } as const
 
 /** The state after one more probe. The first probe ever decides at once. */
 export function nextHealth(state: HealthState, probe: 'up' | 'down'): HealthState {

@@ -29,6 +29,22 @@ describe('rules of a tenant', () => {
     expect(deleted.status).toBe(204)
   })
 
+  it('tell who shares a limit that it is his share that is used up', async () => {
+    const { gateway, token, limit } = await limitedTenant(1)
+    await limit({ name: 'ours', per: ['tenant'], limit: 20, window: 'hour' })
+    const caller = await token()
+    const statuses: number[] = []
+    let refused = ''
+    for (let n = 0; n < 20; n += 1) {
+      const response = await gateway.fetch('/modern/mcp', echo(caller))
+      statuses.push(response.status)
+      if (response.status === 429) refused = await response.text()
+    }
+    // Alone one has half of it at once (decision 13).
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(10)
+    expect(refused).toContain('Your share of the limit \\"ours\\" is used up; try again in 5 s.')
+  })
+
   it('answer 429 with Retry-After and the rule, in JSON-RPC and in a problem document', async () => {
     const { gateway, token, limit } = await limitedTenant(1)
     await limit({ name: 'few calls', per: ['principal'], limit: 1, window: 'month' })

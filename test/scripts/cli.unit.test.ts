@@ -98,7 +98,13 @@ describe('against a gateway', () => {
       response.writeHead(healthy || !authorized ? 200 : 404, {
         'content-type': healthy ? 'application/json' : 'application/problem+json',
       })
-      response.end(JSON.stringify(healthy ? { status: 'ok', d1: 'ok', authorized } : problem))
+      const count = Number(/problems-(\d)/.exec(request.url ?? '')?.[1] ?? 0)
+      const problems = Array.from({ length: count }, (_, at) => ({
+        path: `p${at}`,
+        message: 'is odd',
+      }))
+      const told = { ...problem, ...(count > 0 && { problems }) }
+      response.end(JSON.stringify(healthy ? { status: 'ok', d1: 'ok', authorized } : told))
     })
     gateway = await onLoopback(server)
     url = gateway.origin
@@ -113,6 +119,15 @@ describe('against a gateway', () => {
       stderr:
         'error: Not found (404 not_found)\nwhy: There is no server named "x".\nfix: Check the name.\nrequest id: req-12345678\n',
     })
+  })
+
+  it.each([
+    [1, ''],
+    [2, '  p0: is odd\n  p1: is odd\n'],
+  ])('lists what is wrong where it is more than `why` says: %i', async (count, lines) => {
+    const show = ['server', 'show', `problems-${count}`]
+    const { stderr } = await gatehouse([...show, '--url', url, '--token', 't'])
+    expect(stderr).toContain(`why: There is no server named "x".\n${lines}fix: `)
   })
 
   it('answers with JSON when asked, errors too', async () => {

@@ -24,11 +24,11 @@ export function malformed(server: string): GatewayError {
   )
 }
 
-/** For an answer that the gateway cut off. */
-export function tooLarge(server: string): GatewayError {
+/** For an answer that the gateway cut off, at so many bytes. */
+export function tooLarge(server: string, maxBytes: number = MAX_MESSAGE_BYTES): GatewayError {
   return new GatewayError(
     'upstream_failed',
-    `The answer of the server "${server}" is larger than ${MAX_MESSAGE_BYTES} bytes.`,
+    `The answer of the server "${server}" is larger than ${maxBytes} bytes.`,
     { fix: 'Ask for less at once.' },
   )
 }

@@ -133,7 +133,7 @@ async function* untilAnswer(
   const { path, timeoutMs } = asking.outgoing.target.server
   for (;;) {
     const heard = await messages.next(timeoutMs)
-    if (heard.kind === 'too_large') throw tooLarge(path)
+    if (heard.kind === 'too_large') throw tooLarge(path, MAX_BRIDGED_BYTES)
     if (heard.kind !== 'message') return { kind: 'lost' }
     const verdict = judge(heard.message, id)
     if (verdict.kind === 'notification') yield messageEvent(heard.text)

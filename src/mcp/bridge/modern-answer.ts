@@ -49,7 +49,7 @@ export function modernAnswer(
   async function next(): Promise<Uint8Array | undefined> {
     while (!isOver) {
       const heard = await messages.next(server.timeoutMs)
-      if (heard.kind === 'too_large') throw tooLarge(server.path)
+      if (heard.kind === 'too_large') throw tooLarge(server.path, MAX_BRIDGED_BYTES)
       // Whoever relays the stream says that it has no answer.
       if (heard.kind !== 'message') return undefined
       const text = await shown(heard)

@@ -24,6 +24,8 @@ export const RouteWish = z.strictObject({
 })
 export type RouteWish = z.infer<typeof RouteWish>
 
+const Wishing = z.object({ _meta: z.object({ [ROUTE_META_KEY]: RouteWish }) })
+
 /** What may be asked for without saying whose it is. */
 const ROUTED: ReadonlySet<string> = new Set(['tools/call', 'resources/read'])
 
@@ -34,7 +36,11 @@ const ROUTED: ReadonlySet<string> = new Set(['tools/call', 'resources/read'])
 export function wishOf({ method, params }: InboundRequest): RouteWish | undefined {
   const meta = params['_meta']
   if (!isPlainObject(meta) || !Object.hasOwn(meta, ROUTE_META_KEY)) return undefined
-  return ROUTED.has(method) ? parseInput(RouteWish, meta[ROUTE_META_KEY]) : undefined
+  if (!ROUTED.has(method)) return undefined
+  // By the path that its client wrote it at, which is what a refusal names.
+  return parseInput(Wishing, { _meta: { [ROUTE_META_KEY]: meta[ROUTE_META_KEY] } })._meta[
+    ROUTE_META_KEY
+  ]
 }
 
 /** The request without its wish, which is between its client and the gateway. */

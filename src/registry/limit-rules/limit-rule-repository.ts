@@ -122,9 +122,15 @@ function nameTaken(name: string, cause: unknown): GatewayError {
 }
 
 function tooMany(cause: unknown): GatewayError {
-  return new GatewayError('conflict', `A tenant has at most ${MAX_LIMIT_RULES} limits.`, { cause })
+  return new GatewayError('conflict', `A tenant has at most ${MAX_LIMIT_RULES} limits.`, {
+    cause,
+    fix: 'Delete one first, or let one match what two did.',
+  })
 }
 
 function changedMeanwhile(cause: unknown): GatewayError {
-  return new GatewayError('conflict', 'The limit was changed meanwhile.', { cause })
+  return new GatewayError('conflict', 'The limit was changed meanwhile.', {
+    cause,
+    fix: 'Read it again, and change it as it is now.',
+  })
 }

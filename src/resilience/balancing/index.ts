@@ -27,7 +27,7 @@ export const BALANCERS = {
 export const DEFAULT_BALANCER: BalancerName = 'weighted'
 
 /** The phase of an endpoint's breaker now. */
-export type PhaseOf = (endpoint: EndpointId) => BreakerPhase
+type PhaseOf = (endpoint: EndpointId) => BreakerPhase
 
 /**
  * Picks the endpoint of a call among those whose breaker is not open, first those not known to be
