@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs before `npm start`, `npm test` and the other commands of the README: brings node_modules in line with package-lock.json and makes
+# Runs before every command of the README: brings node_modules in line with package-lock.json and makes
 # sure that a Node with type stripping (22.18 or newer) will run the scripts. Quick when nothing is to do.
 set -eu
 cd "$(dirname "$0")/.."
