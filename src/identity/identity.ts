@@ -6,7 +6,7 @@ import {
   type Principal,
 } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
-import { credentialFrom } from './bearer.ts'
+import { authorizationOf } from './bearer.ts'
 import { type IssuerConfig, issuerRules } from './issuers.ts'
 import { createIssuerKeys } from './keys.ts'
 import { createOwnKeys, type OwnIssuer } from './own-issuer.ts'
@@ -70,11 +70,11 @@ export function createIdentity(deps: IdentityDeps): Identity {
 
   return {
     authenticate(headers, resource) {
-      const credential = credentialFrom(headers)
-      if (credential.kind === 'none') throw refusal('missing', resource.metadataUrl())
-      if (credential.kind === 'malformed') throw refusal('malformed', resource.metadataUrl())
-      const audiences = [resource.url, ...(resource.alsoUrls ?? []), ...origins]
-      return andThen(verifier.verify(credential.token, audiences), (verdict) => {
+      const isGood = (audience: string) =>
+        audience === resource.url ||
+        origins.includes(audience) ||
+        resource.alsoUrls?.includes(audience) === true
+      return andThen(verifier.verify(authorizationOf(headers), isGood), (verdict) => {
         if (verdict.kind === 'refused') throw refusal(verdict.reason, resource.metadataUrl())
         return verdict.principal
       })

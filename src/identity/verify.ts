@@ -7,6 +7,7 @@ import {
   type Principal,
   setBounded,
 } from '../core/index.ts'
+import { credentialFrom } from './bearer.ts'
 import { principalFrom } from './claims.ts'
 import type { IssuerRules } from './issuers.ts'
 import type { KeySource } from './keys.ts'
@@ -26,10 +27,10 @@ export type Verdict =
 /** Checks access tokens. */
 export interface Verifier {
   /**
-   * `audiences`: accepted besides those that the token's issuer lists. At once for a token that was
-   * found good a while ago.
+   * `authorization`: as its caller wrote it, scheme and token, or null. `isGood`: audiences that are
+   * accepted besides those that the token's issuer lists. At once for what was found good a while ago.
    */
-  verify(token: string, audiences: readonly string[]): MaybePromise<Verdict>
+  verify(authorization: string | null, isGood: (audience: string) => boolean): MaybePromise<Verdict>
 }
 
 /** How far the clocks of issuer and gateway may differ. */
@@ -38,8 +39,10 @@ const CLOCK_TOLERANCE_S = 5
 const MAX_ISSUED_AHEAD_S = 60
 /** How long a verified token needs no new check of its signature (DESIGN.md, Decision 4). */
 const VERIFIED_MAX_AGE_MS = 60_000
-/** Tokens are at most 8 KiB, so this cache is at most 16 MiB, and mostly a tenth of it. */
+/** So this cache is at most 16 MiB, and mostly a tenth of it. */
 const VERIFIED_MAX_ENTRIES = 2_000
+/** The longest token behind its scheme; who writes more spaces between them is verified each time. */
+const VERIFIED_MAX_CHARS = 8_200
 
 /** RFC 7519 section 4.1; a number in JSON may be infinite (`1e999`), a date may not. */
 const RegisteredClaims = z.looseObject({
@@ -62,21 +65,25 @@ export function createVerifier(deps: {
   readonly issuers: ReadonlyMap<string, TrustedIssuer>
   readonly clock: Clock
 }): Verifier {
+  /** By all that a caller wrote: to find the token in it takes longer than to find it here. */
   const verified = new Map<string, Verified>()
 
-  function recall(token: string): Verified | undefined {
-    const entry = verified.get(token)
+  function recall(authorization: string): Verified | undefined {
+    const entry = verified.get(authorization)
     if (entry && deps.clock.now() < entry.goodUntil) return entry
-    verified.delete(token)
+    verified.delete(authorization)
     return undefined
   }
 
-  function remember(token: string, entry: Verified): void {
-    if (deps.clock.now() >= entry.goodUntil) return
-    setBounded(verified, token, entry, VERIFIED_MAX_ENTRIES)
+  function remember(authorization: string, entry: Verified): void {
+    if (deps.clock.now() >= entry.goodUntil || authorization.length > VERIFIED_MAX_CHARS) return
+    setBounded(verified, authorization, entry, VERIFIED_MAX_ENTRIES)
   }
 
-  async function check(token: string): Promise<Verified | RefusalReason> {
+  async function check(authorization: string): Promise<Verified | RefusalReason> {
+    const credential = credentialFrom(authorization)
+    if (credential.kind === 'refused') return credential.reason
+    const { token } = credential
     const unverified = readToken(token)
     if (!unverified) return 'malformed'
     const { iss } = unverified.claims
@@ -86,15 +93,16 @@ export function createVerifier(deps: {
   }
 
   return {
-    verify(token, audiences) {
-      const known = recall(token)
-      return andThen(known ?? check(token), (result) => {
+    verify(authorization, isGood) {
+      if (authorization === null) return { kind: 'refused', reason: 'missing' }
+      const known = recall(authorization)
+      return andThen(known ?? check(authorization), (result) => {
         if (typeof result === 'string') return { kind: 'refused', reason: result }
         const own = deps.issuers.get(result.principal.issuer)?.rules.audiences ?? []
-        if (!result.audiences.some((aud) => audiences.includes(aud) || own.includes(aud))) {
+        if (!result.audiences.some((aud) => isGood(aud) || own.includes(aud))) {
           return { kind: 'refused', reason: 'audience' }
         }
-        if (!known) remember(token, result)
+        if (!known) remember(authorization, result)
         return { kind: 'verified', principal: result.principal }
       })
     },

@@ -102,9 +102,8 @@ export function createTenantSnapshot(
   function endpoint(ctx: CallContext, path: string): MaybePromise<EndpointRecord | undefined> {
     const found = known.get(path)
     if (found) {
-      // Used again is young again: invented paths must not push out what is in use. Until half of
-      // them are there, none of them is near its end.
-      if (known.size > MAX_PATHS / 2) setBounded(known, path, found, MAX_PATHS)
+      // Used again is young again: invented paths must not push out what is in use.
+      setBounded(known, path, found, MAX_PATHS)
       return found
     }
     if (!isServerPath(path)) return undefined

@@ -63,6 +63,16 @@ describe('the cache of verified tokens', () => {
     expect(idp.asked).toEqual([`${ISSUER}/.well-known/openid-configuration`, `${ISSUER}/keys`])
   })
 
+  it('keeps nothing of who pads a token', async () => {
+    const { authenticate, claims } = setup()
+    const token = await sign(key, claims())
+    const padded = new Headers({ authorization: `Bearer ${' '.repeat(8_200)}${token}` })
+    const verify = vi.spyOn(crypto.subtle, 'verify')
+    await authenticate(padded)
+    await expect(authenticate(padded)).resolves.toMatchObject({ subject: 'alice' })
+    expect(verify).toHaveBeenCalledTimes(2)
+  })
+
   it('verifies again after 60 seconds', async () => {
     const { call, claims, time } = setup()
     const token = await sign(key, claims())

@@ -2,7 +2,7 @@ import type { ServerRecord } from '../../registry/index.ts'
 import type { CallDeadline } from '../../resilience/index.ts'
 import type { InboundRequest } from '../eras.ts'
 import { methodFacts } from '../messages.ts'
-import { hopTwoHeaders, modernHeaders } from '../upstream/headers.ts'
+import { modernHeaders, sessionHeaders } from '../upstream/headers.ts'
 import type { UpstreamCall } from '../upstream/send.ts'
 import { replaceMember } from '../wire/edit-members.ts'
 import type { HeaderParam } from '../wire/param-headers.ts'
@@ -52,7 +52,7 @@ export function buildCall(
       headers:
         inbound.era === 'modern'
           ? modernHeaders(hop, inbound, headers, headerParams(sendable))
-          : hopTwoHeaders(hop),
+          : sessionHeaders(hop),
       body,
       canRetry: methodFacts(inbound.method).isSafe || isSafeTool,
       isJudged: true,

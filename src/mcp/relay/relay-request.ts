@@ -14,7 +14,7 @@ import type { Bridge } from '../bridge/index.ts'
 import { taskOnly } from '../bridge/task-only.ts'
 import { rawIdOf } from '../inbound-text.ts'
 import { idScope } from '../session/id-scope.ts'
-import type { InFlight, Running } from '../session/in-flight.ts'
+import { type InFlight, type Running, runningUntold } from '../session/in-flight.ts'
 import { type NewSession, newSession } from '../session/new-session.ts'
 import { hearQuestions } from '../session/questions.ts'
 import type { Sessions } from '../session/sessions.ts'
@@ -68,7 +68,10 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
     const { clientId, upstreamId } = ids
     const { scope, session } = idScope(outgoing)
-    const running = deps.inFlight.add(ctx, { scope, session, clientId, upstreamId, server }, left)
+    const running =
+      inbound.era === 'modern' && session === undefined
+        ? runningUntold(left)
+        : deps.inFlight.add(ctx, { scope, session, clientId, upstreamId, server }, left)
     let answered: Answered
     try {
       answered = await send(ctx, outgoing, ids.upstreamId, state, running)

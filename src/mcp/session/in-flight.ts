@@ -44,6 +44,16 @@ export interface InFlightOf {
   left(session: string): readonly string[]
 }
 
+/**
+ * A call that nobody can cancel by a message, or move to another place, and so nobody looks for: a
+ * client of 2026-07-28 leaves instead, and has no session.
+ */
+export function runningUntold(onOver: () => void): Running {
+  return { forget: onOver, suspend: onOver, wait: NOTHING, goOn: NOTHING }
+}
+
+const NOTHING = (): void => undefined
+
 export interface InFlightDeps {
   readonly clock: Clock
   readonly object: (session: string) => Pick<SessionState, 'noteCalls' | 'findCall'>

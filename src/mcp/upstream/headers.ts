@@ -28,6 +28,42 @@ export function hopTwoHeaders(hop: HopTwo): Headers {
   return headers
 }
 
+/** By what the headers of a server's calls differ. */
+type Kept = WeakMap<HopTwo['custom'], Map<string, Headers>>
+
+const ofSessions: Kept = new WeakMap()
+/** Of one server; those used least lately out. */
+const MAX_SESSIONS = 1_000
+
+/**
+ * The headers of a call in a legacy session. Calls of one session share them: never to be changed.
+ */
+export function sessionHeaders(hop: HopTwo): Headers {
+  if (hop.sessionId === undefined) return hopTwoHeaders(hop)
+  const key = `${hop.version} ${hop.sessionId}`
+  return kept(ofSessions, hop.custom, key, MAX_SESSIONS, () => hopTwoHeaders(hop))
+}
+
+function kept(
+  all: Kept,
+  custom: HopTwo['custom'],
+  key: string,
+  bound: number,
+  make: () => Headers,
+): Headers {
+  const known = all.get(custom)
+  const found = known?.get(key)
+  if (known && found) {
+    setBounded(known, key, found, bound)
+    return found
+  }
+  const made = make()
+  const own = known ?? new Map<string, Headers>()
+  if (!known) all.set(custom, own)
+  setBounded(own, key, made, bound)
+  return made
+}
+
 /** What every request to a server has: to copy it costs a third of setting each. */
 const usual = new WeakMap<HopTwo['custom'], Headers>()
 
@@ -71,30 +107,27 @@ export function modernHeaders(
   return headers
 }
 
-/** By what the headers of a server's tool calls differ. */
-const ofTools = new WeakMap<HopTwo['custom'], Map<string, Headers>>()
-/** Of one server; the oldest out. */
+const ofTools: Kept = new WeakMap()
+/** Of one server; those called least lately out. */
 const MAX_TOOLS = 200
 /** What a caller makes up, however long, is not kept. */
 const MAX_NAME_CHARS = 128
 
-function announcedHeaders(hop: HopTwo, { method, name }: InboundRequest): Headers {
+function announcedHeaders(hop: HopTwo, inbound: InboundRequest): Headers {
+  const { method, name } = inbound
   const isShared =
     method === 'tools/call' &&
     hop.sessionId === undefined &&
     name !== undefined &&
     name.length <= MAX_NAME_CHARS
-  const known = isShared ? ofTools.get(hop.custom) : undefined
+  if (!isShared) return newlyAnnounced(hop, inbound)
   const key = `${hop.version} ${name}`
-  const kept = known?.get(key)
-  if (kept) return kept
+  return kept(ofTools, hop.custom, key, MAX_TOOLS, () => newlyAnnounced(hop, inbound))
+}
+
+function newlyAnnounced(hop: HopTwo, { method, name }: InboundRequest): Headers {
   const headers = hopTwoHeaders(hop)
   headers.set('mcp-method', method)
   if (name !== undefined) headers.set('mcp-name', encodeHeaderValue(name))
-  if (isShared) {
-    const all = known ?? new Map<string, Headers>()
-    ofTools.set(hop.custom, all)
-    setBounded(all, key, headers, MAX_TOOLS)
-  }
   return headers
 }

@@ -26,11 +26,13 @@ function firstOf(
   object: Readonly<Record<string, unknown>>,
   names: ReadonlyMap<string, string>,
 ): string | undefined {
-  return Object.keys(object).find((key) => {
+  for (const key in object) {
     // What is spelt as the protocol does needs no folding: almost every key.
     const own = names.get(key)
-    return own === undefined ? (names.get(fold(key)) ?? key) !== key : own !== key
-  })
+    if (own === key) continue
+    if (own !== undefined || (names.get(fold(key)) ?? key) !== key) return key
+  }
+  return undefined
 }
 
 /** Also what folds to a letter of ASCII: long s and the Kelvin sign. */

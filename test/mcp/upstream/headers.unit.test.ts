@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { classify, type InboundRequest, readMessage } from '../../../src/mcp/eras.ts'
-import { modernHeaders } from '../../../src/mcp/upstream/headers.ts'
+import { modernHeaders, sessionHeaders, streamHeaders } from '../../../src/mcp/upstream/headers.ts'
 
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -28,6 +28,33 @@ function toolCall(name: string, args: object = {}): InboundRequest {
 
 const hop = () => ({ custom: [['x-team', 'a']] as const, version: '2026-07-28' })
 const none = new Headers()
+
+describe('headers of a call in a legacy session on hop 2', () => {
+  it('are shared between calls of one session of one server alone', () => {
+    const one = { ...hop(), version: '2025-11-25', sessionId: 's-1' }
+    const first = sessionHeaders(one)
+    expect(sessionHeaders({ ...one })).toBe(first)
+    expect(Object.fromEntries(first)).toMatchObject({
+      'mcp-protocol-version': '2025-11-25',
+      'mcp-session-id': 's-1',
+      'x-team': 'a',
+    })
+    expect(sessionHeaders({ ...one, sessionId: 's-2' }).get('mcp-session-id')).toBe('s-2')
+    const older = sessionHeaders({ ...one, version: '2025-06-18' })
+    expect(older.get('mcp-protocol-version')).toBe('2025-06-18')
+    expect(sessionHeaders({ ...hop(), sessionId: 's-1' })).not.toBe(first)
+  })
+
+  it('are not those of its streams, nor of a call without a session', () => {
+    const one = { ...hop(), sessionId: 's-1' }
+    const first = sessionHeaders(one)
+    expect(streamHeaders(one, 'e-1').get('accept')).toBe('text/event-stream')
+    expect(first.get('accept')).toContain('application/json')
+    expect(first.has('last-event-id')).toBe(false)
+    const { sessionId: _, ...without } = one
+    expect(sessionHeaders(without)).not.toBe(sessionHeaders(without))
+  })
+})
 
 describe('headers of a modern call on hop 2', () => {
   it('are shared between calls of one tool of one server alone', () => {
