@@ -10,6 +10,16 @@ interface Message {
   readonly params?: Record<string, unknown>
 }
 
+/** A stream that never ends: the beginning of an event, of so many mebibytes. */
+function beginning(mebibytes = 0): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(to) {
+      to.enqueue(new TextEncoder().encode('data: {"jsonrpc":"2.0",'))
+      for (let at = 0; at < mebibytes; at += 1) to.enqueue(new Uint8Array(1024 * 1024).fill(0x20))
+    },
+  })
+}
+
 /** A legacy server that sends its headers with the answer, or ends its streams to be polled. */
 describe('a modern client of a legacy server', () => {
   let gateway: TestGateway
@@ -32,12 +42,16 @@ describe('a modern client of a legacy server', () => {
         return answer(result, { 'mcp-session-id': 's' })
       }
       case 'tools/list':
-        return answer({ tools: ['slow', 'poll'].map((name) => ({ name, inputSchema: {} })) })
+        return answer({
+          tools: ['slow', 'poll', 'mute', 'flood'].map((name) => ({ name, inputSchema: {} })),
+        })
       case 'tools/call':
         called = message
         if (message.params?.['name'] === 'poll') {
           return new Response('id: one\nretry: 1\ndata: \n\n', EVENTS)
         }
+        if (message.params?.['name'] === 'mute') return new Response(beginning(), EVENTS)
+        if (message.params?.['name'] === 'flood') return new Response(beginning(9), EVENTS)
         // Until its caller gives up.
         return new Promise((_resolve, reject) => {
           request.signal.addEventListener('abort', () => reject(new Error('aborted')))
@@ -70,7 +84,8 @@ describe('a modern client of a legacy server', () => {
       bindings: { BRIDGES: { getByName: () => ({ session: opened }) } as never },
     })
     token = await gateway.token()
-    const body = { path: 'old', name: 'old', endpoints: [{ url: 'https://old.example/mcp' }] }
+    const endpoints = [{ url: 'https://old.example/mcp' }]
+    const body = { path: 'old', name: 'old', timeoutMs: 1_000, endpoints }
     const response = await gateway.fetch('/api/v1/servers', rest(token, 'POST', body))
     expect(response.status).toBe(201)
   })
@@ -90,6 +105,17 @@ describe('a modern client of a legacy server', () => {
       .poll(() => seen.find(({ method }) => method === 'notifications/cancelled'))
       .toMatchObject({ params: { requestId: called?.id } })
     await going
+  })
+
+  it.each([
+    ['mute', 'upstream_timeout', 'said nothing for 1 s before its answer was complete'],
+    ['flood', 'upstream_failed', 'is larger than 8388608 bytes'],
+  ])('is told why it gets no answer (%s)', async (name, code, why) => {
+    const text = await (await call(name)).text()
+    expect(text).toContain(why)
+    expect(text).toContain(`"code":"${code}"`)
+    const line = gateway.events.find((event) => event['tool'] === name)
+    expect(line).toMatchObject({ outcome: code })
   })
 
   it('gets the answer of a stream that its server ended to be polled', async () => {

@@ -9,8 +9,20 @@ const call = (token: string, name: string, args: object = {}) =>
 const echo = (token: string) => call(token, 'echo', { message: 'hi' })
 
 const LOST = 'The connection to the server "scripted" failed or was closed before it answered.'
+/** What the error of a stream says. */
+interface Said {
+  readonly message: string
+  readonly rpc?: number
+  readonly code?: string
+}
+
 const CUT = 'The server "scripted" closed the connection before its answer was complete.'
 const REDIRECT = 'The server "scripted" answered with a redirect, which is never followed.'
+const MUTE: Said = {
+  message: 'The server "scripted" said nothing for 1 s before its answer was complete.',
+  rpc: -31015,
+  code: 'upstream_timeout',
+}
 const TIMEOUT = 'The server "scripted" did not answer within 1000 ms.'
 const FORBIDDEN = 'The address of the server "scripted" is not allowed; the request was not sent.'
 const refused = (status: number) =>
@@ -123,32 +135,35 @@ describe('an upstream that fails', () => {
     expect(gateway.events).toMatchObject([{ tool: 'silent', outcome: 'upstream_timeout' }])
   })
 
-  const errorEvent = (response: Response, message: string) =>
+  const errorEvent = (
+    response: Response,
+    { message, rpc = -31012, code = 'upstream_failed' }: Said,
+  ) =>
     `event: message\ndata: ${JSON.stringify({
       jsonrpc: '2.0',
       id: 'mine',
       error: {
-        code: -31012,
+        code: rpc,
         message,
         data: {
-          code: 'upstream_failed',
+          code,
           fix: 'Whether the request took effect is unknown; check before you send it again.',
           requestId: response.headers.get('x-request-id'),
         },
       },
     })}\n\n`
 
-  it.each([
-    ['dies in the middle of its stream', 'die_mid_sse'],
-    ['ends its stream without an answer', 'sse_no_answer'],
-    ['falls silent in its stream', 'hang'],
-    ['dies in the middle of the answer on its stream', 'die_mid_answer'],
-  ])('and %s: its last event is an error with the id of the client', async (_how, tool) => {
+  it.each<[string, string, Said]>([
+    ['dies in the middle of its stream', 'die_mid_sse', { message: CUT }],
+    ['ends its stream without an answer', 'sse_no_answer', { message: CUT }],
+    ['falls silent in its stream', 'hang', MUTE],
+    ['dies in the middle of the answer on its stream', 'die_mid_answer', { message: CUT }],
+  ])('and %s: its last event is an error with the id of the client', async (_how, tool, said) => {
     const response = await send(tool)
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('text/event-stream')
-    expect(await response.text()).toBe(`${FIRST_EVENT}${errorEvent(response, CUT)}`)
-    await expectAftermath(tool, 'upstream_failed')
+    expect(await response.text()).toBe(`${FIRST_EVENT}${errorEvent(response, said)}`)
+    await expectAftermath(tool, said.code ?? 'upstream_failed')
   })
 
   it.each([

@@ -15,6 +15,22 @@ export function lostAnswer(server: string, lateAfterMs?: number): GatewayError {
   )
 }
 
+/** Why an answer did not come, or not whole. */
+export interface LostAnswer {
+  readonly error: GatewayError
+  /** By a bound of ours, which is no fault of who sent it. */
+  readonly isBounded: boolean
+}
+
+/** For a server that said nothing any more. */
+export function fellSilent(server: string, seconds: number): GatewayError {
+  return new GatewayError(
+    'upstream_timeout',
+    `The server "${server}" said nothing for ${seconds} s before its answer was complete.`,
+    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+  )
+}
+
 /** For an answer that is none. */
 export function malformed(server: string): GatewayError {
   return new GatewayError(

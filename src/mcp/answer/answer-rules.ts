@@ -4,6 +4,7 @@ import type { JsonRule } from '../wire/json-editor.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { StreamBounds } from '../wire/stream-bounds.ts'
+import type { LostAnswer } from './answer-errors.ts'
 
 /** How what a server names looks to clients, where several servers share an endpoint. */
 export interface NameTranslation {
@@ -70,6 +71,8 @@ export interface AnswerPlan {
   readonly bodyDeadline?: Deadline | undefined
   /** How long the call might take, when it took longer and its answer was cut off. */
   readonly lateAfterMs?: (() => number | undefined) | undefined
+  /** Why the answer ended as it did, where whoever made it of the server's own knows more. */
+  readonly lostBecause?: (() => LostAnswer | undefined) | undefined
   readonly onEnd: (end: StreamEnd) => void
 }
 

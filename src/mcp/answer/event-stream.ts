@@ -1,4 +1,4 @@
-import type { CallContext, GatewayError } from '../../core/index.ts'
+import type { CallContext } from '../../core/index.ts'
 import { concat } from '../wire/bytes.ts'
 import { EVENT_STREAM_HEADERS } from '../wire/event-headers.ts'
 import { createKeepAlive, KEEP_ALIVE, type KeepAlive } from '../wire/keep-alive.ts'
@@ -6,7 +6,7 @@ import { createMessageTime, type MessageTime } from '../wire/message-time.ts'
 import { type Chunk, openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
-import { lostAnswer, tooLong, tooSlow } from './answer-errors.ts'
+import { fellSilent, type LostAnswer, lostAnswer, tooLong, tooSlow } from './answer-errors.ts'
 import type { AnswerPlan } from './answer-rules.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
 import { heldBody } from './held-body.ts'
@@ -72,8 +72,11 @@ function openFlow(ctx: CallContext, plan: AnswerPlan, body: ReadableStream<Uint8
   }
 }
 
-/** Reads until a sign of life is due; silence for longer than a server may be silent is broken. */
-function patientReader({ plan, source, time, gate, life }: Flow): () => Promise<Chunk> {
+/** What came, or that nothing did for as long as a server may be silent. */
+type Patient = Chunk | { readonly kind: 'mute' }
+
+/** Reads until a sign of life is due. */
+function patientReader({ plan, source, time, gate, life }: Flow): () => Promise<Patient> {
   const idleMs = plan.isBridged ? MAX_ANSWER_MS : plan.timeoutMs
   let silentMs = 0
   return async () => {
@@ -83,18 +86,25 @@ function patientReader({ plan, source, time, gate, life }: Flow): () => Promise<
     const waitMs = gate.isWithinLarge() ? restMs : Math.min(restMs, life.dueInMs())
     const chunk = await time.readWithin(waitMs, gate.begun())
     silentMs = chunk.kind === 'silent' ? silentMs + waitMs : 0
-    return silentMs >= idleMs ? { kind: 'broken' } : chunk
+    return silentMs >= idleMs ? { kind: 'mute' } : chunk
   }
 }
 
-async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: number): Promise<Step> {
+async function nextOfAnswer(
+  flow: Flow,
+  read: () => Promise<Patient>,
+  until: number,
+): Promise<Step> {
   const { ctx, plan, gate } = flow
   const { passed } = gate
   const chunk = await read()
   const isIdle = chunk.kind === 'silent' && !passed.isAnswered
   const bytes = await bytesOf(flow, chunk, isIdle)
   const isLate = !passed.isAnswered && ctx.clock.now() > until
-  if (isLate) return withError(flow, bytes, tooLong(plan.server, MAX_ANSWER_MS / 60_000))
+  if (isLate) {
+    const error = tooLong(plan.server, MAX_ANSWER_MS / 60_000)
+    return withError(flow, bytes, { error, isBounded: passed.isBounded })
+  }
   if ((isIdle || chunk.kind === 'data') && !passed.broken) return { bytes }
   if (passed.isAnswered) return { bytes, end: passed.isFaulty ? 'faulty' : 'complete' }
   if (plan.isCancelled?.()) {
@@ -105,9 +115,19 @@ async function nextOfAnswer(flow: Flow, read: () => Promise<Chunk>, until: numbe
   if (passed.isResumable && !passed.isFaulty && chunk.kind === 'complete') {
     return { bytes, end: 'suspended' }
   }
-  const seconds = boundsOf(plan).messageMs / 1_000
-  if (flow.time.isLate()) return withError(flow, bytes, tooSlow(plan.server, seconds))
-  return withError(flow, bytes, passed.broken ?? lostAnswer(plan.server, plan.lateAfterMs?.()))
+  return withError(flow, bytes, whyLost(flow, chunk))
+}
+
+function whyLost({ plan, gate, time }: Flow, { kind }: Patient): LostAnswer {
+  const { broken, isBounded } = gate.passed
+  const own = time.isLate() ? tooSlow(plan.server, boundsOf(plan).messageMs / 1_000) : broken
+  if (own) return { error: own, isBounded }
+  const lateAfterMs = plan.lateAfterMs?.()
+  const isMute = kind === 'mute' && lateAfterMs === undefined
+  const error = isMute
+    ? fellSilent(plan.server, plan.timeoutMs / 1_000)
+    : lostAnswer(plan.server, lateAfterMs)
+  return plan.lostBecause?.() ?? { error, isBounded }
 }
 
 async function nextOfOpen(flow: Flow, plan: OpenPlan, until: number): Promise<Step> {
@@ -127,13 +147,15 @@ async function nextOfOpen(flow: Flow, plan: OpenPlan, until: number): Promise<St
     return isOver ? { bytes, end: endOf(plan, gate) } : { bytes }
   }
   const end = endOf(plan, gate)
-  if (end === 'suspended' && passed.broken) return withError(flow, bytes, passed.broken)
+  if (end === 'suspended' && passed.broken) {
+    return withError(flow, bytes, { error: passed.broken, isBounded: passed.isBounded })
+  }
   // However it ended: the client opens another one when it wants.
   return { bytes, end: passed.isFaulty ? 'faulty' : end }
 }
 
 /** What is to be written of a chunk, or to show that the stream lives. */
-async function bytesOf({ gate, life }: Flow, chunk: Chunk, isIdle: boolean): Promise<Uint8Array> {
+async function bytesOf({ gate, life }: Flow, chunk: Patient, isIdle: boolean): Promise<Uint8Array> {
   if (isIdle) return KEEP_ALIVE
   if (chunk.kind !== 'data') return gate.end()
   const bytes = await gate.write(chunk.bytes)
@@ -147,11 +169,11 @@ function endOf({ upstreamId }: AnswerPlan, { passed }: EventGate): 'suspended' |
 }
 
 /** The last event of a stream that owes an answer, so that no client waits for it. */
-function withError({ ctx, plan, gate }: Flow, bytes: Uint8Array, error: GatewayError): Step {
+function withError({ ctx, plan }: Flow, bytes: Uint8Array, { error, isBounded }: LostAnswer): Step {
   ctx.facts.outcome = error.code
   const message = errorMessage(error, plan.clientId, ctx.requestId)
   const last = new TextEncoder().encode(`event: message\ndata: ${message}\n\n`)
-  return { bytes: concat([bytes, last]), end: gate.passed.isBounded ? 'bounded' : 'broken' }
+  return { bytes: concat([bytes, last]), end: isBounded ? 'bounded' : 'broken' }
 }
 
 function boundsOf({ bounds = DEFAULT_STREAM_BOUNDS }: AnswerPlan) {

@@ -12,6 +12,7 @@ import {
   type OutboundResult,
   toGatewayError,
 } from '../../core/index.ts'
+import type { LostAnswer } from '../answer/answer-errors.ts'
 import { isLogLevel } from '../log-levels.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
 import { type BuildCall, buildCall } from '../relay/build-call.ts'
@@ -59,6 +60,7 @@ export interface BridgedAnswer extends UpstreamAnswer {
   readonly kind: 'answer'
   readonly isBridged: true
   readonly judgement: () => Judgement
+  readonly lostBecause?: () => LostAnswer | undefined
   readonly onEnd: (end: StreamEnd) => void
 }
 
@@ -103,8 +105,12 @@ export function createAskLegacy(deps: AskLegacyDeps) {
     const { path, timeoutMs, headers: custom, transport } = server
     const source = { transport, custom, timeoutMs, version: leg.version, url: endpoint.url }
     const at = { ...source, endpoint: endpoint.id }
+    let lost: LostAnswer | undefined
     const answer = modernAnswer(view, upstreamId, { path, timeoutMs }, sent.response, {
       tell,
+      onLost(why) {
+        lost = why
+      },
       async resume(lastEventId) {
         if (!session) return undefined
         const { upstreamId: sessionId } = keeping.sessions.placeOf(session)
@@ -112,7 +118,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       },
     })
     const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
-    return { ...bridged(sent), ...sent, response: answer, onEnd }
+    return { ...bridged(sent), ...sent, response: answer, lostBecause: () => lost, onEnd }
   }
 
   async function resume(

@@ -1,6 +1,6 @@
 import { mediaType } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
-import { tooLarge } from '../answer/answer-errors.ts'
+import { fellSilent, type LostAnswer, tooLarge } from '../answer/answer-errors.ts'
 import { judge } from '../answer/judge.ts'
 import { isMcpAnswer } from '../upstream/failure.ts'
 import { type Heard, openMessages } from '../wire/read-messages.ts'
@@ -15,6 +15,8 @@ import { type ModernView, modernMessage } from './modern-message.ts'
 export interface LegacyEnd extends Resuming {
   /** Sends it a message. Never rejects. */
   tell(text: string): Promise<void>
+  /** Told why there is no answer, where its end does not say so by itself. */
+  onLost(lost: LostAnswer): void
 }
 
 /** Whether a legacy server's response may hold an answer: errors come under HTTP 400 too. */
@@ -32,7 +34,7 @@ export function modernAnswer(
   upstreamId: RawId,
   server: Pick<ServerRecord, 'path' | 'timeoutMs'>,
   response: Response,
-  { tell, resume }: LegacyEnd,
+  { tell, resume, onLost }: LegacyEnd,
 ): Response {
   const type = response.headers.get('content-type')
   if (!response.body || !mayAnswer(response)) return response
@@ -49,9 +51,14 @@ export function modernAnswer(
   async function next(): Promise<Uint8Array | undefined> {
     while (!isOver) {
       const heard = await messages.next(server.timeoutMs)
-      if (heard.kind === 'too_large') throw tooLarge(server.path, MAX_BRIDGED_BYTES)
+      if (heard.kind === 'too_large') {
+        onLost({ error: tooLarge(server.path, MAX_BRIDGED_BYTES), isBounded: true })
+      }
+      if (heard.kind === 'silent') {
+        onLost({ error: fellSilent(server.path, server.timeoutMs / 1_000), isBounded: false })
+      }
       // Whoever relays the stream says that it has no answer.
-      if (heard.kind !== 'message') return undefined
+      if (heard.kind !== 'message') break
       const text = await shown(heard)
       if (text !== undefined) return messageEvent(text)
     }

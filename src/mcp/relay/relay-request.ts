@@ -157,6 +157,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       isBridged: 'isBridged' in answered ? answered.isBridged : undefined,
       isCancelled: 'isCancelled' in answered ? answered.isCancelled : undefined,
       lateAfterMs: answered.lateAfterMs,
+      lostBecause: 'lostBecause' in answered ? answered.lostBecause : undefined,
       onEnd,
     }
     const sealing = opened.headers()?.catch(async (thrown: unknown) => {
