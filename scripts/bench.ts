@@ -12,6 +12,9 @@ const options = readOptions()
 await withCleanups(async (cleanups) => {
   const world = await startWorld({ ...options, cleanups, say })
   process.exitCode = await report(await measure(world))
+}).catch((thrown: unknown) => {
+  say(`no figures: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  process.exitCode = 1
 })
 
 function measure(running: RunningWorld): Promise<Outcome> {

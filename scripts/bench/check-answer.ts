@@ -33,6 +33,20 @@ async function ask(target: Target): Promise<Headers> {
   return response.headers
 }
 
+/** What to say of a round in which requests failed: a figure of wrong answers would be none. */
+export async function failedRound(
+  target: Target,
+  failures: number,
+  requests: number,
+): Promise<Error> {
+  const now = await checkAnswer(target).then(
+    () => 'asked once more, it answers as it should: did it refuse what was too much?',
+    (thrown: unknown) => `asked once more: ${thrown instanceof Error ? thrown.message : thrown}`,
+  )
+  const share = `${failures} of ${requests} requests to ${target.name} failed`
+  return new Error(`${share}; ${now} (Its limits have to be lifted for a run.)`)
+}
+
 /** What is wrong with an answer; undefined when nothing is. Pure. */
 export function answerProblem(
   { expect, answer }: Pick<Target, 'expect' | 'answer'>,

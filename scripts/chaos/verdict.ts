@@ -142,9 +142,9 @@ function textOfLast(calls: readonly CallRecord[]): string {
   return last ? textOf(last) : 'never called'
 }
 
-function disabledServersRest({ calls, executions, disabled }: RunRecord): Verdict {
-  const ran = new Set(executions.map(({ nonce }) => nonce))
-  const judged = disabled.flatMap((off) =>
+/** Calls of servers that were off for long enough that everybody knew. */
+function callsOfDisabled({ calls, disabled }: RunRecord): readonly CallRecord[] {
+  return disabled.flatMap((off) =>
     calls.filter(
       (call) =>
         call.server === off.server &&
@@ -154,6 +154,12 @@ function disabledServersRest({ calls, executions, disabled }: RunRecord): Verdic
         call.endedAt < off.to,
     ),
   )
+}
+
+function disabledServersRest(run: RunRecord): Verdict {
+  const { executions, disabled } = run
+  const ran = new Set(executions.map(({ nonce }) => nonce))
+  const judged = callsOfDisabled(run)
   return {
     promise: `a server that is turned off is left alone after ${TOGGLE_MS / 1000} s`,
     judged: `${judged.length} calls, ${disabled.length} times off`,
@@ -196,7 +202,8 @@ function growth(what: string, warm: number | undefined, after: number | undefine
 }
 
 /** A run in which nothing happened proves nothing. */
-function somethingHappened({ calls, faultsMet }: RunRecord, { minCoverage }: Terms): Verdict {
+function somethingHappened(run: RunRecord, { minCoverage }: Terms): Verdict {
+  const { calls, faultsMet, trespasses } = run
   const served = new Set(
     calls
       .filter(({ outcome, tool }) => outcome.kind === 'result' && tool !== undefined)
@@ -209,13 +216,22 @@ function somethingHappened({ calls, faultsMet }: RunRecord, { minCoverage }: Ter
   const faults = FAULT_KINDS.filter((kind) => kind !== 'refuse')
   const neverServed = cells.filter((cell) => !served.has(cell))
   const neverMet = faults.filter((kind) => (faultsMet.get(kind) ?? 0) === 0)
+  const tries = {
+    "a session of somebody else's": trespasses.length,
+    'a server that was off': callsOfDisabled(run).length,
+  }
+  const neverTried = Object.entries(tries).flatMap(([what, times]) => (times === 0 ? [what] : []))
   const isEnough = (missing: readonly string[], all: readonly string[]): boolean =>
     all.length - missing.length >= minCoverage * all.length
   return {
-    promise: 'clients of both eras were served by all servers, and met every fault',
+    promise:
+      'clients of both eras were served by all servers, met every fault, and tried what is refused',
     judged: `${cells.length - neverServed.length} of ${cells.length} pairs, ${faults.length - neverMet.length} of ${faults.length} faults`,
     broken: [
       ...(isEnough(neverServed, cells) ? [] : neverServed.map((cell) => `never: ${cell}`)),
+      ...(isEnough(neverTried, Object.keys(tries))
+        ? []
+        : neverTried.map((what) => `nobody tried ${what}`)),
       ...(isEnough(neverMet, faults) ? [] : neverMet.map((kind) => `nobody met ${kind}`)),
     ],
   }

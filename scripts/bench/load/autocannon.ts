@@ -1,5 +1,5 @@
 import autocannon from 'autocannon'
-import { answerProblem } from '../check-answer.ts'
+import { answerProblem, failedRound } from '../check-answer.ts'
 import type { Target, Variant } from '../rows/row.ts'
 import { percentile } from '../stats.ts'
 import type { LoadOptions, LoadTool } from './load.ts'
@@ -13,8 +13,7 @@ export const autocannonTool: LoadTool = {
     const seconds = (performance.now() - startedAt) / 1000
     const failures = result.non2xx + result.errors + result.mismatches
     if (failures > 0 || latenciesMs.length === 0) {
-      const { name } = options.target
-      throw new Error(`${failures} of ${latenciesMs.length} requests to ${name} failed`)
+      throw await failedRound(options.target, failures, latenciesMs.length)
     }
     const sorted = Float64Array.from(latenciesMs).sort()
     return {

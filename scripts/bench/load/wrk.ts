@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { failedRound } from '../check-answer.ts'
 import type { Target, Variant } from '../rows/row.ts'
 import type { LoadResult, LoadTool } from './load.ts'
 import { parseWrkOutput, RESULT_MARK } from './wrk-output.ts'
@@ -28,13 +29,9 @@ export function findWrk(folder: string): LoadTool | undefined {
   }
 }
 
-function throwIfFailed(target: Target, output: string): LoadResult {
+async function throwIfFailed(target: Target, output: string): Promise<LoadResult> {
   const { failures, ...result } = parseWrkOutput(output)
-  if (failures > 0) {
-    throw new Error(
-      `${failures} of ${result.requests} requests to ${target.name} failed:\n${output}`,
-    )
-  }
+  if (failures > 0) throw await failedRound(target, failures, result.requests)
   return result
 }
 

@@ -5,6 +5,8 @@ import { judge } from '../../../scripts/chaos/verdict.ts'
 import { FAULT_KINDS } from '../../support/faults.ts'
 
 const RESTART = { from: 50_000, to: 52_000 }
+const OFF = { tenant: 'north', server: 'legacy-shaky', from: 60_000, to: 70_000 }
+const VISIT = { client: 'ben', owner: 'canary-north-ann', startedAt: 50_500, endedAt: 51_000 }
 const MIB = 2 ** 20
 const refusal = (code: string, status = 503): Outcome => ({
   kind: 'error',
@@ -52,12 +54,14 @@ function record(calls: readonly CallRecord[] = [], more: Partial<RunRecord> = {}
     ),
   )
   const opened = call({ server: 'dual-shaky', outcome: refusal('upstream_unavailable') })
+  const gone = refusal('not_found', 404)
+  const ofDisabled = call({ server: OFF.server, startedAt: 67_000, endedAt: 67_050, outcome: gone })
   return {
-    calls: [opened, ...calls, ...served],
-    trespasses: [],
+    calls: [opened, ofDisabled, ...calls, ...served],
+    trespasses: [{ ...VISIT, outcome: refusal('session_not_found', 404) }],
     executions: [],
     restarts: [RESTART],
-    disabled: [],
+    disabled: [OFF],
     faultsMet: new Map(FAULT_KINDS.map((kind) => [kind, 1])),
     memory: { warm: memory(100, 30), afterIdle: memory(120, 32), idleMs: 60_000 },
     ...more,
@@ -115,8 +119,7 @@ describe('the verdict on a run', () => {
   })
 
   it("lets nobody into another's session, restart or not", () => {
-    const visit = { client: 'ben', owner: 'canary-north-ann', startedAt: 50_500, endedAt: 51_000 }
-    const told = (outcome: Outcome) => brokenBy(record([], { trespasses: [{ ...visit, outcome }] }))
+    const told = (outcome: Outcome) => brokenBy(record([], { trespasses: [{ ...VISIT, outcome }] }))
     expect(told(refusal('session_not_found', 404))).toEqual([])
     expect(told({ kind: 'broken', reason: 'refused' })).toEqual([])
     expect(told({ kind: 'wrong_result', text: 'hello' })).toHaveLength(1)
@@ -134,7 +137,9 @@ describe('the verdict on a run', () => {
 
   it('wants breakers to open, and every server to be served in the end', () => {
     const never = record()
-    const calls = never.calls.filter(({ outcome }) => outcome.kind === 'result')
+    const calls = never.calls.filter(({ server }) => server !== 'dual-shaky')
+    calls.push(call({ server: 'dual-shaky', startedAt: 90_000, endedAt: 90_050 }))
+    calls.push(call({ server: 'dual-shaky', clientEra: 'legacy', startedAt: 90_000 }))
     expect(brokenBy({ ...never, calls })).toEqual(['breakers open, and: no breaker opened'])
     const late = call({
       server: 'dual-shaky',
@@ -147,7 +152,7 @@ describe('the verdict on a run', () => {
   })
 
   it('gives a server that was turned off five seconds', () => {
-    const disabled = [{ tenant: 'north', server: 'dual-shaky', from: 20_000, to: 30_000 }]
+    const disabled = [OFF, { tenant: 'north', server: 'dual-shaky', from: 20_000, to: 30_000 }]
     const at = (startedAt: number) => {
       const late = call({ server: 'dual-shaky', startedAt, endedAt: startedAt + 10 })
       const executions = [run(late.nonce, 'echo', 'dual-shaky')]
@@ -156,6 +161,17 @@ describe('the verdict on a run', () => {
     expect(at(24_000)).toEqual([])
     expect(at(31_000)).toEqual([])
     expect(at(26_000)).toEqual([expect.stringMatching(/^a server that:/)])
+  })
+
+  it('proves nothing where nobody tried what is refused, or only half of it', () => {
+    expect(brokenBy(record([], { trespasses: [], disabled: [] }))).toEqual([
+      expect.stringMatching(/^clients of both: nobody tried a session/),
+      expect.stringMatching(/^clients of both: nobody tried a server/),
+    ])
+    expect(brokenBy(record([], { disabled: [] }))).toEqual([
+      'clients of both: nobody tried a server that was off',
+    ])
+    expect(brokenBy(record([], { disabled: [] }), 0.5)).toEqual([])
   })
 
   it('finds internal errors', () => {
