@@ -108,6 +108,7 @@ export function createDeps(env: Bindings, config: Config, seams: Seams = {}) {
     privateHosts,
     ...(hosts ? { hosts } : {}),
     events,
+    resilience: config,
     freshness: { ...REVOCABLE, policyMaxStaleMs: config.policyMaxStaleMs },
     bootstrapAdmin: config.bootstrapAdmin,
     limiter: (tenant) => impatientStub(env.LIMITERS.getByName(tenant), SHORT_OBJECT_MS),

@@ -19,17 +19,20 @@ export function addRoutingOptions(command: Command): Command {
     )
     .option(
       '--hash-by <what>',
-      'what consistent-hash keeps together: principal, session or header:<name>',
+      'what consistent-hash keeps together, which it implies: principal, session or header:<name>',
       hashByOf,
     )
 }
 
-/** The `resilience` of a server with what the options say; the rest stays. */
+/** The `resilience` of a server with what the options say; the rest stays, where it still holds. */
 export function withRouting(
   before: Readonly<Record<string, unknown>>,
-  { balancer, hashBy }: RoutingOptions,
+  { hashBy, balancer = hashBy && 'consistent-hash' }: RoutingOptions,
 ): Readonly<Record<string, unknown>> {
-  return { ...before, ...(balancer ? { balancer } : {}), ...(hashBy ? { hashBy } : {}) }
+  if (balancer === undefined) return before
+  const { hashBy: old, ...rest } = before
+  const kept = hashBy ?? (balancer === 'consistent-hash' ? old : undefined)
+  return { ...rest, balancer, ...(kept === undefined ? {} : { hashBy: kept }) }
 }
 
 function hashByOf(text: string): HashBy {

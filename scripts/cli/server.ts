@@ -39,11 +39,14 @@ export function addServerCommands(program: Command): void {
         .choices(['auto', 'streamable-http', 'sse', 'websocket'])
         .default('auto'),
     )
+    .option('--weight <n...>', 'weights of the endpoints, in their order (default: 1)', weights)
     .option('--name <name>', 'shown name (default: the path)')
     .option('--description <text>', 'what it is for', '')
     .option('--tag <tag...>', 'tags', [])
     .option('--visibility <who>', 'public, group or private', 'public')
     .option('--group <group...>', 'user groups that see it, when visibility is group', [])
+    .option('--timeout-ms <ms>', 'how long it may be silent (default: 30000)', wholeNumber)
+    .option('--trust-annotations', 'believe what its tools say of themselves: see retries')
     .option('--allow-unreachable', 'register it although nothing answers yet')
     .action(async (path: string, options: AddOptions, command: Command) => {
       const session = sessionOf(command)
@@ -56,8 +59,9 @@ export function addServerCommands(program: Command): void {
         transport: options.transport,
         visibility: options.visibility,
         allowedGroups: options.group,
-        endpoints: options.endpoint.map((url) => ({ url })),
+        endpoints: endpointsOf(options),
         resilience: withRouting({}, options),
+        ...patienceOf(options),
       }
       const api = await session.api()
       show(session, await api.request('POST', `/api/v1/servers${query}`, body))
@@ -95,20 +99,24 @@ export function addServerCommands(program: Command): void {
 
   addRoutingOptions(server.command('set <path>'))
     .description('change how calls to a server are balanced, bounded, retried and cut off')
+    .option('--timeout-ms <ms>', 'how long it may be silent', wholeNumber)
+    .option('--trust-annotations', 'believe what its tools say of themselves: see retries')
+    .option('--no-trust-annotations', 'believe it no more')
     .option(
       '--resilience <file>',
       'a JSON or YAML file of settings, such as deadlineMs or breaker.openMs; null takes one back',
     )
     .action(async (path: string, options: SetOptions, command: Command) => {
-      if (!options.balancer && !options.hashBy && !options.resilience) {
-        command.error('error: nothing to set; see --balancer, --hash-by and --resilience')
-      }
+      const patience = patienceOf(options)
+      const isRouted = options.balancer ?? options.hashBy ?? options.resilience
+      if (!isRouted && Object.keys(patience).length === 0) command.error(NOTHING_TO_SET)
       const session = sessionOf(command)
       const named = options.resilience ? await membersOf(options.resilience) : {}
       const api = await session.api()
       const { resilience } = Routed.parse(await api.request('GET', serverPath(path)))
       const changed = mergePatch(resilience, named) as Record<string, unknown>
-      const body = { resilience: withRouting(changed, options) }
+      const routing = isRouted ? { resilience: withRouting(changed, options) } : {}
+      const body = { ...routing, ...patience }
       show(session, await api.request('PATCH', serverPath(path), body))
     })
 
@@ -142,12 +150,20 @@ export function addServerCommands(program: Command): void {
     })
 }
 
-interface SetOptions extends RoutingOptions {
+const NOTHING_TO_SET = 'error: nothing to set; see gatehouse server set --help'
+
+interface PatienceOptions {
+  readonly timeoutMs?: number
+  readonly trustAnnotations?: boolean
+}
+
+interface SetOptions extends RoutingOptions, PatienceOptions {
   readonly resilience?: string
 }
 
-interface AddOptions extends RoutingOptions {
+interface AddOptions extends RoutingOptions, PatienceOptions {
   readonly endpoint: readonly string[]
+  readonly weight?: readonly number[]
   readonly transport: string
   readonly name?: string
   readonly description: string
@@ -155,6 +171,22 @@ interface AddOptions extends RoutingOptions {
   readonly visibility: string
   readonly group: readonly string[]
   readonly allowUnreachable?: boolean
+}
+
+function endpointsOf({ endpoint, weight = [] }: AddOptions): readonly object[] {
+  if (weight.length > endpoint.length)
+    throw new MisuseError('there are more weights than endpoints')
+  return endpoint.map((url, index) => {
+    const named = weight[index]
+    return named === undefined ? { url } : { url, weight: named }
+  })
+}
+
+function patienceOf({ timeoutMs, trustAnnotations }: PatienceOptions): object {
+  return {
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(trustAnnotations === undefined ? {} : { trustAnnotations }),
+  }
 }
 
 /** What a file sets; the gateway judges it. */
@@ -218,6 +250,10 @@ function countsText({ discovered }: Server): string {
 function counted(count: number, member: string): string {
   const words = member.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   return `${count} ${count === 1 ? words.replace(/s$/, '') : words}`
+}
+
+function weights(text: string, before: readonly number[] = []): readonly number[] {
+  return [...before, wholeNumber(text)]
 }
 
 function wholeNumber(text: string): number {

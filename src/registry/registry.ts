@@ -9,7 +9,7 @@ import type {
 } from '../core/index.ts'
 import type { Events } from '../observability/index.ts'
 import type { BootstrapAdmin } from '../policy/index.ts'
-import type { BreakerPhase } from '../resilience/index.ts'
+import type { BreakerPhase, ResilienceDefaults } from '../resilience/index.ts'
 import { createCatalogReader } from './catalog-reader.ts'
 import { createCursors } from './cursor.ts'
 import { createHeaderVault } from './custom-headers.ts'
@@ -61,6 +61,8 @@ export interface RegistryDeps {
   /** What names lead to; absent where no resolver is configured. */
   readonly hosts?: Pick<HostVerdicts, 'ask'>
   readonly events: Events
+  /** What holds where a server says nothing. */
+  readonly resilience: ResilienceDefaults
   readonly freshness: FreshnessConfig
   readonly bootstrapAdmin?: BootstrapAdmin | undefined
   readonly limiter: VerbDeps['limiter']
@@ -93,6 +95,7 @@ export function createRegistry(options: RegistryDeps) {
     headers,
     events,
     privateHosts,
+    resilience: options.resilience,
     limiter: options.limiter,
     cursors: createCursors(options.sealer),
     discoverEndpoints: createDiscoverEndpoints(options.discover, options.hosts),

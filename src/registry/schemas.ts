@@ -1,7 +1,11 @@
 import { z } from 'zod'
 import { invalidInput, type PrivateHosts, ServerPath, upstreamUrlProblem } from '../core/index.ts'
 import { Visibility } from '../policy/index.ts'
-import { ResilienceSettings } from '../resilience/index.ts'
+import {
+  contradictionsIn,
+  type ResilienceDefaults,
+  ResilienceSettings,
+} from '../resilience/index.ts'
 import { CustomHeaders, CustomHeadersPatch } from './custom-headers.ts'
 import { Health } from './server-record.ts'
 import { httpUrlOf, isSocketUrl, TransportChoice, transportProblems } from './transports.ts'
@@ -181,6 +185,16 @@ export function checkEndpoints(
   const all = problems.length > 0 ? problems : transportProblems(choice, list)
   if (all.length === 0) return
   throw invalidInput(all.map(({ index, message }) => ({ path: `endpoints.${index}.url`, message })))
+}
+
+/** Throws `invalid_params` when settings cannot hold together. */
+export function checkResilience(
+  settings: ResilienceSettings | undefined,
+  defaults: ResilienceDefaults,
+): void {
+  const problems = settings ? contradictionsIn(settings, defaults) : []
+  if (problems.length === 0) return
+  throw invalidInput(problems.map(({ path, message }) => ({ path: `resilience.${path}`, message })))
 }
 
 function addressProblem(url: string, privateHosts: PrivateHosts): string | undefined {

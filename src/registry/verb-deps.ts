@@ -1,6 +1,7 @@
 import type { PrivateHosts, TenantId } from '../core/index.ts'
 import type { LimiterStub } from '../limits/index.ts'
 import type { Events } from '../observability/index.ts'
+import type { ResilienceDefaults } from '../resilience/index.ts'
 import type { Cursors } from './cursor.ts'
 import type { HeaderVault } from './custom-headers.ts'
 import type { DiscoverEndpoints } from './discover-endpoints.ts'
@@ -16,6 +17,7 @@ export interface VerbDeps {
   readonly discoverEndpoints: DiscoverEndpoints
   readonly privateHosts: PrivateHosts
   readonly events: Events
+  readonly resilience: ResilienceDefaults
   /** The tenant's `LimiterObject`. */
   readonly limiter: (tenant: TenantId) => Pick<LimiterStub, 'usage'>
 }

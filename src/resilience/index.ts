@@ -17,6 +17,7 @@ export {
   type Seat,
 } from './bulkhead.ts'
 export { type Choice, chooseEndpoint } from './choose.ts'
+export { contradictionsIn, type ResilienceDefaults } from './contradictions.ts'
 export { type CallDeadline, cutOff, type RunningDeadline, runDeadline } from './deadline.ts'
 export { nextHealth } from './health.ts'
 export { hedge } from './hedge.ts'

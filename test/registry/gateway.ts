@@ -96,6 +96,7 @@ export function createGateway(
     discover,
     privateHosts: parsePrivateHosts('127.0.0.1'),
     events: { emit: (event) => events.push(event) },
+    resilience: { breakerOpenMs: 30_000, endpointConcurrent: 0 },
     limiter: (name) => env.LIMITERS.getByName(name),
     freshness: { freshMs: 3000, staleMs: 5000, policyMaxStaleMs: 60_000 },
   })

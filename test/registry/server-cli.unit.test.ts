@@ -101,6 +101,36 @@ describe('gatehouse server', () => {
     await rm(folder, { recursive: true })
   })
 
+  it('registers endpoints with their weights, and whom to believe', async () => {
+    const [one, two] = ['https://one.example/mcp', 'https://two.example/mcp']
+    const add = ['server', 'add', 'clock', '--endpoint', one, two]
+    const more = ['--weight', '3', '--trust-annotations', '--timeout-ms', '2000']
+    expect(await gateway.run(...add, ...more)).toMatchObject({ code: 0 })
+    expect(gateway.seen.at(-1)).toMatchObject([
+      'POST',
+      '/api/v1/servers',
+      {
+        endpoints: [{ url: one, weight: 3 }, { url: two }],
+        trustAnnotations: true,
+        timeoutMs: 2_000,
+      },
+    ])
+    await gateway.run('server', 'set', 'clock', '--no-trust-annotations')
+    expect(gateway.seen.at(-1)).toEqual(['PATCH', AT, { trustAnnotations: false }])
+    expect(await gateway.run(...add, '--weight', '1', '2', '3')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('more weights than endpoints'),
+    })
+    expect(await gateway.run(...add, '--weight', 'heavy')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('must be a whole number'),
+    })
+    expect(await gateway.run('server', 'set', 'clock')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('nothing to set'),
+    })
+  })
+
   it('says that one which never answered offers nothing yet', async () => {
     changed = { health: 'unhealthy', discovered: { tools: 0 }, endpoints: [] }
     const { stdout } = await gateway.run('server', 'set', 'clock', '--balancer', 'random')

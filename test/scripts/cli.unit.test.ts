@@ -76,6 +76,17 @@ describe('how calls are spread', () => {
     })
     expect(withRouting(before, {})).toEqual(before)
   })
+
+  it('takes what consistent-hash goes by along with it, and away with it', () => {
+    const hashed = { deadlineMs: 1_000, balancer: 'consistent-hash', hashBy: 'session' } as const
+    expect(withRouting({ deadlineMs: 1_000 }, { hashBy: 'session' })).toEqual(hashed)
+    expect(withRouting(hashed, { balancer: 'consistent-hash' })).toEqual(hashed)
+    expect(withRouting(hashed, { hashBy: 'principal' })).toEqual({ ...hashed, hashBy: 'principal' })
+    expect(withRouting(hashed, { balancer: 'random' })).toEqual({
+      deadlineMs: 1_000,
+      balancer: 'random',
+    })
+  })
 })
 
 describe('against a gateway', () => {

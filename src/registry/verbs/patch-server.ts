@@ -2,7 +2,13 @@ import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
 import { patchHeaders } from '../custom-headers.ts'
-import { checkEndpoints, checkGroups, ServerPatch, withoutUndefined } from '../schemas.ts'
+import {
+  checkEndpoints,
+  checkGroups,
+  checkResilience,
+  ServerPatch,
+  withoutUndefined,
+} from '../schemas.ts'
 import { updateServer } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import type { ServerOut } from '../views.ts'
@@ -27,6 +33,7 @@ export function createPatchServer(deps: VerbDeps) {
       ...(transport && { transportChoice: transport }),
     }
     checkGroups({ ...server, ...columns })
+    checkResilience(patch.resilience, deps.resilience)
     const choice = transport ?? server.transportChoice
     if (endpoints || transport) {
       checkEndpoints(endpoints ?? server.endpoints, deps.privateHosts, choice)

@@ -2,7 +2,7 @@ import { type CallContext, parseInput, ServerId } from '../../core/index.ts'
 import { type Actor, requirePermission } from '../../policy/index.ts'
 import { NOTHING_DISCOVERED } from '../catalog.ts'
 import { healthOf, type StoredServer } from '../rows.ts'
-import { checkEndpoints, ServerInput } from '../schemas.ts'
+import { checkEndpoints, checkResilience, ServerInput } from '../schemas.ts'
 import { mergeEndpoints, withOutcome } from '../server-endpoints.ts'
 import { UNKNOWN_UPSTREAM } from '../server-record.ts'
 import { pathTaken } from '../server-repository.ts'
@@ -26,6 +26,7 @@ export function createRegisterServer(deps: VerbDeps) {
     requirePermission(actor, 'register_service')
     const wanted = parseInput(ServerInput, input)
     checkEndpoints(wanted.endpoints, deps.privateHosts, wanted.transport)
+    checkResilience(wanted.resilience, deps.resilience)
     const { tenant, key: owner } = actor.principal
     requirePermission(actor, 'register_service', { ...wanted, owner })
     if (await deps.repositories.servers.isTaken(tenant, wanted.path)) throw pathTaken(wanted.path)

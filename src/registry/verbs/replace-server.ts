@@ -1,7 +1,7 @@
 import { type CallContext, parseInput } from '../../core/index.ts'
 import type { Actor } from '../../policy/index.ts'
 import { authorizeServer } from '../authorize.ts'
-import { checkEndpoints, checkPath, ServerInput } from '../schemas.ts'
+import { checkEndpoints, checkPath, checkResilience, ServerInput } from '../schemas.ts'
 import { updateServer } from '../update-server.ts'
 import type { VerbDeps } from '../verb-deps.ts'
 import type { ServerOut } from '../views.ts'
@@ -24,6 +24,7 @@ export function createReplaceServer(deps: VerbDeps) {
     const { path: named, headers, endpoints, transport, ...rest } = parseInput(ServerInput, input)
     checkPath(named, server.path)
     checkEndpoints(endpoints, deps.privateHosts, transport)
+    checkResilience(rest.resilience, deps.resilience)
     const columns = { ...rest, transportChoice: transport }
     return updateServer(deps, ctx, actor, server, { columns, headers, endpoints, ...options })
   }
