@@ -33,10 +33,10 @@ const MAX_AGE_SECONDS = 600
  */
 export function requireKnown(
   { allowedHosts, allowedOrigins }: GuardConfig,
-  { headers, url }: Request,
+  request: Request,
   origin: string | null,
 ): void {
-  const host = headers.get('host') ?? new URL(url).host
+  const host = request.headers.get('host') ?? new URL(request.url).host
   if (!allowedHosts.has(host) && !allowedHosts.has(host.toLowerCase())) {
     throw new GatewayError('host_forbidden', 'This gateway does not answer to that host name.')
   }

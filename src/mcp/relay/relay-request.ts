@@ -28,7 +28,7 @@ import { buildCall, headerParams } from './build-call.ts'
 import { type CancelLateDeps, createCancelLate } from './cancel-late.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { OpenCalls } from './open-calls.ts'
-import type { Outgoing } from './outgoing.ts'
+import { type Outgoing, ownSession } from './outgoing.ts'
 import { withOwnTask } from './own-task.ts'
 import type { RequestStates } from './request-states.ts'
 import { type SealAnswerDeps, sealersOf, stateOf } from './seal-answer.ts'
@@ -66,12 +66,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const state = unsealing && (await unsealing)
     const server = target.server.id
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
-    const { clientId, upstreamId } = ids
-    const { scope, session } = idScope(outgoing)
-    const running =
-      inbound.era === 'modern' && session === undefined
-        ? runningUntold(left)
-        : deps.inFlight.add(ctx, { scope, session, clientId, upstreamId, server }, left)
+    const running = isCancellable(outgoing)
+      ? deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
+      : runningUntold(left)
     let answered: Answered
     try {
       answered = await send(ctx, outgoing, ids.upstreamId, state, running)
@@ -144,7 +141,7 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       server: server.path,
       timeoutMs: server.timeoutMs,
       bounds: deps.bounds,
-      showsTool: toolFilter(actor, server),
+      showsTool: inbound.method === 'tools/list' ? toolFilter(actor, server) : 'all',
       showsProgress: progressFilter(inbound.params),
       names: shared?.names,
       notes: shared?.notes,
@@ -168,6 +165,11 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ? sealing.then((headers) => answer(ctx, { ...plan, headers }, response))
       : answer(ctx, plan, response)
   }
+}
+
+/** By a message: a client of 2026-07-28 leaves instead, unless it is a legacy one behind the bridge. */
+function isCancellable(outgoing: Outgoing): boolean {
+  return outgoing.inbound.era === 'legacy' || ownSession(outgoing) !== undefined
 }
 
 function isLegacyCall({ method, era }: Outgoing['inbound']): boolean {
