@@ -96,6 +96,7 @@ async function runScale({ world, options, tool, measured, say }: RunContext): Pr
   const scale: ScaleFindings = {
     ...(asked('registered') && { registered: await measureRegistered(world, plan) }),
     ...(asked('tenants') && { tenants: await measureTenants(world, plan) }),
+    // Before anything else is asked of this gateway: in a heap that grew before, streams weigh nothing.
     ...(asked('streams') && { streams: await measureStreams(world, plan) }),
     ...(asked('sessions') && { sessions: await measureSessions(world, plan) }),
     ...(seconds > 0 && { soak: await soak(world, { seconds, say }) }),

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { type Api, createApi } from '../cli/api.ts'
 import { buildBundle } from '../workerd/build.ts'
 import type { Cleanups } from '../workerd/cleanups.ts'
-import { type OwnGateway, startOwnGateway } from '../workerd/own-gateway.ts'
+import { startOwnGateway } from '../workerd/own-gateway.ts'
 import { findNginx } from './nginx/process.ts'
-import type { Peer, Servers, World } from './rows/row.ts'
+import type { Peer, World } from './rows/row.ts'
 import { startUpstream } from './upstream/start.ts'
 
 /** A world that runs, with the management API of its gateway. */
@@ -42,29 +42,15 @@ export async function startWorld(options: WorldOptions): Promise<RunningWorld> {
     inspectorPort,
   })
   cleanups.add(gateway.worker.stop)
+  const api = createApi({ url: gateway.origin, token: gateway.adminToken })
+  const known = new Set(['bench'])
   return {
-    ...{ folder, upstream, nginx, gateway, peers },
-    api: createApi({ url: gateway.origin, token: gateway.adminToken }),
-    async startGateway(name, [first, ...others]) {
-      if (!first) throw new Error('a gateway in front of nothing')
-      const [path, url] = first
-      const another = await startOwnGateway({
-        folder: join(folder, name),
-        bundleDir: join(folder, 'dist'),
-        server: { path, url },
-        discardOutput: true,
-      })
-      cleanups.add(another.worker.stop)
-      await registerAll(another, others)
-      return another
+    ...{ folder, upstream, nginx, gateway, peers, api },
+    async registered(path, url) {
+      if (known.has(path)) return
+      known.add(path)
+      await api.request('POST', '/api/v1/servers', { path, name: path, endpoints: [{ url }] })
     },
     onStop: cleanups.add,
-  }
-}
-
-async function registerAll({ origin, adminToken }: OwnGateway, servers: Servers): Promise<void> {
-  const api = createApi({ url: origin, token: adminToken })
-  for (const [path, url] of servers) {
-    await api.request('POST', '/api/v1/servers', { path, name: path, endpoints: [{ url }] })
   }
 }

@@ -18,10 +18,8 @@ export interface OwnGateway {
 }
 
 export interface OwnGatewayOptions {
-  /** Takes the state. */
+  /** Holds the bundle in `dist`, and takes the state. */
   readonly folder: string
-  /** Default: `dist` in the folder. */
-  readonly bundleDir?: string
   readonly server: { readonly path: string; readonly url: string }
   /** On top of fresh secrets, and limits that are out of the way. */
   readonly vars?: Readonly<Record<string, string>>
@@ -38,14 +36,14 @@ export const OPEN_POLICY = {
 
 /** Starts it on a free port. Throws what the gateway answers to being set up. */
 export async function startOwnGateway(options: OwnGatewayOptions): Promise<OwnGateway> {
-  const { folder, server, bundleDir = join(folder, 'dist') } = options
+  const { folder, server } = options
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const signingKey = SigningKeyJwk.parse(
     generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }),
   )
   const worker = await startWorkerd({
-    bundleDir,
+    bundleDir: join(folder, 'dist'),
     stateDir: join(folder, 'gateway'),
     port,
     discardOutput: options.discardOutput ?? false,

@@ -1,13 +1,7 @@
-import type { OwnGateway } from '../../workerd/own-gateway.ts'
 import { startByHand, startCeiling } from './bare-worker.ts'
 import { legacyCall, modernCall, openSession } from './messages.ts'
 import type { Row, Target, World } from './row.ts'
 
-/**
- * Each row has a process to itself, as each ceiling has: what one row leaves to be collected would be
- * collected while another is measured.
- */
-const PATH = '/bench/mcp'
 /** Servers that are registered when a call goes through the shared endpoint. */
 const SHARED_SERVERS = 20
 
@@ -16,8 +10,8 @@ export const modern: Row = {
   letter: 'c',
   isQuick: true,
   async start(world) {
-    const target = modernTarget(world)
-    return withCeiling(world, target, 'ceiling-modern', world.upstream.url('modern'))
+    const { target, upstreamUrl } = await modernTarget(world)
+    return withCeiling(world, target, 'ceiling-modern', upstreamUrl)
   },
 }
 
@@ -27,9 +21,10 @@ export const legacy: Row = {
   isQuick: true,
   async start(world) {
     const upstreamUrl = world.upstream.url('legacy')
-    const gateway = await world.startGateway('legacy', [['bench', upstreamUrl]])
-    const session = await openSession(`${gateway.origin}${PATH}`, authorization(gateway))
-    const target = gatewayTarget(gateway, 'gateway-legacy', PATH, legacyCall('echo', session))
+    await world.registered('bench-legacy', upstreamUrl)
+    const path = '/bench-legacy/mcp'
+    const session = await openSession(world.gateway.origin + path, authorization(world))
+    const target = gatewayTarget(world, 'gateway-legacy', path, legacyCall('echo', session))
     return withCeiling(world, target, 'ceiling-legacy', upstreamUrl)
   },
 }
@@ -40,10 +35,9 @@ export const aggregated: Row = {
   isQuick: false,
   async start(world) {
     const urls = Array.from({ length: SHARED_SERVERS }, (_, at) => world.upstream.url('modern', at))
-    const servers = urls.map((url, at) => [`shared-${at}`, url] as const)
-    const gateway = await world.startGateway('shared', servers)
+    for (const [at, url] of urls.entries()) await world.registered(`shared-${at}`, url)
     const call = modernCall('shared-7__echo')
-    const target = gatewayTarget(gateway, 'gateway-shared', '/mcp', call)
+    const target = gatewayTarget(world, 'gateway-shared', '/mcp', call)
     return withCeiling(world, target, 'ceiling-shared', urls[7] ?? '')
   },
 }
@@ -54,9 +48,9 @@ export const streamed: Row = {
   isQuick: true,
   async start(world) {
     const upstreamUrl = world.upstream.url('modern')
-    const gateway = await world.startGateway('stream', [['bench', upstreamUrl]])
+    await world.registered('bench', upstreamUrl)
     const call = modernCall('progress', { progressToken: 'bench' })
-    const target = gatewayTarget(gateway, 'gateway-stream', PATH, call, 'stream')
+    const target = gatewayTarget(world, 'gateway-stream', '/bench/mcp', call, 'stream')
     return withCeiling(world, target, 'ceiling-stream', upstreamUrl)
   },
 }
@@ -66,15 +60,17 @@ export const byHand: Row = {
   letter: 'j',
   isQuick: false,
   async start(world) {
-    const upstreamUrl = world.upstream.url('modern')
-    const of = modernTarget(world)
+    const { target: of, upstreamUrl } = await modernTarget(world)
     const target = await startByHand(world, { name: 'by-hand', of, upstreamUrl })
     return withCeiling(world, target, 'ceiling-by-hand', upstreamUrl)
   },
 }
 
-function modernTarget({ gateway }: World): Target {
-  return gatewayTarget(gateway, 'gateway-modern', PATH, modernCall('echo'))
+async function modernTarget(world: World) {
+  const upstreamUrl = world.upstream.url('modern')
+  await world.registered('bench', upstreamUrl)
+  const target = gatewayTarget(world, 'gateway-modern', '/bench/mcp', modernCall('echo'))
+  return { target, upstreamUrl }
 }
 
 async function withCeiling(
@@ -88,7 +84,7 @@ async function withCeiling(
 }
 
 function gatewayTarget(
-  gateway: OwnGateway,
+  world: World,
   name: string,
   path: string,
   call: Pick<Target, 'headers' | 'body' | 'expect'>,
@@ -96,14 +92,14 @@ function gatewayTarget(
 ): Target {
   return {
     name,
-    url: gateway.origin + path,
+    url: world.gateway.origin + path,
     ...call,
-    headers: { ...call.headers, ...authorization(gateway) },
-    pids: [gateway.worker.pid()],
+    headers: { ...call.headers, ...authorization(world) },
+    pids: [world.gateway.worker.pid()],
     answer,
   }
 }
 
-function authorization({ userToken }: OwnGateway) {
-  return { authorization: `Bearer ${userToken}` }
+function authorization({ gateway }: World) {
+  return { authorization: `Bearer ${gateway.userToken}` }
 }

@@ -28,19 +28,15 @@ export interface Variant {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Upstreams by the path of the server that they are registered as; at least one. */
-export type Servers = readonly (readonly [path: string, url: string])[]
-
 /** What rows are started in: processes that several share, and the folder of this run. */
 export interface World {
   readonly folder: string
   readonly upstream: Upstream
   readonly nginx: InstalledNginx | undefined
-  /** In front of the server `bench`, which is modern. */
   readonly gateway: OwnGateway
   readonly peers: readonly Peer[]
-  /** Starts another one in front of these servers, for what is to have a process to itself. */
-  startGateway(name: string, servers: Servers): Promise<OwnGateway>
+  /** Registers a server of the gateway, once; an upstream's `url`. */
+  registered(path: string, url: string): Promise<void>
   /** Runs at the end, last first. */
   onStop(cleanup: () => Promise<unknown>): void
 }

@@ -1,4 +1,3 @@
-import type { OwnGateway } from '../../workerd/own-gateway.ts'
 import { residentMiB } from '../../workerd/resident.ts'
 import type { SessionsFinding } from '../findings.ts'
 import { legacyCall, openSession } from '../rows/messages.ts'
@@ -11,20 +10,20 @@ const SESSIONS = 1_000
 const OPENING = 16
 const CONCURRENCY = 32
 const WARM_UP_SECONDS = 3
-const PATH = '/bench/mcp'
+const SERVER = 'bench-legacy'
 
 /** 1,000 legacy sessions at once, calls spread over all of them. */
 export async function measureSessions(
   world: RunningWorld,
   { seconds, rounds, tool, say }: ScalePlan,
 ): Promise<SessionsFinding> {
-  const gateway = await legacyGateway(world, 'sessions')
-  const pids = [gateway.worker.pid()]
-  const warm = targetOf(gateway, await openSessions(gateway, 1))
+  const url = await legacyUrl(world)
+  const pids = [world.gateway.worker.pid()]
+  const warm = targetOf(world, url, await openSessions(world, url, 1))
   await tool.run({ target: warm, concurrency: CONCURRENCY, seconds: WARM_UP_SECONDS })
   const residentMiBBefore = await residentMiB(pids)
   say(`opening ${SESSIONS} legacy sessions`)
-  const target = targetOf(gateway, await openSessions(gateway, SESSIONS))
+  const target = targetOf(world, url, await openSessions(world, url, SESSIONS))
   const all = { target, concurrency: CONCURRENCY, seconds: seconds * rounds }
   const result = await tool.run(all)
   return {
@@ -38,42 +37,42 @@ export async function measureSessions(
   }
 }
 
-/** One in front of a legacy server, in a process of its own: its memory is what counts. */
-export function legacyGateway(world: RunningWorld, name: string): Promise<OwnGateway> {
-  return world.startGateway(name, [['bench', world.upstream.url('legacy')]])
-}
-
-/** Its one endpoint. */
-export function legacyUrl({ origin }: OwnGateway): string {
-  return `${origin}${PATH}`
+/** The gateway's endpoint in front of a legacy server. */
+export async function legacyUrl(world: RunningWorld): Promise<string> {
+  await world.registered(SERVER, world.upstream.url('legacy'))
+  return `${world.gateway.origin}/${SERVER}/mcp`
 }
 
 /** Of the one user. */
-export function authorization({ userToken }: OwnGateway) {
-  return { authorization: `Bearer ${userToken}` }
+export function authorization({ gateway }: RunningWorld) {
+  return { authorization: `Bearer ${gateway.userToken}` }
 }
 
 /** Ids of new sessions of the one user. */
-export async function openSessions(gateway: OwnGateway, count: number): Promise<string[]> {
+export async function openSessions(
+  world: RunningWorld,
+  url: string,
+  count: number,
+): Promise<string[]> {
   const opened: string[] = []
   await inParallel(Array.from({ length: count }), OPENING, async () => {
-    opened.push(await openSession(legacyUrl(gateway), authorization(gateway)))
+    opened.push(await openSession(url, authorization(world)))
   })
   return opened
 }
 
-function targetOf(gateway: OwnGateway, sessions: readonly string[]): Target {
+function targetOf(world: RunningWorld, url: string, sessions: readonly string[]): Target {
   const [first = ''] = sessions
   const call = legacyCall('echo', first)
   return {
     name: `sessions-${sessions.length}`,
-    url: legacyUrl(gateway),
+    url,
     ...call,
-    headers: { ...call.headers, ...authorization(gateway) },
-    pids: [gateway.worker.pid()],
+    headers: { ...call.headers, ...authorization(world) },
+    pids: [world.gateway.worker.pid()],
     answer: 'message',
     variants: sessions.map((session) => ({
-      path: PATH,
+      path: new URL(url).pathname,
       headers: { 'mcp-session-id': session },
     })),
   }

@@ -1,11 +1,10 @@
 import { Agent, request } from 'node:http'
-import type { OwnGateway } from '../../workerd/own-gateway.ts'
 import { residentMiB } from '../../workerd/resident.ts'
 import type { StreamsFinding } from '../findings.ts'
 import { LEGACY_VERSION } from '../rows/messages.ts'
 import type { RunningWorld } from '../world.ts'
 import type { ScalePlan } from './growth.ts'
-import { authorization, inParallel, legacyGateway, legacyUrl, openSessions } from './sessions.ts'
+import { authorization, inParallel, legacyUrl, openSessions } from './sessions.ts'
 
 const STREAMS = 500
 /** How long all of them stay open. */
@@ -23,14 +22,14 @@ export async function measureStreams(
   world: RunningWorld,
   { say }: ScalePlan,
 ): Promise<StreamsFinding> {
-  const gateway = await legacyGateway(world, 'streams')
-  const pids = [gateway.worker.pid()]
+  const url = await legacyUrl(world)
+  const pids = [world.gateway.worker.pid()]
   const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY })
   const open = new Set<string>()
   const half = STREAMS / 2
   const openMore = async (): Promise<void> => {
-    const sessions = await openSessions(gateway, half)
-    await inParallel(sessions, OPENING, (session) => openStream(gateway, session, agent, open))
+    const sessions = await openSessions(world, url, half)
+    await inParallel(sessions, OPENING, (session) => openStream(world, url, session, agent, open))
   }
   try {
     say(`opening ${half} streams`)
@@ -55,19 +54,20 @@ export async function measureStreams(
 
 /** Resolves with the headers; the session is in `open` until the stream ends. */
 function openStream(
-  gateway: OwnGateway,
+  world: RunningWorld,
+  url: string,
   session: string,
   agent: Agent,
   open: Set<string>,
 ): Promise<void> {
   const headers = {
-    ...authorization(gateway),
+    ...authorization(world),
     accept: 'text/event-stream',
     'mcp-session-id': session,
     'mcp-protocol-version': LEGACY_VERSION,
   }
   return new Promise((resolve, reject) => {
-    const sent = request(legacyUrl(gateway), { agent, headers }, (response) => {
+    const sent = request(url, { agent, headers }, (response) => {
       response.resume()
       if (response.statusCode !== 200) {
         reject(new Error(`a stream was answered with ${response.statusCode}`))
