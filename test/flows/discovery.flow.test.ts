@@ -214,6 +214,11 @@ describe('capability discovery', () => {
     for (const [args, text] of [
       [{ params: { name: 'hidden' } }, 'There is no server that has the tool \\"hidden\\".'],
       [{ params: { name: 'nothing' } }, 'There is no server that has the tool \\"nothing\\".'],
+      [{ params, route: { tag: 'wet' } }, 'has the tool \\"search\\" and the tag \\"wet\\".'],
+      [
+        { params, route: { servers: ['none'], definition: 'a'.repeat(64) } },
+        'has the tool \\"search\\" in that definition, among those that route.servers names.',
+      ],
       [{ method: 'tools/list' }, 'server: must be given'],
     ] as const) {
       const refused = await proxy(args)

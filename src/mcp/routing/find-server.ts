@@ -39,6 +39,7 @@ export function createFindServer(deps: {
     const route = requireRanked(
       await deps.router.route(ctx, { actor, snapshot, wanted, method, wish }),
       wanted,
+      wish,
     )
     const path = route.ranked[0]?.server ?? ''
     ctx.facts.candidates = route.ranked.length
@@ -67,7 +68,11 @@ function wantedBy(
   ])
 }
 
-function requireRanked(route: Route, wanted: WantedOffer): Extract<Route, { kind: 'ranked' }> {
+function requireRanked(
+  route: Route,
+  wanted: WantedOffer,
+  wish: RouteWish,
+): Extract<Route, { kind: 'ranked' }> {
   switch (route.kind) {
     case 'ranked':
       return route
@@ -75,7 +80,15 @@ function requireRanked(route: Route, wanted: WantedOffer): Extract<Route, { kind
       throw insufficientScope(route.scope)
     case 'unknown': {
       const what = `${wanted.kind} ${JSON.stringify(wanted.key.slice(0, 128))}`
-      throw new GatewayError('not_found', `There is no server that has the ${what}.`)
+      const message = `There is no server that has the ${what}${wishText(wanted, wish)}.`
+      throw new GatewayError('not_found', message)
     }
   }
+}
+
+/** What else was asked for: without it there may be one. */
+function wishText({ kind }: WantedOffer, { tag, servers, definition }: RouteWish): string {
+  const hasTag = tag !== undefined && kind !== 'tag' ? ` and the tag ${JSON.stringify(tag)}` : ''
+  const isDefined = definition !== undefined && definition !== 'any' ? ' in that definition' : ''
+  return `${isDefined}${hasTag}${servers ? ', among those that route.servers names' : ''}`
 }
