@@ -88,10 +88,18 @@ export function phaseOf(state: BreakerState, config: BreakerConfig, now: number)
   return state.kind === 'open' && openForMs(state, config, now) === 0 ? 'half_open' : state.kind
 }
 
+/** Further ahead than isolates differ: then the clock went back since. */
+const MAX_AHEAD_MS = 60_000
+
+/** What is left of `ms` since then; nothing by a clock that has gone back behind it. */
+function leftOf(ms: number, since: number, now: number): number {
+  return since - now > MAX_AHEAD_MS ? 0 : Math.max(0, since + ms - now)
+}
+
 /** How long an open breaker stays open; 0 in every other phase. */
 export function openForMs(state: BreakerState, config: BreakerConfig, now: number): number {
   if (state.kind !== 'open') return 0
-  return Math.max(0, state.openedAt + openMsOf(state.openings, config) - now)
+  return leftOf(openMsOf(state.openings, config), state.openedAt, now)
 }
 
 /** How long the nth opening in a row lasts: never shorter than the one before it. */
@@ -136,10 +144,10 @@ export function acquireProbe(state: BreakerState, config: BreakerConfig, now: nu
   }
   const out = state.kind === 'half_open' ? state : { probes: 0, lastProbeAt: now }
   // A probe that nobody reported (its isolate died) must not wedge the breaker.
-  const lostAt = out.lastProbeAt + Math.max(config.openMs, PROBE_LOST_MS)
-  const probes = now >= lostAt ? 0 : out.probes
+  const lostInMs = leftOf(Math.max(config.openMs, PROBE_LOST_MS), out.lastProbeAt, now)
+  const probes = lostInMs === 0 ? 0 : out.probes
   if (probes >= config.halfOpenPermits) {
-    return { state, isGranted: false, retryAfterMs: lostAt - now }
+    return { state, isGranted: false, retryAfterMs: lostInMs }
   }
   const { openings } = state
   const next = { kind: 'half_open', probes: probes + 1, lastProbeAt: now, openings } as const

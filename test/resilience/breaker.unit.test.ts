@@ -23,6 +23,24 @@ const probeOf = (state: BreakerState) =>
 const open: BreakerState = { kind: 'open', openedAt: T, openings: 1 }
 
 describe('the breaker', () => {
+  it('waits for no clock that went back, and for those of others that are behind', () => {
+    const later = { kind: 'open', openedAt: T + 3_600_000, openings: 1 } as const
+    expect(phaseOf(later, config, T)).toBe('half_open')
+    expect(acquireProbe(later, config, T)).toMatchObject({ isGranted: true })
+    expect(phaseOf({ ...later, openedAt: T + 5_000 }, config, T)).toBe('open')
+    const probed = {
+      kind: 'half_open',
+      probes: 1,
+      lastProbeAt: T + 3_600_000,
+      openings: 1,
+    } as const
+    expect(acquireProbe(probed, config, T)).toMatchObject({
+      isGranted: true,
+      state: { probes: 1, lastProbeAt: T },
+    })
+    expect(acquireProbe({ ...probed, lastProbeAt: T + 5_000 }, config, T).isGranted).toBe(false)
+  })
+
   it('opens after consecutive failures only', () => {
     const twice = fail(fail(CLOSED))
     expect(twice).toMatchObject({ kind: 'closed', failures: 2 })
