@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { ofServer, serverPath } from './server-api.ts'
 import { sessionOf } from './session.ts'
 import { table } from './table.ts'
 
@@ -31,8 +32,8 @@ export function addServerHealthCommand(server: Command): void {
     .action(async (path: string, _options: object, command: Command) => {
       const session = sessionOf(command)
       const api = await session.api()
-      const at = `/api/v1/servers/${encodeURIComponent(path)}`
-      const answer = await api.request('GET', `${at}/health`)
+      const at = serverPath(path)
+      const answer = await ofServer(api, path, () => api.request('GET', `${at}/health`))
       const { endpoints } = Health.parse(answer)
       const { endpoints: known } = Server.parse(await api.request('GET', at))
       const urls = new Map(known.map(({ id, url }) => [id, url]))

@@ -5,6 +5,7 @@ import { MisuseError } from './errors.ts'
 import { mergePatch } from './merge-patch.ts'
 import { readDocument } from './read-document.ts'
 import { addRoutingOptions, type RoutingOptions, withRouting } from './routing.ts'
+import { ofServer, serverPath } from './server-api.ts'
 import { addServerHealthCommand } from './server-health.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
@@ -92,7 +93,8 @@ export function addServerCommands(program: Command): void {
     .description('show a server')
     .action(async (path: string, _options: object, command: Command) => {
       const session = sessionOf(command)
-      show(session, await (await session.api()).request('GET', serverPath(path)))
+      const api = await session.api()
+      show(session, await ofServer(api, path, () => api.request('GET', serverPath(path))))
     })
 
   addServerHealthCommand(server)
@@ -113,7 +115,8 @@ export function addServerCommands(program: Command): void {
       const session = sessionOf(command)
       const named = options.resilience ? await membersOf(options.resilience) : {}
       const api = await session.api()
-      const { resilience } = Routed.parse(await api.request('GET', serverPath(path)))
+      const now = await ofServer(api, path, () => api.request('GET', serverPath(path)))
+      const { resilience } = Routed.parse(now)
       const changed = mergePatch(resilience, named) as Record<string, unknown>
       const routing = isRouted ? { resilience: withRouting(changed, options) } : {}
       const body = { ...routing, ...patience }
@@ -195,10 +198,6 @@ async function membersOf(file: string): Promise<Readonly<Record<string, unknown>
   if (!success) throw new MisuseError(`${file} holds no object`)
   if (Object.keys(data).length === 0) throw new MisuseError(`${file} sets nothing`)
   return data
-}
-
-function serverPath(path: string): string {
-  return `/api/v1/servers/${encodeURIComponent(path)}`
 }
 
 function show(session: Session, answer: unknown): void {

@@ -27,6 +27,7 @@ let gateway: NotingGateway
 
 beforeAll(async () => {
   gateway = await startNotingGateway((method, url) => {
+    if (url.startsWith(`/api/v1/servers/fleet`) || url.endsWith('/none')) return undefined
     if (url.endsWith('/health')) return HEALTH
     return { ...SERVER, resilience, ...(method === 'PATCH' ? changed : {}) }
   })
@@ -57,6 +58,21 @@ describe('gatehouse server', () => {
     ])
     const { stdout: json } = await gateway.run('--json', 'server', 'health', 'clock')
     expect(JSON.parse(json)).toEqual(HEALTH)
+  })
+
+  it.each([
+    ['health', 'fleet'],
+    ['show', 'fleet'],
+    ['set', 'fleet', '--balancer', 'random'],
+  ])('says of what is made of other servers where to look (%s)', async (...args) => {
+    const { code, stderr } = await gateway.run('server', ...args)
+    expect([code, stderr]).toEqual([
+      1,
+      'error: "fleet" is made of items of other servers.\n' +
+        'fix: gatehouse virtual show fleet names them; ask for one of those.\n',
+    ])
+    const missing = await gateway.run('server', 'show', 'none')
+    expect([missing.code, missing.stderr]).toEqual([1, expect.not.stringContaining('virtual')])
   })
 
   it('says how calls are spread once that was chosen, and changes nothing else', async () => {

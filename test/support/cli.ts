@@ -35,7 +35,7 @@ export interface NotingGateway {
   stop(): Promise<void>
 }
 
-/** Starts one that answers DELETE with nothing, and all else with JSON of what `answerTo` gives. */
+/** Starts one that answers DELETE with nothing, all else with JSON of what `answerTo` gives, or 404. */
 export async function startNotingGateway(
   answerTo: (method: string, url: string) => unknown,
 ): Promise<NotingGateway> {
@@ -44,8 +44,9 @@ export async function startNotingGateway(
     const { method = '', url = '' } = request
     const body = await text(request)
     seen.push([method, url, body === '' ? undefined : JSON.parse(body)])
-    if (method === 'DELETE') response.writeHead(204).end()
-    else response.end(JSON.stringify(answerTo(method, url)))
+    const answer = method === 'DELETE' ? undefined : answerTo(method, url)
+    if (answer === undefined) response.writeHead(method === 'DELETE' ? 204 : 404).end()
+    else response.end(JSON.stringify(answer))
   })
   const { origin, stop } = await onLoopback(server)
   return {
