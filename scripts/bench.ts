@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { environmentOf } from './bench/environment.ts'
 import { HELP, type Options, parseOptions } from './bench/options.ts'
 import { resultsText, writeResults } from './bench/report.ts'
@@ -13,7 +14,9 @@ await withCleanups(async (cleanups) => {
   const world = await startWorld({ ...options, cleanups, say })
   process.exitCode = await report(await measure(world))
 }).catch((thrown: unknown) => {
-  say(`no figures: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  // What we throw says what, why and how; anything else is a fault of ours, and its stack says where.
+  const isSaid = thrown instanceof Error && thrown.constructor === Error
+  say(`no figures: ${isSaid ? thrown.message : inspect(thrown)}`)
   process.exitCode = 1
 })
 

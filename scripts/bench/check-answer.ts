@@ -44,7 +44,8 @@ export async function failedRound(
     (thrown: unknown) => `asked once more: ${thrown instanceof Error ? thrown.message : thrown}`,
   )
   const share = `${failures} of ${requests} requests to ${target.name} failed`
-  return new Error(`${share}; ${now} (Its limits have to be lifted for a run.)`)
+  const advice = target.name.startsWith('peer-') ? ' (Its limits have to be lifted for a run.)' : ''
+  return new Error(`${share}; ${now}${advice}`)
 }
 
 /** What is wrong with an answer; undefined when nothing is. Pure. */

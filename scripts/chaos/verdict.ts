@@ -217,7 +217,8 @@ function somethingHappened(run: RunRecord, { minCoverage }: Terms): Verdict {
   const neverServed = cells.filter((cell) => !served.has(cell))
   const neverMet = faults.filter((kind) => (faultsMet.get(kind) ?? 0) === 0)
   const tries = {
-    "a session of somebody else's": trespasses.length,
+    "a session of somebody else's": trespasses.filter(({ outcome }) => outcome.kind === 'error')
+      .length,
     'a server that was off': callsOfDisabled(run).length,
   }
   const neverTried = Object.entries(tries).flatMap(([what, times]) => (times === 0 ? [what] : []))

@@ -10,6 +10,8 @@ import { addServerHealthCommand } from './server-health.ts'
 import { type Session, sessionOf } from './session.ts'
 import { table } from './table.ts'
 
+const DEFAULT_TIMEOUT_MS = 30_000
+
 /** The members of the API's answers that are shown; the rest goes to `--json` untouched. */
 const Server = z.looseObject({
   path: z.string(),
@@ -19,7 +21,11 @@ const Server = z.looseObject({
   health: z.string(),
   tags: z.array(z.string()),
   discovered: z.record(z.string(), z.number()),
-  endpoints: z.array(z.looseObject({ url: z.string(), health: z.string() })).optional(),
+  endpoints: z
+    .array(z.looseObject({ url: z.string(), health: z.string(), weight: z.number().default(1) }))
+    .optional(),
+  timeoutMs: z.number().default(DEFAULT_TIMEOUT_MS),
+  trustAnnotations: z.boolean().default(false),
   resilience: ResilienceSettings.optional(),
 })
 type Server = z.infer<typeof Server>
@@ -119,8 +125,7 @@ export function addServerCommands(program: Command): void {
       const { resilience } = Routed.parse(now)
       const changed = mergePatch(resilience, named) as Record<string, unknown>
       const routing = isRouted ? { resilience: withRouting(changed, options) } : {}
-      const body = { ...routing, ...patience }
-      show(session, await api.request('PATCH', serverPath(path), body))
+      show(session, await api.request('PATCH', serverPath(path), { ...routing, ...patience }))
     })
 
   server
@@ -203,12 +208,17 @@ async function membersOf(file: string): Promise<Readonly<Record<string, unknown>
 function show(session: Session, answer: unknown): void {
   const server = Server.parse(answer)
   const counts = countsText(server)
-  const endpoints = (server.endpoints ?? []).map(({ url, health }) => `  ${url} (${health})`)
+  const endpoints = (server.endpoints ?? []).map(
+    ({ url, health, weight }) => `  ${url} (${health}${weight === 1 ? '' : `, weight ${weight}`})`,
+  )
+  const { timeoutMs, trustAnnotations } = server
   const lines = [
     `${server.path}: ${server.name}`,
     ...(server.description ? [server.description] : []),
     `${server.enabled ? 'enabled' : 'disabled'}, ${server.health}, ${counts || 'offers nothing yet'}`,
     ...endpoints,
+    ...(timeoutMs === DEFAULT_TIMEOUT_MS ? [] : [`  may be silent for ${timeoutMs} ms`]),
+    ...(trustAnnotations ? ['  its tools are believed'] : []),
     ...resilienceText(server.resilience),
   ]
   session.print(answer, lines.join('\n'))

@@ -190,9 +190,10 @@ export function checkEndpoints(
 /** Throws `invalid_params` when settings cannot hold together. */
 export function checkResilience(
   settings: ResilienceSettings | undefined,
+  owner: { readonly timeoutMs: number },
   defaults: ResilienceDefaults,
 ): void {
-  const problems = settings ? contradictionsIn(settings, defaults) : []
+  const problems = settings ? contradictionsIn(settings, owner, defaults) : []
   if (problems.length === 0) return
   throw invalidInput(problems.map(({ path, message }) => ({ path: `resilience.${path}`, message })))
 }

@@ -1,5 +1,11 @@
 import type { ResilienceSettings } from './settings.ts'
 
+/** What else of a server its settings depend on. */
+export interface SettingsOwner {
+  /** How long it may be silent. */
+  readonly timeoutMs: number
+}
+
 /** What holds where a server says nothing, as far as its own settings depend on it. */
 export interface ResilienceDefaults {
   /** How long a breaker stays open, ms. */
@@ -20,14 +26,16 @@ export interface Contradiction {
  */
 export function contradictionsIn(
   settings: ResilienceSettings,
+  owner: SettingsOwner,
   defaults: ResilienceDefaults,
 ): readonly Contradiction[] {
-  return RULES.flatMap((rule) => rule(settings, defaults) ?? [])
+  return RULES.flatMap((rule) => rule(settings, defaults, owner) ?? [])
 }
 
 type Rule = (
   settings: ResilienceSettings,
   defaults: ResilienceDefaults,
+  owner: SettingsOwner,
 ) => Contradiction | undefined
 
 const RULES: readonly Rule[] = [
@@ -35,12 +43,22 @@ const RULES: readonly Rule[] = [
     hashBy !== undefined && balancer !== 'consistent-hash'
       ? { path: 'hashBy', message: 'needs the balancer "consistent-hash"' }
       : undefined,
-  ({ hedgeAfterMs = 0, deadlineMs, toolDeadlinesMs = {} }) => {
-    const longest = Math.max(deadlineMs ?? Infinity, ...Object.values(toolDeadlinesMs))
+  ({ hedgeAfterMs = 0, deadlineMs, toolDeadlinesMs = {} }, _defaults, { timeoutMs }) => {
+    const deadline = Math.max(deadlineMs ?? Infinity, ...Object.values(toolDeadlinesMs))
+    const longest = Math.min(timeoutMs, deadline)
+    const which = longest === timeoutMs ? 'timeoutMs' : 'the deadline'
     return hedgeAfterMs >= longest
-      ? { path: 'hedgeAfterMs', message: `must be less than the deadline, ${longest} ms` }
+      ? { path: 'hedgeAfterMs', message: `must be less than ${which}, ${longest} ms` }
       : undefined
   },
+  ({ hedgeAfterMs, retries }) =>
+    hedgeAfterMs !== undefined && retries?.budgetPercent === 0
+      ? { path: 'retries.budgetPercent', message: 'must not be 0: it pays for second copies' }
+      : undefined,
+  ({ bulkhead }) =>
+    bulkhead?.queueMs !== undefined && bulkhead.maxQueued === 0
+      ? { path: 'bulkhead.queueMs', message: 'needs a maxQueued above 0' }
+      : undefined,
   ({ bulkhead }, { endpointConcurrent }) =>
     bulkhead !== undefined && bulkhead.maxConcurrent === undefined && endpointConcurrent === 0
       ? {

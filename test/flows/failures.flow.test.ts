@@ -126,7 +126,7 @@ describe('an upstream that fails', () => {
         message: TIMEOUT,
         data: {
           code: 'upstream_timeout',
-          fix: 'Try again, or raise timeoutMs.',
+          fix: 'Whether the request took effect is unknown; check before you send it again. Some work takes longer: see timeoutMs.',
           requestId: response.headers.get('x-request-id'),
         },
       },

@@ -131,8 +131,16 @@ describe('gatehouse server', () => {
         timeoutMs: 2_000,
       },
     ])
-    await gateway.run('server', 'set', 'clock', '--no-trust-annotations')
+    const heavy = { ...SERVER.endpoints[0], weight: 3 }
+    changed = { trustAnnotations: true, timeoutMs: 2_000, endpoints: [heavy] }
+    const { stdout } = await gateway.run('server', 'set', 'clock', '--no-trust-annotations')
     expect(gateway.seen.at(-1)).toEqual(['PATCH', AT, { trustAnnotations: false }])
+    expect(stdout.split('\n').slice(2)).toEqual([
+      '  https://clock.example/mcp (healthy, weight 3)',
+      '  may be silent for 2000 ms',
+      '  its tools are believed',
+      '',
+    ])
     expect(await gateway.run(...add, '--weight', '1', '2', '3')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('more weights than endpoints'),

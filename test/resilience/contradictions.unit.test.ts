@@ -4,7 +4,8 @@ import { contradictionsIn, ResilienceSettings } from '../../src/resilience/index
 const DEFAULTS = { breakerOpenMs: 30_000, endpointConcurrent: 0 }
 
 function pathsOf(settings: object, defaults = DEFAULTS): string[] {
-  return contradictionsIn(ResilienceSettings.parse(settings), defaults).map(({ path }) => path)
+  const parsed = ResilienceSettings.parse(settings)
+  return contradictionsIn(parsed, { timeoutMs: 30_000 }, defaults).map(({ path }) => path)
 }
 
 describe('settings that would do nothing beside the others', () => {
@@ -13,6 +14,10 @@ describe('settings that would do nothing beside the others', () => {
     ['hashBy', { hashBy: { header: 'X-Room' }, balancer: 'random' }],
     ['hedgeAfterMs', { hedgeAfterMs: 500, deadlineMs: 500 }],
     ['hedgeAfterMs', { hedgeAfterMs: 900, deadlineMs: 500, toolDeadlinesMs: { slow: 800 } }],
+    ['hedgeAfterMs', { hedgeAfterMs: 30_000 }],
+    ['hedgeAfterMs', { hedgeAfterMs: 40_000, deadlineMs: 50_000 }],
+    ['retries.budgetPercent', { hedgeAfterMs: 100, retries: { budgetPercent: 0 } }],
+    ['bulkhead.queueMs', { bulkhead: { maxConcurrent: 1, maxQueued: 0, queueMs: 10 } }],
     ['bulkhead.maxConcurrent', { bulkhead: { maxQueued: 10 } }],
     ['breaker.maxOpenMs', { breaker: { openMs: 5_000, maxOpenMs: 1_000 } }],
     ['breaker.maxOpenMs', { breaker: { maxOpenMs: 29_999 } }],
@@ -31,7 +36,8 @@ describe('settings that go together', () => {
     {},
     { balancer: 'consistent-hash' },
     { balancer: 'consistent-hash', hashBy: 'session' },
-    { hedgeAfterMs: 60_000 },
+    { hedgeAfterMs: 29_999 },
+    { retries: { budgetPercent: 0 } },
     { hedgeAfterMs: 499, deadlineMs: 500 },
     { hedgeAfterMs: 600, deadlineMs: 500, toolDeadlinesMs: { slow: 800 } },
     { bulkhead: { maxConcurrent: 1, maxQueued: 0 } },

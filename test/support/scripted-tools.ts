@@ -82,6 +82,16 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   silent: () => {},
   /** Sends a first event, then nothing. */
   hang: ({ response }) => startStream(response),
+  /** Begins an answer, and says nothing more. */
+  mute_json({ response }) {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.write('{"jsonrpc":"2.0",')
+  },
+  /** The same on a stream, in an event that is too large to be held. */
+  mute_large({ id, response }) {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(`data: {"jsonrpc":"2.0","id":${id},"result":{"text":"${'x'.repeat(300_000)}`)
+  },
   /** Says that it goes on, as often as it is told to. */
   chatter({ response, released }) {
     startStream(response)

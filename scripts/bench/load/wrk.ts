@@ -31,7 +31,10 @@ export function findWrk(folder: string): LoadTool | undefined {
 
 async function throwIfFailed(target: Target, output: string): Promise<LoadResult> {
   const { failures, ...result } = parseWrkOutput(output)
-  if (failures > 0) throw await failedRound(target, failures, result.requests)
+  if (failures > 0) {
+    const round = await failedRound(target, failures, result.requests)
+    throw new Error(`${round.message}\n${output.trim()}`)
+  }
   return result
 }
 

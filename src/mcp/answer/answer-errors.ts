@@ -15,13 +15,6 @@ export function lostAnswer(server: string, lateAfterMs?: number): GatewayError {
   )
 }
 
-/** Why an answer did not come, or not whole. */
-export interface LostAnswer {
-  readonly error: GatewayError
-  /** By a bound of ours, which is no fault of who sent it. */
-  readonly isBounded: boolean
-}
-
 /** For a server that said nothing any more. */
 export function fellSilent(server: string, seconds: number): GatewayError {
   return new GatewayError(

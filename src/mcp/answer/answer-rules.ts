@@ -1,10 +1,9 @@
-import type { CallContext, Deadline } from '../../core/index.ts'
+import type { CallContext, Deadline, GatewayError } from '../../core/index.ts'
 import { methodFacts } from '../messages.ts'
 import type { JsonRule } from '../wire/json-editor.ts'
 import type { StreamEnd } from '../wire/pump.ts'
 import type { RawId } from '../wire/reply.ts'
 import type { StreamBounds } from '../wire/stream-bounds.ts'
-import type { LostAnswer } from './answer-errors.ts'
 
 /** How what a server names looks to clients, where several servers share an endpoint. */
 export interface NameTranslation {
@@ -24,6 +23,13 @@ export type TaskPlan =
   | { readonly kind: 'given'; readonly seal: (id: string) => Promise<string> }
   /** The one that the client asked about. */
   | { readonly kind: 'asked'; readonly shown: string }
+
+/** Why an answer did not come, or not whole. */
+export interface LostAnswer {
+  readonly error: GatewayError
+  /** By a bound of ours, which is no fault of who sent it. */
+  readonly isBounded: boolean
+}
 
 /** What the answer to one request must become on its way to the client. */
 export interface AnswerPlan {

@@ -14,10 +14,10 @@ import { whileHeard } from '../wire/cut-response.ts'
 import { createJsonEditor } from '../wire/json-editor.ts'
 import { createMessageTime } from '../wire/message-time.ts'
 import { parseMessage } from '../wire/parse-message.ts'
-import { openSource, type Source, type StreamEnd } from '../wire/pump.ts'
+import { type Chunk, openSource, type Source, type StreamEnd } from '../wire/pump.ts'
 import { readRpcError } from '../wire/read-error.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
-import { lostAnswer, malformed, tooLarge, tooSlow } from './answer-errors.ts'
+import { fellSilent, lostAnswer, malformed, tooLarge, tooSlow } from './answer-errors.ts'
 import { type AnswerPlan, rulesFor } from './answer-rules.ts'
 import { MAX_HELD_BYTES } from './event-gate.ts'
 import { answerStream } from './event-stream.ts'
@@ -85,13 +85,18 @@ async function jsonAnswer(
   }
   const { messageMs, stallMs } = plan.bounds ?? DEFAULT_STREAM_BOUNDS
   const time = createMessageTime(ctx.clock, source, messageMs)
-  const read = async () => {
-    const chunk = await time.readWithin(plan.timeoutMs, 0)
+  let isMute = false
+  const heard = (chunk: Chunk) => {
+    isMute = chunk.kind === 'silent'
     return chunk.kind === 'silent' ? ({ kind: 'broken' } as const) : chunk
   }
-  const { bytes, isWhole } = await readSome(source, read, size)
+  const read = async () => heard(await time.readWithin(plan.timeoutMs, 0))
+  // The first wait is that for a server which works; those within a message are another thing.
+  const readFirst = async () => heard(await source.readWithin(plan.timeoutMs))
+  const { bytes, isWhole } = await readSome(readFirst, read, size)
   if (bytes === undefined) {
-    const error = time.isLate() ? tooSlow(plan.server, messageMs / 1_000) : lost(plan)
+    const silent = isMute ? fellSilent(plan.server, plan.timeoutMs / 1_000) : lost(plan)
+    const error = time.isLate() ? tooSlow(plan.server, messageMs / 1_000) : silent
     return refuse(plan, error, source)
   }
   if (!isWhole) {
@@ -146,14 +151,13 @@ function withoutMark(text: string): string {
 
 /** The beginning of a body: all of it when it is small. Undefined when there is not even that. */
 async function readSome(
-  source: Source,
+  readFirst: Source['read'],
   readOn: Source['read'],
   wholeSize: number,
 ): Promise<{ readonly bytes: Uint8Array | undefined; readonly isWhole: boolean }> {
   const parts: Uint8Array[] = []
   for (let size = 0; size <= MAX_HELD_BYTES; ) {
-    // The first wait is that for a server which works; those within a message are another thing.
-    const chunk = await (size === 0 ? source.read() : readOn())
+    const chunk = await (size === 0 ? readFirst() : readOn())
     if (chunk.kind === 'broken') return { bytes: undefined, isWhole: false }
     if (chunk.kind === 'complete') {
       return { bytes: parts.length === 0 ? undefined : concat(parts), isWhole: true }

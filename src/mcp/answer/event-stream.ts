@@ -6,8 +6,8 @@ import { createMessageTime, type MessageTime } from '../wire/message-time.ts'
 import { type Chunk, openSource, type Source, type Step } from '../wire/pump.ts'
 import { errorMessage } from '../wire/reply.ts'
 import { DEFAULT_STREAM_BOUNDS } from '../wire/stream-bounds.ts'
-import { fellSilent, type LostAnswer, lostAnswer, tooLong, tooSlow } from './answer-errors.ts'
-import type { AnswerPlan } from './answer-rules.ts'
+import { fellSilent, lostAnswer, tooLong, tooSlow } from './answer-errors.ts'
+import type { AnswerPlan, LostAnswer } from './answer-rules.ts'
 import { createEventGate, type EventGate } from './event-gate.ts'
 import { heldBody } from './held-body.ts'
 
@@ -120,14 +120,17 @@ async function nextOfAnswer(
 
 function whyLost({ plan, gate, time }: Flow, { kind }: Patient): LostAnswer {
   const { broken, isBounded } = gate.passed
-  const own = time.isLate() ? tooSlow(plan.server, boundsOf(plan).messageMs / 1_000) : broken
-  if (own) return { error: own, isBounded }
+  const { server, timeoutMs } = plan
+  if (time.isLate()) {
+    return { error: tooSlow(server, boundsOf(plan).messageMs / 1_000), isBounded }
+  }
   const lateAfterMs = plan.lateAfterMs?.()
-  const isMute = kind === 'mute' && lateAfterMs === undefined
-  const error = isMute
-    ? fellSilent(plan.server, plan.timeoutMs / 1_000)
-    : lostAnswer(plan.server, lateAfterMs)
-  return plan.lostBecause?.() ?? { error, isBounded }
+  // Before what the gate says of an event that was cut off by it.
+  if (kind === 'mute' && lateAfterMs === undefined) {
+    return { error: fellSilent(server, timeoutMs / 1_000), isBounded: false }
+  }
+  if (broken) return { error: broken, isBounded }
+  return plan.lostBecause?.() ?? { error: lostAnswer(server, lateAfterMs), isBounded }
 }
 
 async function nextOfOpen(flow: Flow, plan: OpenPlan, until: number): Promise<Step> {

@@ -12,7 +12,7 @@ import {
   type OutboundResult,
   toGatewayError,
 } from '../../core/index.ts'
-import type { LostAnswer } from '../answer/answer-errors.ts'
+import type { LostAnswer } from '../answer/answer-rules.ts'
 import { isLogLevel } from '../log-levels.ts'
 import { GATEWAY_INFO, LEGACY_VERSIONS } from '../messages.ts'
 import { type BuildCall, buildCall } from '../relay/build-call.ts'
@@ -91,7 +91,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
 
     const leaving = { ...keeping, ctx, within, version: leg.version }
     const tell = createTell(leaving)
-    const cancel = (): Promise<void> => tell(cancelRequest(upstreamId))
+    const cancel = (reason?: string): Promise<void> => tell(cancelRequest(upstreamId, reason))
     if (session && isHeld(outgoing, view)) {
       const held = { asking, leg, session, view }
       const sent = await send((sessionId) => heldCall(deps, held, build(sessionId), sessionId))
@@ -100,7 +100,11 @@ export function createAskLegacy(deps: AskLegacyDeps) {
       return { ...bridged(sent), ...sent, onEnd }
     }
 
-    const sent = await untilAnswered(ctx, () => send(build), cancel)
+    const sent = await untilAnswered(
+      ctx,
+      () => send(build),
+      () => cancel(),
+    )
     const { endpoint } = sent
     const { path, timeoutMs, headers: custom, transport } = server
     const source = { transport, custom, timeoutMs, version: leg.version, url: endpoint.url }
@@ -117,7 +121,7 @@ export function createAskLegacy(deps: AskLegacyDeps) {
         return takeUp(deps.outbound, { ...at, sessionId }, lastEventId, ctx.caller.signal)
       },
     })
-    const onEnd = whenLeft(() => ctx.waitUntil(cancel()))
+    const onEnd = whenLeft(() => ctx.waitUntil(cancel(lost && 'The gateway gave its answer up.')))
     return { ...bridged(sent), ...sent, response: answer, lostBecause: () => lost, onEnd }
   }
 

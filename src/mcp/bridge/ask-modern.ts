@@ -69,6 +69,10 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
       if (last && !isJudged) upstreams.reportSound(ctx, last.endpoint.id, last.probe)
       isJudged = true
     }
+    const onBounded = (): void => {
+      if (last && !isJudged) upstreams.reportLeft(ctx, last.endpoint.id, last.probe)
+      isJudged = true
+    }
     /** What ended without an answer of its server, though it was begun, is none. */
     function judgement(isCancelled: boolean): Judgement {
       if (isJudged) return 'told'
@@ -77,7 +81,8 @@ export function createAskModern({ upstreams, lines }: AskModernDeps) {
     try {
       const inbound = modernRequest(outgoing.inbound, face)
       const first = await send(inbound, upstreamId)
-      const response = await talk({ ctx, line, asking, inbound, send, first, deadline, onAnswered })
+      const told = { onAnswered, onBounded }
+      const response = await talk({ ctx, line, asking, inbound, send, first, deadline, ...told })
       return {
         ...{ kind: 'answer', isBridged: true, endpoint: first.endpoint, response },
         // Later rounds are let through with it.

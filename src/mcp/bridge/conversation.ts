@@ -1,6 +1,6 @@
 import { type CallContext, GatewayError, toGatewayError } from '../../core/index.ts'
 import type { CallDeadline } from '../../resilience/index.ts'
-import { malformed, tooLarge } from '../answer/answer-errors.ts'
+import { fellSilent, malformed, tooLarge } from '../answer/answer-errors.ts'
 import { judge } from '../answer/judge.ts'
 import type { InboundRequest } from '../eras.ts'
 import { withText } from '../inbound-text.ts'
@@ -48,6 +48,8 @@ export interface Talk {
   readonly deadline: CallDeadline | undefined
   /** The server has answered a round, and so is well. */
   readonly onAnswered: () => void
+  /** Its answer was cut by a bound of ours, which says nothing of it. */
+  readonly onBounded: () => void
 }
 
 /** What the server's stream came to. */
@@ -125,7 +127,7 @@ export async function* conversation(of: Talk, first: Messages): Events {
 }
 
 async function* untilAnswer(
-  { asking, onAnswered }: Talk,
+  { asking, onAnswered, onBounded }: Talk,
   messages: Messages,
   id: RawId,
 ): AsyncGenerator<Uint8Array, Outcome> {
@@ -133,7 +135,11 @@ async function* untilAnswer(
   const { path, timeoutMs } = asking.outgoing.target.server
   for (;;) {
     const heard = await messages.next(timeoutMs)
-    if (heard.kind === 'too_large') throw tooLarge(path, MAX_BRIDGED_BYTES)
+    if (heard.kind === 'too_large') {
+      onBounded()
+      throw tooLarge(path, MAX_BRIDGED_BYTES)
+    }
+    if (heard.kind === 'silent') throw fellSilent(path, timeoutMs / 1_000)
     if (heard.kind !== 'message') return { kind: 'lost' }
     const verdict = judge(heard.message, id)
     if (verdict.kind === 'notification') yield messageEvent(heard.text)

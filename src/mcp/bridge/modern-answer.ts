@@ -1,6 +1,7 @@
 import { mediaType } from '../../core/index.ts'
 import type { ServerRecord } from '../../registry/index.ts'
-import { fellSilent, type LostAnswer, tooLarge } from '../answer/answer-errors.ts'
+import { fellSilent, tooLarge } from '../answer/answer-errors.ts'
+import type { LostAnswer } from '../answer/answer-rules.ts'
 import { judge } from '../answer/judge.ts'
 import { isMcpAnswer } from '../upstream/failure.ts'
 import { type Heard, openMessages } from '../wire/read-messages.ts'

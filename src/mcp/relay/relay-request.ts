@@ -28,7 +28,7 @@ import { buildCall, headerParams } from './build-call.ts'
 import { type CancelLateDeps, createCancelLate } from './cancel-late.ts'
 import { endOfCall } from './end-of-call.ts'
 import type { OpenCalls } from './open-calls.ts'
-import { type Outgoing, ownSession } from './outgoing.ts'
+import type { Outgoing } from './outgoing.ts'
 import { withOwnTask } from './own-task.ts'
 import type { RequestStates } from './request-states.ts'
 import { type SealAnswerDeps, sealersOf, stateOf } from './seal-answer.ts'
@@ -66,7 +66,9 @@ export function createRequestRelay(deps: RequestRelayDeps) {
     const state = unsealing && (await unsealing)
     const server = target.server.id
     const left = deps.openCalls.enter(target.actor.principal, ctx.clock.now())
-    const running = isCancellable(outgoing)
+    // By a message: a client of 2026-07-28 leaves instead.
+    const isCancellable = inbound.era === 'legacy'
+    const running = isCancellable
       ? deps.inFlight.add(ctx, { ...idScope(outgoing), ...ids, server }, left)
       : runningUntold(left)
     let answered: Answered
@@ -165,11 +167,6 @@ export function createRequestRelay(deps: RequestRelayDeps) {
       ? sealing.then((headers) => answer(ctx, { ...plan, headers }, response))
       : answer(ctx, plan, response)
   }
-}
-
-/** By a message: a client of 2026-07-28 leaves instead, unless it is a legacy one behind the bridge. */
-function isCancellable(outgoing: Outgoing): boolean {
-  return outgoing.inbound.era === 'legacy' || ownSession(outgoing) !== undefined
 }
 
 function isLegacyCall({ method, era }: Outgoing['inbound']): boolean {

@@ -48,17 +48,28 @@ export function deadlinePassed(server: string, ms: number): GatewayError {
   return new GatewayError(
     'upstream_timeout',
     `The server "${server}" did not finish within ${ms} ms.`,
-    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+    { fix: UNKNOWN_EFFECT },
   )
 }
 
-/** The caller's view of a request that got no response. Names the server, never its address. */
-export function faultError(fault: OutboundFault, server: string, timeoutMs: number): GatewayError {
+const UNKNOWN_EFFECT = 'Whether the request took effect is unknown; check before you send it again.'
+
+/**
+ * The caller's view of a request that got no response. Names the server, never its address. What may
+ * not be sent twice is not to be tried again unseen.
+ */
+export function faultError(
+  fault: OutboundFault,
+  server: string,
+  timeoutMs: number,
+  isSafe = true,
+): GatewayError {
   switch (fault) {
     case 'timeout':
       return new GatewayError(
         'upstream_timeout',
         `The server "${server}" did not answer within ${timeoutMs} ms.`,
+        isSafe ? {} : { fix: `${UNKNOWN_EFFECT} Some work takes longer: see timeoutMs.` },
       )
     case 'refused_address':
       return new GatewayError(
@@ -86,6 +97,7 @@ export function faultError(fault: OutboundFault, server: string, timeoutMs: numb
       return new GatewayError(
         'upstream_failed',
         `The connection to the server "${server}" failed or was closed before it answered.`,
+        isSafe ? {} : { fix: UNKNOWN_EFFECT },
       )
   }
 }

@@ -28,40 +28,27 @@ export function hopTwoHeaders(hop: HopTwo): Headers {
   return headers
 }
 
-/** By what the headers of a server's calls differ. */
-type Kept = WeakMap<HopTwo['custom'], Map<string, Headers>>
-
-const ofSessions: Kept = new WeakMap()
-/** Of one server; those used least lately out. */
-const MAX_SESSIONS = 1_000
+/** Of sessions, by their upstream id: a server's own, so that two may have the same. */
+const ofSessions = new Map<
+  string,
+  { readonly custom: HopTwo['custom']; readonly headers: Headers }
+>()
+/** Of all servers; those used least lately out. Each takes 2 KiB. */
+const MAX_SESSIONS = 2_000
+/** What an upstream makes up, however long, is not kept. */
+const MAX_ID_CHARS = 256
 
 /**
  * The headers of a call in a legacy session. Calls of one session share them: never to be changed.
  */
 export function sessionHeaders(hop: HopTwo): Headers {
-  if (hop.sessionId === undefined) return hopTwoHeaders(hop)
-  const key = `${hop.version} ${hop.sessionId}`
-  return kept(ofSessions, hop.custom, key, MAX_SESSIONS, () => hopTwoHeaders(hop))
-}
-
-function kept(
-  all: Kept,
-  custom: HopTwo['custom'],
-  key: string,
-  bound: number,
-  make: () => Headers,
-): Headers {
-  const known = all.get(custom)
-  const found = known?.get(key)
-  if (known && found) {
-    setBounded(known, key, found, bound)
-    return found
-  }
-  const made = make()
-  const own = known ?? new Map<string, Headers>()
-  if (!known) all.set(custom, own)
-  setBounded(own, key, made, bound)
-  return made
+  const { custom, version, sessionId } = hop
+  if (sessionId === undefined || sessionId.length > MAX_ID_CHARS) return hopTwoHeaders(hop)
+  const key = `${version} ${sessionId}`
+  const known = ofSessions.get(key)
+  const kept = known?.custom === custom ? known : { custom, headers: hopTwoHeaders(hop) }
+  setBounded(ofSessions, key, kept, MAX_SESSIONS)
+  return kept.headers
 }
 
 /** What every request to a server has: to copy it costs a third of setting each. */
@@ -107,7 +94,8 @@ export function modernHeaders(
   return headers
 }
 
-const ofTools: Kept = new WeakMap()
+/** By what the headers of a server's tool calls differ. */
+const ofTools = new WeakMap<HopTwo['custom'], Map<string, Headers>>()
 /** Of one server; those called least lately out. */
 const MAX_TOOLS = 200
 /** What a caller makes up, however long, is not kept. */
@@ -121,8 +109,12 @@ function announcedHeaders(hop: HopTwo, inbound: InboundRequest): Headers {
     name !== undefined &&
     name.length <= MAX_NAME_CHARS
   if (!isShared) return newlyAnnounced(hop, inbound)
+  const known = ofTools.get(hop.custom) ?? new Map<string, Headers>()
   const key = `${hop.version} ${name}`
-  return kept(ofTools, hop.custom, key, MAX_TOOLS, () => newlyAnnounced(hop, inbound))
+  const headers = known.get(key) ?? newlyAnnounced(hop, inbound)
+  if (known.size === 0) ofTools.set(hop.custom, known)
+  setBounded(known, key, headers, MAX_TOOLS)
+  return headers
 }
 
 function newlyAnnounced(hop: HopTwo, { method, name }: InboundRequest): Headers {

@@ -197,7 +197,7 @@ export function createUpstreams(deps: UpstreamsDeps): Upstreams {
         sent = await (call.canRetry ? sendSafely(sending) : sendOnce(sending))
         const { endpoint, probe, result } = sent
         if (result.kind === 'fault') {
-          throw faultError(result.fault, server.path, server.timeoutMs)
+          throw faultError(result.fault, server.path, server.timeoutMs, call.canRetry)
         }
         const { bodyDeadline } = result
         const response = result.response.ok

@@ -33,7 +33,7 @@ export function createPatchServer(deps: VerbDeps) {
       ...(transport && { transportChoice: transport }),
     }
     checkGroups({ ...server, ...columns })
-    checkResilience(patch.resilience, deps.resilience)
+    checkResilience(patch.resilience, { ...server, ...columns }, deps.resilience)
     const choice = transport ?? server.transportChoice
     if (endpoints || transport) {
       checkEndpoints(endpoints ?? server.endpoints, deps.privateHosts, choice)

@@ -26,7 +26,7 @@ export function createRegisterServer(deps: VerbDeps) {
     requirePermission(actor, 'register_service')
     const wanted = parseInput(ServerInput, input)
     checkEndpoints(wanted.endpoints, deps.privateHosts, wanted.transport)
-    checkResilience(wanted.resilience, deps.resilience)
+    checkResilience(wanted.resilience, wanted, deps.resilience)
     const { tenant, key: owner } = actor.principal
     requirePermission(actor, 'register_service', { ...wanted, owner })
     if (await deps.repositories.servers.isTaken(tenant, wanted.path)) throw pathTaken(wanted.path)

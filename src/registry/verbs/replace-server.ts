@@ -24,7 +24,7 @@ export function createReplaceServer(deps: VerbDeps) {
     const { path: named, headers, endpoints, transport, ...rest } = parseInput(ServerInput, input)
     checkPath(named, server.path)
     checkEndpoints(endpoints, deps.privateHosts, transport)
-    checkResilience(rest.resilience, deps.resilience)
+    checkResilience(rest.resilience, rest, deps.resilience)
     const columns = { ...rest, transportChoice: transport }
     return updateServer(deps, ctx, actor, server, { columns, headers, endpoints, ...options })
   }

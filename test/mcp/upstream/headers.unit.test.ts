@@ -42,7 +42,20 @@ describe('headers of a call in a legacy session on hop 2', () => {
     expect(sessionHeaders({ ...one, sessionId: 's-2' }).get('mcp-session-id')).toBe('s-2')
     const older = sessionHeaders({ ...one, version: '2025-06-18' })
     expect(older.get('mcp-protocol-version')).toBe('2025-06-18')
-    expect(sessionHeaders({ ...hop(), sessionId: 's-1' })).not.toBe(first)
+  })
+
+  it('are those of its own server, where two have sessions of the same id', () => {
+    const [one, other] = [hop(), { ...hop(), custom: [['x-team', 'b']] as const }]
+    const first = sessionHeaders({ ...one, sessionId: 'same' })
+    expect(sessionHeaders({ ...other, sessionId: 'same' }).get('x-team')).toBe('b')
+    expect(sessionHeaders({ ...one, sessionId: 'same' }).get('x-team')).toBe('a')
+    expect(first.get('x-team')).toBe('a')
+  })
+
+  it('are not kept for ids that nobody needs to make so long', () => {
+    const one = { ...hop(), sessionId: 's'.repeat(257) }
+    expect(sessionHeaders(one)).not.toBe(sessionHeaders(one))
+    expect(sessionHeaders(one).get('mcp-session-id')).toBe(one.sessionId)
   })
 
   it('are not those of its streams, nor of a call without a session', () => {

@@ -119,7 +119,9 @@ describe('the verdict on a run', () => {
   })
 
   it("lets nobody into another's session, restart or not", () => {
-    const told = (outcome: Outcome) => brokenBy(record([], { trespasses: [{ ...VISIT, outcome }] }))
+    const kept = { ...VISIT, outcome: refusal('session_not_found', 404) }
+    const told = (outcome: Outcome) =>
+      brokenBy(record([], { trespasses: [kept, { ...VISIT, outcome }] }))
     expect(told(refusal('session_not_found', 404))).toEqual([])
     expect(told({ kind: 'broken', reason: 'refused' })).toEqual([])
     expect(told({ kind: 'wrong_result', text: 'hello' })).toHaveLength(1)
