@@ -97,7 +97,6 @@ export function faultError(
       return new GatewayError(
         'upstream_failed',
         `The connection to the server "${server}" failed or was closed before it answered.`,
-        isSafe ? {} : { fix: UNKNOWN_EFFECT },
       )
   }
 }
