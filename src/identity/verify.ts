@@ -33,7 +33,7 @@ const CLOCK_TOLERANCE_S = 5
 const MAX_ISSUED_AHEAD_S = 60
 /** How long a verified token needs no new check of its signature (DESIGN.md, Decision 4). */
 const VERIFIED_MAX_AGE_MS = 60_000
-/** So this cache is at most 16 MiB, and mostly a tenth of it. */
+/** Tokens are at most 8 KiB, so this cache is at most 16 MiB, and mostly a tenth of it. */
 const VERIFIED_MAX_ENTRIES = 2_000
 
 /** RFC 7519 section 4.1; a number in JSON may be infinite (`1e999`), a date may not. */
@@ -57,7 +57,10 @@ export function createVerifier(deps: {
   readonly issuers: ReadonlyMap<string, TrustedIssuer>
   readonly clock: Clock
 }): Verifier {
-  /** By what almost every caller writes: to find the token in it takes longer than to find it here. */
+  /**
+   * By `Bearer` and the token, which is all that almost every caller writes: to find the token in that
+   * takes longer than to find it here.
+   */
   const verified = new Map<string, Verified>()
 
   function recall(key: string): Verified | undefined {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../core/index.ts'
-import { deadlinePassed } from '../upstream/failure.ts'
+import { deadlinePassed, UNKNOWN_EFFECT } from '../upstream/failure.ts'
 import { MAX_MESSAGE_BYTES } from './large-event.ts'
 
 /**
@@ -11,7 +11,7 @@ export function lostAnswer(server: string, lateAfterMs?: number): GatewayError {
   return new GatewayError(
     'upstream_failed',
     `The server "${server}" closed the connection before its answer was complete.`,
-    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+    { fix: UNKNOWN_EFFECT },
   )
 }
 
@@ -20,7 +20,7 @@ export function fellSilent(server: string, seconds: number): GatewayError {
   return new GatewayError(
     'upstream_timeout',
     `The server "${server}" said nothing for ${seconds} s before its answer was complete.`,
-    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+    { fix: UNKNOWN_EFFECT },
   )
 }
 
@@ -55,7 +55,7 @@ export function tooSlow(server: string, seconds: number): GatewayError {
   return new GatewayError(
     'upstream_timeout',
     `The server "${server}" began its answer and did not end it within ${seconds} s.`,
-    { fix: 'Whether the request took effect is unknown; check before you send it again.' },
+    { fix: UNKNOWN_EFFECT },
   )
 }
 

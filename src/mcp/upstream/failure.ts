@@ -52,7 +52,9 @@ export function deadlinePassed(server: string, ms: number): GatewayError {
   )
 }
 
-const UNKNOWN_EFFECT = 'Whether the request took effect is unknown; check before you send it again.'
+/** What to do about a request that may have run. */
+export const UNKNOWN_EFFECT =
+  'Whether the request took effect is unknown; check before you send it again.'
 
 /**
  * The caller's view of a request that got no response. Names the server, never its address. What may

@@ -109,12 +109,19 @@ function announcedHeaders(hop: HopTwo, inbound: InboundRequest): Headers {
     name !== undefined &&
     name.length <= MAX_NAME_CHARS
   if (!isShared) return newlyAnnounced(hop, inbound)
-  const known = ofTools.get(hop.custom) ?? new Map<string, Headers>()
+  const known = shelfOf(hop.custom)
   const key = `${hop.version} ${name}`
   const headers = known.get(key) ?? newlyAnnounced(hop, inbound)
-  if (known.size === 0) ofTools.set(hop.custom, known)
   setBounded(known, key, headers, MAX_TOOLS)
   return headers
+}
+
+function shelfOf(custom: HopTwo['custom']): Map<string, Headers> {
+  const known = ofTools.get(custom)
+  if (known) return known
+  const made = new Map<string, Headers>()
+  ofTools.set(custom, made)
+  return made
 }
 
 function newlyAnnounced(hop: HopTwo, { method, name }: InboundRequest): Headers {

@@ -32,8 +32,9 @@ export function createPatchServer(deps: VerbDeps) {
       ...withoutUndefined(patch),
       ...(transport && { transportChoice: transport }),
     }
-    checkGroups({ ...server, ...columns })
-    checkResilience(patch.resilience, { ...server, ...columns }, deps.resilience)
+    const patched = { ...server, ...columns }
+    checkGroups(patched)
+    checkResilience(patch.resilience, patched, deps.resilience)
     const choice = transport ?? server.transportChoice
     if (endpoints || transport) {
       checkEndpoints(endpoints ?? server.endpoints, deps.privateHosts, choice)
